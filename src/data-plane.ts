@@ -1,0 +1,45 @@
+/**
+ * Where the blocks of a file come from. One small interface, two transports (`stream.ts`, `http.ts`).
+ * A data plane asks and delivers; which blocks are wanted, and when, is decided in `download.ts`.
+ * @module
+ */
+import type { OtaError } from "./errors.js";
+import type { JobFile } from "./job-document.js";
+
+/** What a data plane reports. Implemented by the download. */
+export interface BlockSink {
+  /** The plane can take requests (subscribed, or connected again after a loss). What was asked before may be lost. */
+  ready(): void;
+  /** The plane cannot take requests for now; `ready` follows. */
+  waiting(): void;
+  /**
+   * A buffer for one incoming message of `byteLength` bytes (payload and framing), or undefined when such a
+   * message can not be a block of this file.
+   */
+  buffer(byteLength: number): Uint8Array | undefined;
+  /** Block `index` of the file; the length of `payload` is already the one block `index` must have. Valid during the call. */
+  block(index: number, payload: Uint8Array): void;
+  /** A message that is not a block asked for was dropped (malformed, foreign file, wrong length …). */
+  bad(reason: string): void;
+  /** The service says no: "retry" after a back-off, "refresh" the job document first, or it is "final" for this plane. */
+  refused(error: OtaError, remedy: "retry" | "refresh" | "final"): void;
+}
+
+export interface DataPlane {
+  /** As in the job document's `protocols`. */
+  readonly protocol: "MQTT" | "HTTP";
+  /** The most blocks one request may ask for. */
+  readonly maxBlocks: number;
+  /** True when this job can be served by this plane (stream name present, URL usable). */
+  usable(file: JobFile): boolean;
+  /** Starts delivering a file. `sink.ready()` follows in a later turn. */
+  open(file: JobFile, blockSize: number, sink: BlockSink): void;
+  /**
+   * Asks for the blocks whose bits are set: bit k of byte j (least significant first) is block `first` + 8j + k.
+   * @param count how many bits are set
+   * @returns false when the request could not be sent
+   */
+  request(first: number, bitmap: Uint8Array, count: number): boolean;
+  /** Stops delivering and frees everything. Harmless when not open. */
+  close(): void;
+}

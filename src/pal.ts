@@ -1,0 +1,69 @@
+/**
+ * The porting layer in the terms of the FreeRTOS OTA porting guide. `flash-pal.ts` implements it for an
+ * ESP32 app slot; other destinations (a data partition, a second processor) implement it as well.
+ * @module
+ */
+import type { OtaError } from "./errors.js";
+import type { JobFile } from "./job-document.js";
+import type { AppDescription } from "./ports.js";
+
+/** `OtaPalImageState_t`. */
+export type PlatformImageState = "pending-commit" | "valid" | "invalid";
+/** `OtaImageState_t`. */
+export type ImageState = "unknown" | "testing" | "accepted" | "rejected" | "aborted";
+
+/** Tells which bytes of a file are on flash already, as recorded by an earlier, interrupted transfer. */
+export interface Received {
+  /** True when every byte of [offset, offset + byteLength) is there. */
+  has(offset: number, byteLength: number): boolean;
+  /** Bytes that need not be fetched. */
+  readonly byteLength: number;
+}
+
+export interface OtaPal {
+  /** The application that runs now; undefined when the destination holds no application. */
+  readonly running: AppDescription | undefined;
+  /** False when a new image could not be rolled back. */
+  readonly rollbackEnabled: boolean;
+  /** True when the running image came by update, was given up by the boot loader, and the old one runs again. */
+  readonly rolledBack: boolean;
+
+  /**
+   * Opens the destination for `file`; nothing is erased yet. `done` is called in a later turn, with what an
+   * earlier transfer of the same file left, or with an error ("file-too-large", "file-create").
+   */
+  createFile(file: JobFile, done: (error: OtaError | undefined, received: Received) => void): void;
+  /**
+   * Judges the first bytes of the file (at least `headLength`, or the whole file when shorter).
+   * @throws OtaError when this image must not be installed
+   * @returns what the image says of itself; undefined when the destination holds no application
+   */
+  inspect(file: JobFile, head: Uint8Array): AppDescription | undefined;
+  /** How many first bytes `inspect` wants to see. */
+  readonly headLength: number;
+  /** Reads back `into.length` bytes at `offset`. @throws OtaError "flash-write" */
+  readBack(offset: number, into: Uint8Array): void;
+  /**
+   * Writes a block, erasing first where needed. Blocks come in any order, each at most once.
+   * @throws OtaError "flash-write"
+   */
+  writeBlock(offset: number, data: Uint8Array): void;
+  /**
+   * Everything has been written: reads the file back, verifies structure and signature, in slices.
+   * Ends with nothing, or an error: "signature-check", "signature-missing", "bad-signer", "bad-image", "file-close".
+   * `left` comes with an error when the fault lies in the flash, not in the file: what it lacks must be fetched again.
+   */
+  closeFile(done: (error: OtaError | undefined, left?: Received) => void): void;
+  /** Forgets the open file. What is on flash stays for a later resume unless `discard`. Harmless with nothing open. */
+  abort(discard: boolean): void;
+  /**
+   * Makes the verified file effective and restarts. `done` is called only when that fails, or (simulated
+   * devices) has been arranged.
+   */
+  activate(done: (error?: OtaError) => void): void;
+  /** Restarts the device. */
+  reset(): void;
+  /** @throws OtaError "commit-failed", "reject-failed", "abort-failed", "bad-image-state" */
+  setPlatformImageState(state: ImageState): void;
+  getPlatformImageState(): PlatformImageState;
+}
