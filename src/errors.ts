@@ -5,7 +5,7 @@
  */
 
 /** Where in an update's life the error arose. */
-export type OtaPhase = "init" | "job" | "transfer" | "verify" | "activate" | "self-test";
+export type OtaPhase = "init" | "job" | "image" | "transfer" | "verify" | "activate" | "self-test";
 
 /**
  * Error codes, each with the `OtaErr_t` / `OtaPalMainStatus_t` value of the FreeRTOS OTA agent that back ends

@@ -118,6 +118,12 @@ export interface BootControl {
   imageState(): BootImageState;
   /** State of the image in the other slot (the one an update is written to); "undefined" when unknown. */
   otherState(): BootImageState;
+  /**
+   * Forgets an earlier verdict about the other slot, as `esp_ota_begin` does (ESP-IDF ≥ 5.5): erases the
+   * `otadata` entry that does not belong to the running slot. Nothing to forget: no flash operation.
+   * Afterwards `otherState` is "undefined" until the next `setBoot`.
+   */
+  clearOther(): void;
   /** Makes the other slot the one to boot, once ESP-IDF has validated the image in it. Throws when it is not bootable. */
   setBoot(): void;
   /** Confirms the running image; cancels the rollback. Throws when it cannot be recorded. */
