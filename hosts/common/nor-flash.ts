@@ -1,0 +1,298 @@
+/**
+ * An emulated NOR flash chip over any storage: writes only clear bits, erasing works by 4 KB sector, and every
+ * page program and erase command can be made to fail, to do nothing, or to lose power half-way.
+ *
+ * What a chip does in one command is one operation here: the programming of up to 256 bytes within a page, and
+ * the erasing of a 4 KB sector or of an aligned 64 KB block.
+ * @module
+ */
+
+export const SECTOR_SIZE = 4096;
+export const BLOCK_SIZE = 65536;
+export const PAGE_SIZE = 256;
+
+/** The power failed; nothing on the chip answers until `restorePower`. */
+export class PowerCut extends Error {
+  override name = "PowerCut";
+}
+
+/** A command the chip reports as failed. */
+export class FlashError extends Error {
+  override name = "FlashError";
+}
+
+/** Where the bits live. Offsets and lengths have been checked. */
+export interface FlashStorage {
+  readonly byteLength: number;
+  read(offset: number, into: Uint8Array): void;
+  /** Replaces bytes. Called in the order of the chip's commands. */
+  write(offset: number, bytes: Uint8Array): void;
+}
+
+/** Bits in memory. */
+export class MemoryStorage implements FlashStorage {
+  readonly bytes: Uint8Array;
+
+  /** @param content the bytes to live in, or how many bytes of erased flash to make */
+  constructor(content: Uint8Array | number) {
+    this.bytes = typeof content === "number" ? new Uint8Array(content).fill(0xff) : content;
+  }
+  get byteLength(): number {
+    return this.bytes.length;
+  }
+  read(offset: number, into: Uint8Array): void {
+    into.set(this.bytes.subarray(offset, offset + into.length));
+  }
+  write(offset: number, bytes: Uint8Array): void {
+    this.bytes.set(bytes, offset);
+  }
+}
+
+/** One command to the chip. */
+export interface FlashCommand {
+  readonly kind: "write" | "erase" | "read";
+  readonly offset: number;
+  readonly length: number;
+  /** Write and erase commands issued before this one. Reads carry the number of the command that follows them. */
+  readonly index: number;
+}
+
+/**
+ * How far a command came when the power failed. "prefix": its first half is done. "bits": some of the bits it
+ * should have changed are changed, all over its range. "all-pages" (a write of several pages): the first half
+ * of this and each following page is done, as by a driver that had queued them.
+ */
+export type Tear = "prefix" | "bits" | "all-pages";
+
+/** What becomes of a command. "ignore": reported done, though nothing happened. "fail": reported failed, nothing happened. */
+export type Fate =
+  | "ignore"
+  | "fail"
+  | { readonly cut: "before" | "after" }
+  | { readonly cut: "middle"; readonly tear: Tear };
+
+/** Interferes with a chip; every method is optional. */
+export interface FlashFaults {
+  /** Decides about a command before it happens; undefined lets it happen. A read can only fail, or lose power before. */
+  fate?(command: FlashCommand): Fate | undefined;
+  /** Alters the bits that are about to be stored at `offset`: stuck bits, for instance. */
+  alter?(offset: number, bits: Uint8Array): void;
+}
+
+/** Milliseconds a command takes. */
+export interface FlashTiming {
+  readonly sectorErase: number;
+  readonly blockErase: number;
+  readonly pageProgram: number;
+  readonly readPerKilobyte: number;
+}
+
+/** Typical figures of a W25Q32JV-class chip: 45 ms, 150 ms, 0.4 ms; 20 MB/s (two lines at 80 MHz). */
+export const TYPICAL_TIMING: FlashTiming = Object.freeze({
+  sectorErase: 45,
+  blockErase: 150,
+  pageProgram: 0.4,
+  readPerKilobyte: 0.05,
+});
+
+export interface NorFlashOptions {
+  readonly faults?: FlashFaults;
+  readonly timing?: FlashTiming;
+  /** Told after each call how many milliseconds the chip was busy with it. */
+  readonly onBusy?: (ms: number) => void;
+}
+
+export class NorFlash {
+  /** Bytes on the chip. */
+  readonly size: number;
+  /** Erase cycles of each 4 KB sector. */
+  readonly wear: Uint32Array;
+  /** May be set at any time. */
+  faults: FlashFaults | undefined;
+  onBusy: ((ms: number) => void) | undefined;
+  readonly #storage: FlashStorage;
+  readonly #timing: FlashTiming;
+  readonly #page = new Uint8Array(PAGE_SIZE);
+  readonly #sector = new Uint8Array(SECTOR_SIZE);
+  #operations = 0;
+  #powered = true;
+
+  /**
+   * @param storage bits to use, or a size in bytes for an erased chip in memory
+   * @throws RangeError unless the size is a positive multiple of 4096
+   */
+  constructor(storage: FlashStorage | number, options: NorFlashOptions = {}) {
+    const size = typeof storage === "number" ? storage : storage.byteLength;
+    if (!Number.isInteger(size) || size <= 0 || size % SECTOR_SIZE)
+      throw new RangeError(`flash size ${size} is not a positive multiple of ${SECTOR_SIZE}`);
+    this.#storage = typeof storage === "number" ? new MemoryStorage(storage) : storage;
+    this.size = size;
+    this.wear = new Uint32Array(size / SECTOR_SIZE);
+    this.faults = options.faults;
+    this.#timing = options.timing ?? TYPICAL_TIMING;
+    this.onBusy = options.onBusy;
+  }
+
+  /** Page programs and erase commands issued so far. */
+  get operations(): number {
+    return this.#operations;
+  }
+  get powered(): boolean {
+    return this.#powered;
+  }
+  /** Switches the power on again after a `PowerCut`. */
+  restorePower(): void {
+    this.#powered = true;
+  }
+  /** Switches the power off between two commands. */
+  cutPower(): void {
+    this.#powered = false;
+  }
+
+  /** Fills `into`. @throws RangeError, FlashError, PowerCut */
+  read(offset: number, into: Uint8Array): void {
+    this.#check(offset, into.length, 1);
+    const { faults } = this;
+    if (faults?.fate) {
+      const fate = faults.fate({ kind: "read", offset, length: into.length, index: this.#operations });
+      if (fate === "fail") throw new FlashError(`read of ${into.length} bytes at ${offset} failed`);
+      if (typeof fate === "object") this.#cut();
+    }
+    this.#storage.read(offset, into);
+    this.#busy((into.length / 1024) * this.#timing.readPerKilobyte);
+  }
+
+  /** Clears the bits that are 0 in `bytes`. @throws RangeError, FlashError, PowerCut */
+  write(offset: number, bytes: Uint8Array): void {
+    this.#check(offset, bytes.length, 1);
+    let pages = 0;
+    for (let at = 0; at < bytes.length; pages++) {
+      const length = Math.min(PAGE_SIZE - ((offset + at) % PAGE_SIZE), bytes.length - at);
+      this.#program(offset + at, bytes.subarray(at, at + length), bytes.subarray(at + length));
+      at += length;
+    }
+    this.#busy(pages * this.#timing.pageProgram);
+  }
+
+  /**
+   * Sets every bit of a range of sectors, by 64 KB block where the range allows it.
+   * @throws RangeError unless both are multiples of 4096; FlashError, PowerCut
+   */
+  erase(offset: number, length: number): void {
+    this.#check(offset, length, SECTOR_SIZE);
+    let ms = 0;
+    for (const end = offset + length; offset < end; ) {
+      const whole = offset % BLOCK_SIZE === 0 && end - offset >= BLOCK_SIZE;
+      this.#eraseUnit(offset, whole ? BLOCK_SIZE : SECTOR_SIZE);
+      ms += whole ? this.#timing.blockErase : this.#timing.sectorErase;
+      offset += whole ? BLOCK_SIZE : SECTOR_SIZE;
+    }
+    this.#busy(ms);
+  }
+
+  /** Lets bits rot: inverts those set in `mask`, outside of any command. @throws RangeError */
+  flipBits(offset: number, mask: number): void {
+    if (!Number.isInteger(offset) || offset < 0 || offset >= this.size)
+      throw new RangeError(`offset ${offset} lies outside the flash`);
+    const cell = new Uint8Array(1);
+    this.#storage.read(offset, cell);
+    cell[0] ^= mask;
+    this.#storage.write(offset, cell);
+  }
+
+  #program(offset: number, bytes: Uint8Array, rest: Uint8Array): void {
+    const fate = this.#fate("write", offset, bytes.length);
+    if (fate === undefined || (typeof fate === "object" && fate.cut === "after"))
+      this.#clearBits(offset, bytes);
+    else if (typeof fate === "object" && fate.cut === "middle")
+      this.#tearWrite(offset, bytes, rest, fate.tear);
+    if (typeof fate === "object") this.#cut();
+  }
+
+  #eraseUnit(offset: number, length: number): void {
+    const fate = this.#fate("erase", offset, length);
+    if (fate === undefined || (typeof fate === "object" && fate.cut !== "before")) {
+      for (let at = offset; at < offset + length; at += SECTOR_SIZE) this.wear[at / SECTOR_SIZE]++;
+      if (typeof fate === "object" && fate.cut === "middle") this.#tearErase(offset, length, fate.tear);
+      else this.#setBits(offset, length);
+    }
+    if (typeof fate === "object") this.#cut();
+  }
+
+  /** Counts the command; the fate "fail" is carried out here. */
+  #fate(kind: "write" | "erase", offset: number, length: number): Exclude<Fate, "fail"> | undefined {
+    const index = this.#operations++;
+    const fate = this.faults?.fate?.({ kind, offset, length, index });
+    if (fate === "fail") throw new FlashError(`${kind} of ${length} bytes at ${offset} failed`);
+    return fate;
+  }
+
+  #clearBits(offset: number, bytes: Uint8Array): void {
+    const page = this.#page.subarray(0, bytes.length);
+    this.#storage.read(offset, page);
+    for (let i = 0; i < bytes.length; i++) page[i] &= bytes[i];
+    this.#store(offset, page);
+  }
+
+  #setBits(offset: number, length: number): void {
+    for (const end = offset + length; offset < end; offset += SECTOR_SIZE) {
+      this.#sector.fill(0xff);
+      this.#store(offset, this.#sector.subarray(0, Math.min(SECTOR_SIZE, end - offset)));
+    }
+  }
+
+  #tearWrite(offset: number, bytes: Uint8Array, rest: Uint8Array, tear: Tear): void {
+    if (tear === "bits") {
+      this.#clearBits(
+        offset,
+        bytes.map((byte, i) => byte | scatter(offset + i)),
+      );
+      return;
+    }
+    this.#clearBits(offset, bytes.subarray(0, bytes.length >> 1));
+    if (tear === "prefix") return;
+    offset += bytes.length;
+    for (let at = 0; at < rest.length; at += PAGE_SIZE)
+      this.#clearBits(offset + at, rest.subarray(at, at + Math.min(PAGE_SIZE, rest.length - at) / 2));
+  }
+
+  #tearErase(offset: number, length: number, tear: Tear): void {
+    if (tear !== "bits") {
+      this.#setBits(offset, length >> 1);
+      return;
+    }
+    const sector = this.#sector;
+    for (const end = offset + length; offset < end; offset += SECTOR_SIZE) {
+      this.#storage.read(offset, sector);
+      for (let i = 0; i < SECTOR_SIZE; i++) sector[i] |= scatter(offset + i);
+      this.#store(offset, sector);
+    }
+  }
+
+  #store(offset: number, bits: Uint8Array): void {
+    this.faults?.alter?.(offset, bits);
+    this.#storage.write(offset, bits);
+  }
+
+  #check(offset: number, length: number, unit: number): void {
+    if (!this.#powered) throw new PowerCut("the flash has no power");
+    if (!Number.isInteger(offset) || offset < 0 || offset + length > this.size)
+      throw new RangeError(`range ${offset}+${length} lies outside the flash of ${this.size} bytes`);
+    if (offset % unit || length % unit)
+      throw new RangeError(`range ${offset}+${length} is not a multiple of ${unit} bytes`);
+  }
+
+  #cut(): never {
+    this.#powered = false;
+    throw new PowerCut(`power cut at flash operation ${this.#operations - 1}`);
+  }
+
+  #busy(ms: number): void {
+    if (ms) this.onBusy?.(ms);
+  }
+}
+
+/** About half of the bits of a byte, the same ones each time for the same place. */
+function scatter(offset: number): number {
+  return (Math.imul(offset + 1, 0x9e3779b1) >>> 17) & 0xff;
+}
