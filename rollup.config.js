@@ -1,7 +1,17 @@
 import typescript from "@rollup/plugin-typescript";
 
-export default {
+/** The package: one ES module for a Moddable manifest, its declarations beside it. */
+const agent = {
   input: "src/index.ts",
   output: { file: "dist/index.js", format: "es" },
   plugins: [typescript()],
 };
+
+/** The same sources with a host for the bare XS engine, as one script. */
+const xs = {
+  input: "hosts/xs/runtime/main.ts",
+  output: { file: "build/xs/device.js", format: "iife" },
+  plugins: [typescript({ tsconfig: "hosts/xs/runtime/tsconfig.json" })],
+};
+
+export default [agent, xs];
