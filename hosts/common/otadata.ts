@@ -103,7 +103,8 @@ export function activeEntry(entries: readonly OtaEntry[]): number {
 
 /** Of the entries that were given up, the one with the lower sequence number; -1 for none. */
 export function lastInvalidEntry(entries: readonly OtaEntry[]): number {
-  const givenUp = (entry: OtaEntry) => isInvalid(entry) && isCrcRight(entry);
+  const givenUp = (entry: OtaEntry) =>
+    entry.sequence !== EMPTY_SEQUENCE && isInvalid(entry) && isCrcRight(entry);
   return select(entries, givenUp, (a, b) => a <= b);
 }
 
