@@ -1,0 +1,88 @@
+/**
+ * The `HttpClient` port over `node:http` and `node:https`.
+ * @module
+ */
+import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
+import { type AgentOptions, Agent as HttpsAgent, request as requestHttps } from "node:https";
+import type { HttpClient, HttpHandler } from "../../src/ports.js";
+
+export class NodeHttpClient implements HttpClient {
+  readonly #http: HttpAgent;
+  readonly #https: HttpsAgent;
+
+  /** @param tls certificates to trust and the like, as `node:https` takes them */
+  constructor(tls: Pick<AgentOptions, "ca" | "cert" | "key" | "servername"> = {}) {
+    this.#http = new HttpAgent({ keepAlive: true });
+    this.#https = new HttpsAgent({ keepAlive: true, ...tls });
+  }
+
+  get(url: string, headers: ReadonlyMap<string, string>, handler: HttpHandler): () => void {
+    let over = false;
+    const done = (error?: Error) => {
+      if (over) return;
+      over = true;
+      handler.done(error);
+    };
+    let target: URL;
+    try {
+      target = new URL(url);
+      if (target.protocol !== "http:" && target.protocol !== "https:")
+        throw new TypeError(`no HTTP URL: ${target.protocol}`);
+    } catch (error) {
+      setImmediate(done, error as Error);
+      return () => {
+        over = true;
+      };
+    }
+    const secure = target.protocol === "https:";
+    const request = (secure ? requestHttps : requestHttp)(target, {
+      agent: secure ? this.#https : this.#http,
+      headers: Object.fromEntries(headers),
+    });
+    const stop = () => {
+      done();
+      request.destroy();
+    };
+    request.on("error", done);
+    request.on("response", (response) => {
+      if (over) return;
+      if (!handler.headers(response.statusCode ?? 0, lowerCase(response))) return stop();
+      response.on("data", (chunk: Buffer) => {
+        if (!over && !pour(chunk, handler, () => over)) stop();
+      });
+      response.on("end", () => done());
+      response.on("error", done);
+      response.on("close", () => done(new Error("the connection was closed inside a response")));
+    });
+    request.end();
+    return () => {
+      over = true;
+      request.destroy();
+    };
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+/** Fills the handler's buffers with a piece of the body. Returns false when the handler has had enough. */
+function pour(chunk: Uint8Array, handler: HttpHandler, cancelled: () => boolean): boolean {
+  for (let at = 0; at < chunk.length && !cancelled(); ) {
+    const buffer = handler.buffer();
+    const piece = chunk.subarray(at, at + buffer.length);
+    if (piece.length === 0) throw new RangeError("the handler of a response gave an empty buffer");
+    buffer.set(piece);
+    at += piece.length;
+    if (!handler.data(piece.length)) return false;
+  }
+  return true;
+}
+
+function lowerCase(response: IncomingMessage): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const [name, value] of Object.entries(response.headers))
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+  return headers;
+}
