@@ -1,0 +1,831 @@
+/**
+ * The agent: the public calls, the callbacks, and the life of an update from the job to its final status.
+ * @module
+ */
+import type { DataPlane } from "./data-plane.js";
+import { Download, type DownloadStatistics } from "./download.js";
+import { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
+import type { JobFile, OtaJob, ParsedJob } from "./job-document.js";
+import { type JobStatus, Jobs, type StatusDetails, type UpdateResult } from "./jobs.js";
+import { type CheckedOptions, checkOptions, type OtaAgentOptions, type OtaEvent } from "./options.js";
+import type { ImageState, OtaPal, Received } from "./pal.js";
+import type { AppDescription, Timer } from "./ports.js";
+import { type OtaAgentEvent, type OtaHandler, type OtaState, transition } from "./state-machine.js";
+import * as report from "./status.js";
+import { StreamPlane } from "./stream.js";
+
+/** How long a status may take before a restart that can not wait for it, milliseconds. */
+const LAST_WORD_MS = 5_000;
+/** Wait before refused subscriptions are tried again, milliseconds. */
+const SUBSCRIBE_RETRY_MS = 30_000;
+/** How often sectors that went bad are fetched again before the flash is given up. */
+const MAX_REPAIRS = 3;
+
+/** The job being worked on; replaced as a whole, so that nothing is inherited from the one before. */
+class ActiveJob {
+  job: OtaJob;
+  file: JobFile;
+  readonly pal: OtaPal;
+  /** Planes that may serve this job; the first is in use. */
+  planes: DataPlane[];
+  download: Download | undefined;
+  /** What the image says of itself, once its head was accepted. */
+  app: AppDescription | undefined;
+  /** Every block is on flash. */
+  complete = false;
+  /** Verified, and the service knows. */
+  verified = false;
+  repairs = 0;
+  /** Blocks at the last progress report. */
+  reported = 0;
+
+  constructor(job: OtaJob, file: JobFile, pal: OtaPal, planes: DataPlane[]) {
+    this.job = job;
+    this.file = file;
+    this.pal = pal;
+    this.planes = planes;
+  }
+}
+
+export class OtaAgent {
+  readonly #options: CheckedOptions;
+  readonly #planes: readonly DataPlane[];
+  #jobs: Jobs | undefined;
+  #state: OtaState = "Stopped";
+  #imageState: ImageState = "unknown";
+  #active: ActiveJob | undefined;
+  /** Events not yet handled: handlers run to completion, one after the other. */
+  readonly #queue: [OtaAgentEvent, unknown][] = [];
+  #pumping = false;
+  /** Job whose final status is on its way: offers of it are old news. */
+  #ending = "";
+  #statistics: DownloadStatistics | undefined;
+  #waiters: (() => void)[] = [];
+  #guard: Timer | undefined;
+  #poll: Timer | undefined;
+  #retry: Timer | undefined;
+  #deferral: Timer | undefined;
+  #deferred = "";
+
+  /**
+   * @throws TypeError naming an option that is missing or of the wrong type
+   * @throws RangeError naming an option that is out of range
+   */
+  constructor(options: OtaAgentOptions) {
+    this.#options = checkOptions(options);
+    const { mqtt, thingName } = this.#options;
+    this.#planes = this.#options.dataPlanes ?? [new StreamPlane({ mqtt, thingName })];
+  }
+
+  /** `OTA_GetAgentState` */
+  get state(): OtaState {
+    return this.#state;
+  }
+
+  /** `OTA_GetImageState` */
+  get imageState(): ImageState {
+    return this.#imageState;
+  }
+
+  /** `OTA_GetStatistics`: of the transfer under way, or the last one. Undefined before the first. */
+  get statistics(): DownloadStatistics | undefined {
+    return this.#active?.download?.statistics ?? this.#statistics;
+  }
+
+  /**
+   * `OTA_AgentInit`: starts the agent. When it runs already nothing changes.
+   * @param timeoutMs how long to wait until the service listens to this agent; 0: do not wait
+   * @returns the state then: "RequestingJob" or later when all is well, "Init" when the connection is not
+   *   there yet (the agent goes on trying). Never rejects.
+   */
+  init(timeoutMs = 0): Promise<OtaState> {
+    if (this.#state === "Stopped") {
+      this.#setState("Init");
+      const { pal, clock, selfTestTimeoutMs } = this.#options;
+      if (!pal.rollbackEnabled)
+        this.#notice("no-rollback", "the boot loader can not roll back a bad image", "init");
+      this.#imageState = "unknown";
+      if (pal.getPlatformImageState() === "pending-commit") {
+        this.#imageState = "testing";
+        this.#guard = clock.set(() => this.#post("SelfTestTimer"), selfTestTimeoutMs);
+      }
+      this.#subscribe();
+    }
+    return this.#until(() => this.#state !== "Init" && this.#state !== "Ready", timeoutMs);
+  }
+
+  /**
+   * `OTA_AgentShutdown`: stops the agent and frees what it holds. What is on flash stays for a later resume.
+   * A final status under way is given `timeoutMs` to arrive.
+   * @returns "Stopped". Never rejects.
+   */
+  async shutdown(timeoutMs = 0): Promise<OtaState> {
+    if (this.#state === "Stopped" || this.#state === "ShuttingDown") return this.#state;
+    this.#release(false);
+    this.#setState("ShuttingDown");
+    await this.#until(() => !this.#jobs?.reporting, timeoutMs);
+    this.#stop();
+    return this.#state;
+  }
+
+  /**
+   * `OTA_CheckForUpdate`: looks at the queue now.
+   * @returns "requested"; "refreshing" when an update is under way (it goes on, with a fresh job document);
+   *   "suspended" or "stopped" when nothing will be done
+   */
+  checkForUpdate(): "requested" | "refreshing" | "suspended" | "stopped" {
+    switch (this.#state) {
+      case "Stopped":
+      case "ShuttingDown":
+        return "stopped";
+      case "Suspended":
+        return "suspended";
+      case "Init":
+      case "Ready":
+        return "requested";
+      default:
+        this.#deferred = "";
+        this.#post("RequestJobDocument");
+        return this.#active ? "refreshing" : "requested";
+    }
+  }
+
+  /**
+   * `OTA_ActivateNewImage`: boots the verified image. The device restarts; a failure is reported by "fail".
+   * @throws OtaError "no-active-job" when there is no verified image
+   */
+  activateNewImage(): void {
+    if (!this.#active?.verified)
+      throw new OtaError("no-active-job", "there is no verified image to activate", "activate");
+    this.#post("ActivateImage");
+  }
+
+  /**
+   * `OTA_SetImageState`: "accepted" or "rejected" decides about the running image, before or after the service
+   * is reached; "aborted" gives up the update under way.
+   * @throws OtaError "bad-image-state" for any other state, "no-active-job" when there is nothing to abort
+   */
+  setImageState(state: ImageState): void {
+    if (state === "aborted") {
+      if (!this.#active) throw new OtaError("no-active-job", "there is no update to abort", "transfer");
+      this.#post("UserAbort");
+    } else if (state === "accepted" || state === "rejected") {
+      this.#post("ImageDecided", state);
+    } else {
+      throw new OtaError("bad-image-state", `no image state to set: ${String(state)}`, "self-test");
+    }
+  }
+
+  /** `OTA_Suspend`: pauses until `resume`. The deadline of an image on trial runs on. */
+  suspend(): void {
+    this.#post("Suspend");
+  }
+
+  /** `OTA_Resume`: fetches the job document afresh and goes on where the transfer was. */
+  resume(): void {
+    this.#post("Resume");
+  }
+
+  #post(event: OtaAgentEvent, data?: unknown): void {
+    this.#queue.push([event, data]);
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#dispatch(next[0], next[1]);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #dispatch(event: OtaAgentEvent, data: unknown): void {
+    const row = transition(this.#state, event);
+    if (!row) return this.#options.log("debug", `${event} means nothing in ${this.#state}`);
+    const next = this.#handle(row[0], data) ?? row[1];
+    if (this.#state !== "Stopped" && this.#state !== "ShuttingDown") this.#setState(next);
+  }
+
+  /** Runs a handler of the transition table; what it returns overrides the state the table names. */
+  #handle(handler: OtaHandler, data: unknown): OtaState | undefined {
+    switch (handler) {
+      case "ready":
+        this.#queue.push(["Start", undefined]);
+        return;
+      case "requestJob":
+      case "refreshJob":
+        this.#required.request();
+        return;
+      case "processJob":
+        return this.#processJob(data as ParsedJob);
+      case "jobNotification":
+        return this.#jobNotification(data as ParsedJob);
+      case "startTransfer":
+        return this.#startTransfer(data as Received);
+      case "firstBlock":
+        return;
+      case "closeFile":
+        return this.#closeFile();
+      case "fileClosed":
+        return this.#fileClosed();
+      case "transferFailed":
+        return this.#transferFailed(data as OtaError);
+      case "activate":
+        return this.#activate();
+      case "jobGone":
+        return this.#jobGone(data as string);
+      case "suspend":
+        return this.#suspend();
+      case "abort":
+        if (this.#onTrial) return this.#rollBack(userAbort());
+        if (this.#active) this.#fail(userAbort());
+        return;
+      case "decide":
+        return this.#decide(data as ImageState);
+      case "rollBack":
+        return this.#rollBack(
+          data === undefined
+            ? new OtaError("self-test-timeout", "the new image was not accepted in time", "self-test")
+            : new OtaError("cancelled", "the job was withdrawn while its image was on trial", "self-test"),
+        );
+    }
+  }
+
+  #suspend(): undefined {
+    const active = this.#active;
+    active?.download?.pause();
+    if (active?.complete && !active.verified) {
+      // Verification is repeated after the pause; blocks are not.
+      active.pal.abort(false);
+      active.complete = false;
+      this.#closeDownload(active);
+      this.#required.dropUpdates();
+    }
+    this.#required.cancelRequest();
+    this.#clearTimers();
+  }
+
+  // Jobs
+
+  #subscribe(): void {
+    const { mqtt, clock, random, thingName, log } = this.#options;
+    const jobs = new Jobs({
+      mqtt,
+      clock,
+      random,
+      thingName,
+      log,
+      onJob: (parsed) => this.#post("ReceivedJobDocument", parsed),
+      onGone: (jobId) => this.#post("JobGone", jobId),
+    });
+    this.#jobs = jobs;
+    jobs.open((error) => {
+      if (!error) return this.#post("Subscribed");
+      this.#notice("request-job-failed", `the job topics were refused: ${error.message}`, "init");
+      jobs.close();
+      this.#retry = clock.set(() => this.#subscribe(), SUBSCRIBE_RETRY_MS * (0.75 + random() / 2));
+    });
+  }
+
+  get #required(): Jobs {
+    return this.#jobs as Jobs;
+  }
+
+  /** A job document while no transfer is under way. */
+  #processJob(parsed: ParsedJob): OtaState {
+    const active = this.#active;
+    if (active) {
+      // After a suspension: the same job goes on, anything else means that it is over.
+      if (parsed.kind === "ota" && sameFile(active, parsed.job)) return this.#continue(active, parsed.job);
+      this.#release(true);
+      this.#emit({ type: "fail", job: active.job, error: cancelled() });
+    }
+    this.#poll = this.#timer(this.#poll, this.#options.pollMs, () => this.#post("RequestJobDocument"));
+    const jobId = parsed.kind === "ota" ? parsed.job.jobId : parsed.kind === "none" ? "" : parsed.jobId;
+    if (jobId && jobId === this.#ending) return "WaitingForJob";
+    const trial = this.#onTrial;
+    switch (parsed.kind) {
+      case "none":
+        if (trial) return this.#rollBack(mismatch("the job of the image on trial is gone"));
+        this.#emit({ type: "no-active-job" });
+        return "WaitingForJob";
+      case "custom":
+        // A job of somebody else says nothing about the image on trial: its deadline decides.
+        if (!trial) this.#offerCustom(parsed);
+        return "WaitingForJob";
+      case "invalid":
+        if (trial) return this.#rollBack(mismatch("the job of the image on trial is gone"));
+        this.#emit({ type: "fail", job: undefined, error: parsed.error });
+        if (parsed.jobId !== undefined)
+          this.#finish(parsed.jobId, parsed.executionNumber, "FAILED", report.failed(parsed.error));
+        return "WaitingForJob";
+      case "ota":
+        return this.#reentry(parsed.job) ?? this.#offer(parsed.job);
+    }
+  }
+
+  /**
+   * A job this device may have worked on in an earlier life (reference truth table: platform pending commit,
+   * job in self-test). Undefined: it is an ordinary offer.
+   */
+  #reentry(job: OtaJob): OtaState | undefined {
+    const { pal } = this.#options;
+    const { running } = pal;
+    const { selfTest, image, updatedBy } = job.progress;
+    const file = job.files[0];
+    if (!running || (selfTest && file.fileType !== 0)) return undefined;
+    const installed = image === report.imageName(running) || (!image && this.#imageState === "accepted");
+    if (this.#onTrial) {
+      this.#active = new ActiveJob(job, file, pal, []);
+      if (!selfTest || (image !== "" && !installed))
+        return this.#rollBack(mismatch("the image on trial is not the one this job installed"));
+      if (!image) {
+        // Installed by another agent, which leaves only the version that did it.
+        const error = report.versionConflict(updatedBy, running.version);
+        if (error) return this.#rollBack(error);
+      }
+      this.#update("IN_PROGRESS", report.selfTest("active", running, running), () => {});
+      this.#emit({ type: "start-test", job });
+      return "SelfTesting";
+    }
+    if (!selfTest) return undefined;
+    if (installed) {
+      // Accepted before the connection was there, or before the power went: only the status is missing.
+      this.#active = new ActiveJob(job, file, pal, []);
+      this.#succeed(report.accepted(running, updatedBy));
+      return "WaitingForJob";
+    }
+    if (image !== "" && !pal.rolledBack) return undefined;
+    const error = pal.rolledBack
+      ? new OtaError(
+          "rolled-back",
+          `the new image did not start or was not accepted; ${running.version} runs again`,
+          "self-test",
+        )
+      : mismatch("the job says that its image is on trial, but it is not");
+    this.#active = new ActiveJob(job, file, pal, []);
+    this.#fail(error);
+    return "WaitingForJob";
+  }
+
+  /** A new job: may it, can it, and with what? */
+  #offer(job: OtaJob): OtaState {
+    const { pal, otherPals, onUpdateAvailable, allowNoRollback, log } = this.#options;
+    const file = job.files[0];
+    const target = file.fileType === 0 ? pal : otherPals?.[file.fileType];
+    const planes = this.#planes.filter(
+      (plane) => job.protocols.includes(plane.protocol) && plane.usable(file),
+    );
+    if (job.files.length > 1)
+      return this.#refuse(job, "job-parser", `${job.files.length} files in one job are not supported`);
+    if (!target)
+      return this.#refuse(job, "file-create", `nothing here takes a file of type ${file.fileType}`);
+    if (!planes.length)
+      return this.#refuse(job, "data-protocol", `no way to fetch the file by ${job.protocols.join(" or ")}`);
+    if (!target.rollbackEnabled && !allowNoRollback)
+      return this.#refuse(job, "no-rollback", "the boot loader can not roll back a bad image");
+    if (job.jobId === this.#deferred) return "WaitingForJob";
+    const decision = onUpdateAvailable?.(job) ?? "apply";
+    if (decision !== "apply" && "refuse" in decision) {
+      const error = new OtaError("refused", decision.refuse, "job");
+      this.#emit({ type: "fail", job, error });
+      this.#finish(job.jobId, job.executionNumber, "REJECTED", report.failed(error), () => {
+        this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));
+      });
+      return "WaitingForJob";
+    }
+    if (decision !== "apply") {
+      log("info", `${job.jobId} deferred for ${decision.defer} ms: ${decision.reason ?? ""}`);
+      this.#deferred = job.jobId;
+      this.#deferral = this.#timer(this.#deferral, decision.defer, () => {
+        this.#deferred = "";
+        this.#post("RequestJobDocument");
+      });
+      return "WaitingForJob";
+    }
+    this.#active = new ActiveJob(job, file, target, planes);
+    this.#emit({ type: "received-job", job });
+    this.#createFile(this.#active);
+    return "CreatingFile";
+  }
+
+  #refuse(job: OtaJob, code: OtaErrorCode, message: string): OtaState {
+    const error = new OtaError(code, message, "job");
+    this.#emit({ type: "fail", job, error });
+    this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));
+    return "WaitingForJob";
+  }
+
+  #offerCustom(parsed: ParsedJob & { kind: "custom" }): void {
+    const { jobId, executionNumber, document } = parsed;
+    const claimed = this.#options.onCustomJob?.({
+      jobId,
+      executionNumber,
+      document,
+      update: (status, details, done) =>
+        this.#jobs?.update(jobId, executionNumber, status, details, (result) => done?.(result)),
+    });
+    if (!claimed) this.#options.log("info", `${jobId} is not an OTA job and is left alone`);
+  }
+
+  /** A job document while one is being worked on. */
+  #jobNotification(parsed: ParsedJob): OtaState | undefined {
+    const active = this.#active;
+    if (!active) return undefined;
+    if (parsed.kind === "ota" && sameFile(active, parsed.job)) {
+      this.#refresh(active, parsed.job);
+      return undefined;
+    }
+    if (parsed.kind === "ota" && parsed.job.jobId === active.job.jobId) {
+      // The job was made anew with another file under the same name.
+      this.#release(true);
+      this.#emit({ type: "fail", job: active.job, error: cancelled() });
+      return this.#offer(parsed.job);
+    }
+    // Another job comes first now. That alone does not say that this one is over: the service does.
+    this.#update("IN_PROGRESS", this.#progressDetails(active), () => {});
+    return undefined;
+  }
+
+  #refresh(active: ActiveJob, job: OtaJob): void {
+    active.job = job;
+    active.file = job.files[0];
+    active.download?.refresh(active.file);
+  }
+
+  #continue(active: ActiveJob, job: OtaJob): OtaState {
+    this.#refresh(active, job);
+    if (active.verified) {
+      this.#emit({ type: "activate", job });
+      return "WaitingToActivate";
+    }
+    if (!active.download) {
+      this.#createFile(active);
+      return "CreatingFile";
+    }
+    active.download.resume();
+    return "WaitingForFileBlock";
+  }
+
+  #jobGone(jobId: string): OtaState | undefined {
+    const active = this.#active;
+    if (!active || active.job.jobId !== jobId) return this.#state;
+    this.#release(true);
+    this.#emit({ type: "fail", job: active.job, error: cancelled() });
+    if (this.#state !== "Suspended") this.#required.request();
+    return undefined;
+  }
+
+  // Transfer
+
+  #createFile(active: ActiveJob): void {
+    active.pal.createFile(active.file, (error, received) => {
+      if (error) this.#post("TransferFailed", error);
+      else this.#post("FileCreated", received);
+    });
+  }
+
+  #startTransfer(received: Received): OtaState | undefined {
+    const active = this.#active as ActiveJob;
+    const {
+      clock,
+      random,
+      blockSize,
+      maxOutstandingBytes,
+      noProgressTimeoutMs,
+      totalDeadlineMs,
+      minRate,
+      rateLimit,
+    } = this.#options;
+    active.download = new Download({
+      file: active.file,
+      plane: active.planes[0],
+      pal: active.pal,
+      received,
+      clock,
+      random,
+      blockSize,
+      maxOutstandingBytes,
+      rttHint: this.#jobs?.roundTrip,
+      noProgressTimeoutMs,
+      totalDeadlineMs,
+      minRate,
+      rateLimit,
+      onHead: (app) => {
+        active.app = app;
+        if (app) this.#emit({ type: "image", app });
+      },
+      onProgress: (blocks, total, bytes) => this.#progress(active, blocks, total, bytes),
+      onComplete: () => this.#post("FileComplete"),
+      onFailed: (error) => this.#post("TransferFailed", error),
+      onRefresh: () => this.#post("RequestJobDocument"),
+    });
+    active.download.start();
+    return undefined;
+  }
+
+  #progress(active: ActiveJob, received: number, total: number, bytes: number): void {
+    if (this.#state === "RequestingFileBlock") this.#post("ReceivedFileBlock");
+    this.#emit({ type: "progress", received, total, bytes });
+    if (active.reported && received - active.reported < this.#options.statusInterval) return;
+    active.reported = received;
+    const { jobId, executionNumber } = active.job;
+    this.#jobs?.progress(jobId, executionNumber, report.receiving(received, total));
+  }
+
+  #progressDetails(active: ActiveJob): StatusDetails {
+    const { running } = active.pal;
+    // The details replace those the service has: what a later life must find there has to be repeated.
+    if (running && this.#state === "SelfTesting") return report.selfTest("active", running, running);
+    if (running && active.app && this.#state === "WaitingToActivate") return report.selfTest("ready", active.app, running);
+    return report.receiving(active.reported, Math.ceil(active.file.fileSize / this.#options.blockSize));
+  }
+
+  #transferFailed(error: OtaError): OtaState | undefined {
+    const active = this.#active as ActiveJob;
+    const next = active.planes[1];
+    if (next && active.download && error.phase === "transfer" && isPlaneError(error.code)) {
+      this.#options.log("warn", `${error.message}; going on over ${next.protocol}`);
+      active.planes = active.planes.slice(1);
+      active.download.switchPlane(next, active.file);
+      return this.#state;
+    }
+    this.#fail(error);
+    return undefined;
+  }
+
+  #closeFile(): OtaState | undefined {
+    const active = this.#active as ActiveJob;
+    active.complete = true;
+    active.pal.closeFile((error, left) => {
+      if (!error) return this.#post("FileClosed");
+      if (!left || ++active.repairs > MAX_REPAIRS) return this.#post("TransferFailed", error);
+      this.#options.log(
+        "warn",
+        `flash lost ${active.file.fileSize - left.byteLength} bytes, fetching them again`,
+      );
+      active.complete = false;
+      active.download?.missing(left);
+      this.#setState("WaitingForFileBlock");
+    });
+    return undefined;
+  }
+
+  /** Verified. The service has to know before the device restarts, or it would take the new image for a stranger. */
+  #fileClosed(): OtaState | undefined {
+    const active = this.#active as ActiveJob;
+    this.#closeDownload(active);
+    if (!active.app || !active.pal.running) {
+      active.pal.abort(true);
+      this.#succeed(report.acceptedFile(active.file.fileType));
+      return "WaitingForJob";
+    }
+    this.#update("IN_PROGRESS", report.selfTest("ready", active.app, active.pal.running), (result) => {
+      if (this.#active !== active || !active.complete) return;
+      if (result === "refused")
+        return this.#post(
+          "TransferFailed",
+          new OtaError("activate-failed", "the service refused the status", "activate"),
+        );
+      active.verified = true;
+      if (this.#state === "WaitingToActivate") this.#emit({ type: "activate", job: active.job });
+    });
+    return undefined;
+  }
+
+  #activate(): undefined {
+    const active = this.#active as ActiveJob;
+    active.pal.activate((error) => {
+      if (error) this.#post("TransferFailed", error);
+      else this.#restarted();
+    });
+  }
+
+  // The image on trial
+
+  get #onTrial(): boolean {
+    return this.#imageState === "testing";
+  }
+
+  #decide(state: ImageState): OtaState | undefined {
+    const { pal, clock } = this.#options;
+    if (!this.#onTrial) {
+      if (state === "accepted") this.#platform("accepted");
+      return this.#state;
+    }
+    if (state === "rejected")
+      return this.#rollBack(
+        new OtaError("self-test-rejected", "the application rejected the new image", "self-test"),
+      );
+    const error = this.#platform("accepted");
+    if (error) return this.#rollBack(error);
+    clock.clear(this.#guard);
+    this.#imageState = "accepted";
+    const active = this.#active;
+    if (this.#state !== "SelfTesting" || !active || !pal.running) return this.#state;
+    this.#succeed(report.accepted(pal.running, active.job.progress.updatedBy));
+    return "WaitingForJob";
+  }
+
+  /** Gives up the image on trial: record it, say so, restart into the old one. */
+  #rollBack(error: OtaError): OtaState {
+    const { clock, pal } = this.#options;
+    clock.clear(this.#guard);
+    this.#imageState = "rejected";
+    this.#platform("rejected");
+    this.#emit({ type: "self-test-failed", error });
+    this.#setState("ShuttingDown");
+    let waiting = true;
+    const restart = () => {
+      if (!waiting) return;
+      waiting = false;
+      this.#restarted();
+      pal.reset();
+    };
+    this.#clearTimers();
+    this.#jobs?.dropUpdates();
+    this.#retry = clock.set(restart, LAST_WORD_MS);
+    if (this.#active && this.#options.mqtt.connected) this.#update("FAILED", report.failed(error), restart);
+    else restart();
+    return "ShuttingDown";
+  }
+
+  #platform(state: ImageState): OtaError | undefined {
+    try {
+      this.#options.pal.setPlatformImageState(state);
+      return undefined;
+    } catch (error) {
+      this.#emit({ type: "notice", error: error as OtaError });
+      return error as OtaError;
+    }
+  }
+
+  // Ends
+
+  #succeed(details: StatusDetails): void {
+    const { job } = this.#active as ActiveJob;
+    this.#release(false);
+    this.#emit({ type: "update-complete", job });
+    this.#finish(job.jobId, job.executionNumber, "SUCCEEDED", details);
+  }
+
+  #fail(error: OtaError): void {
+    const { job } = this.#active as ActiveJob;
+    this.#release(true);
+    if (this.#imageState !== "accepted")
+      this.#imageState = error.code === "user-abort" ? "aborted" : "rejected";
+    this.#emit({ type: "fail", job, error });
+    this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));
+  }
+
+  /** Reports a final status, then looks for the next job. `refused` is called when the service does not take it. */
+  #finish(
+    jobId: string,
+    executionNumber: number | undefined,
+    status: JobStatus,
+    details: StatusDetails,
+    refused?: () => void,
+  ): void {
+    this.#ending = jobId;
+    this.#jobs?.update(jobId, executionNumber, status, details, (result) => {
+      this.#ending = "";
+      this.#emit({ type: "status", jobId, status, details, result });
+      if (result !== "accepted" && refused) refused();
+      else this.#post("RequestJobDocument");
+      this.#wake();
+    });
+  }
+
+  #update(status: JobStatus, details: StatusDetails, done: (result: UpdateResult) => void): void {
+    const { jobId, executionNumber } = (this.#active as ActiveJob).job;
+    this.#jobs?.update(jobId, executionNumber, status, details, (result) => {
+      this.#emit({ type: "status", jobId, status, details, result });
+      if (result === "gone" && status === "IN_PROGRESS") this.#post("JobGone", jobId);
+      else done(result);
+    });
+  }
+
+  /** Lets go of the job at hand. `discard`: what is on flash is worthless. */
+  #release(discard: boolean): void {
+    const active = this.#active;
+    this.#active = undefined;
+    if (!active) return;
+    this.#closeDownload(active);
+    try {
+      active.pal.abort(discard);
+    } catch (error) {
+      this.#emit({ type: "notice", error: error as OtaError });
+    }
+  }
+
+  #closeDownload(active: ActiveJob): void {
+    if (!active.download) return;
+    this.#statistics = active.download.statistics;
+    active.download.close();
+    active.download = undefined;
+  }
+
+  /** The device restarts (a simulated one: in a later turn): nothing may happen in this life any more. */
+  #restarted(): void {
+    this.#release(false);
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#clearTimers();
+    this.#options.clock.clear(this.#guard);
+    this.#options.clock.clear(this.#retry);
+    this.#jobs?.close();
+    this.#jobs = undefined;
+    this.#queue.length = 0;
+    this.#ending = "";
+    this.#setState("Stopped");
+  }
+
+  #clearTimers(): void {
+    const { clock } = this.#options;
+    clock.clear(this.#poll);
+    clock.clear(this.#deferral);
+    this.#deferred = "";
+  }
+
+  #timer(old: Timer | undefined, ms: number, callback: () => void): Timer {
+    const { clock } = this.#options;
+    clock.clear(old);
+    return clock.set(callback, ms);
+  }
+
+  #setState(state: OtaState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#options.onState?.(state);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  #until(condition: () => boolean, timeoutMs: number): Promise<OtaState> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      if (timeoutMs <= 0 || condition()) return resolve(this.#state);
+      const timer = clock.set(() => resolve(this.#state), timeoutMs);
+      const check = () => {
+        if (!condition()) return void this.#waiters.push(check);
+        clock.clear(timer);
+        resolve(this.#state);
+      };
+      this.#waiters.push(check);
+    });
+  }
+
+  #notice(code: OtaErrorCode, message: string, phase: OtaPhase): void {
+    this.#options.log("warn", message);
+    this.#emit({ type: "notice", error: new OtaError(code, message, phase) });
+  }
+
+  #emit(event: OtaEvent): void {
+    const { onEvent, log } = this.#options;
+    try {
+      if (onEvent) onEvent(event);
+      else if (event.type === "activate") this.activateNewImage();
+      else if (event.type === "start-test") this.setImageState("accepted");
+    } catch (error) {
+      // A fault of the application must not take the update with it.
+      log("error", `onEvent threw on "${event.type}": ${(error as Error).message}`);
+    }
+  }
+}
+
+function mismatch(message: string): OtaError {
+  return new OtaError("image-state-mismatch", message, "self-test");
+}
+
+function userAbort(): OtaError {
+  return new OtaError("user-abort", "the application aborted the update", "transfer");
+}
+
+function cancelled(): OtaError {
+  return new OtaError("cancelled", "the job was cancelled or replaced", "job");
+}
+
+/** Failures another data plane may not have. */
+function isPlaneError(code: OtaErrorCode): boolean {
+  return code === "stream-refused" || code === "http" || code === "no-progress" || code === "too-slow";
+}
+
+/** True when `job` asks for the very file that is being received. */
+function sameFile(active: ActiveJob, job: OtaJob): boolean {
+  const a = active.file;
+  const b = job.files[0];
+  const left = a.signature;
+  const right = b.signature;
+  return (
+    active.job.jobId === job.jobId &&
+    a.fileSize === b.fileSize &&
+    a.fileId === b.fileId &&
+    a.fileType === b.fileType &&
+    left?.algorithm === right?.algorithm &&
+    left?.bytes.length === right?.bytes.length &&
+    (left?.bytes.every((byte, i) => byte === right?.bytes[i]) ?? true)
+  );
+}

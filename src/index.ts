@@ -1,0 +1,34 @@
+/**
+ * The package: the agent, the porting layer for flash partitions, and the types a host needs.
+ * @module
+ */
+export { OtaAgent } from "./agent.js";
+export type { BlockSink, DataPlane } from "./data-plane.js";
+export { OTA_ERROR_WORDS, OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
+export { FlashPal, type FlashPalOptions } from "./flash-pal.js";
+export type { JobFile, OtaJob } from "./job-document.js";
+export type { JobStatus, StatusDetails, UpdateResult } from "./jobs.js";
+export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";
+export type { ImageState, OtaPal, PlatformImageState, Received } from "./pal.js";
+export type {
+  AppDescription,
+  BootControl,
+  BootImageState,
+  Clock,
+  Crypto,
+  Flash,
+  Hash,
+  HttpClient,
+  HttpHandler,
+  Log,
+  LogLevel,
+  MqttConnection,
+  MqttObserver,
+  MqttSubscription,
+  Random,
+  Store,
+  Timer,
+} from "./ports.js";
+export { TrustedKeys } from "./signature.js";
+export type { OtaState } from "./state-machine.js";
+export { StreamPlane } from "./stream.js";
