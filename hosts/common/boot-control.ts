@@ -1,0 +1,80 @@
+/**
+ * The `BootControl` port over the models of ESP-IDF: what the native module does on the chip.
+ * @module
+ */
+import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
+import type { DeviceFlash } from "./device-flash.js";
+import { EspError, OtaOperations } from "./ota-operations.js";
+import { EMPTY_SEQUENCE, isCrcRight, slotOf, stateName } from "./otadata.js";
+import type { Partition } from "./partition-table.js";
+
+export class ModelBootControl implements BootControl {
+  readonly running: AppDescription;
+  readonly rollbackEnabled: boolean;
+  /** The partition the running application is in. */
+  readonly runningPartition: Partition;
+  /** The partition an update is written to. */
+  readonly otherPartition: Partition;
+  readonly #flash: DeviceFlash;
+  readonly #operations: OtaOperations;
+  readonly #restart: () => void;
+
+  /**
+   * @param running what `boot` returned
+   * @param restart called by `restart`; has to end the application's life in a later turn
+   * @throws ImageError when the running image has no descriptor; Error when there is no slot to update
+   */
+  constructor(flash: DeviceFlash, running: Partition, restart: () => void) {
+    this.#flash = flash;
+    this.#operations = new OtaOperations(flash, running);
+    this.#restart = restart;
+    this.running = flash.describe(running);
+    this.rollbackEnabled = flash.options.rollback;
+    this.runningPartition = running;
+    const other = this.#operations.getNextUpdatePartition();
+    if (!other || other.offset === running.offset) throw new Error("there is no other slot to update");
+    this.otherPartition = other;
+  }
+
+  imageState(): BootImageState {
+    return this.#state(this.runningPartition);
+  }
+
+  otherState(): BootImageState {
+    return this.#state(this.otherPartition);
+  }
+
+  clearOther(): void {
+    const { slots } = this.#flash;
+    this.#flash.entries().forEach((entry, index) => {
+      if (entry.sequence === EMPTY_SEQUENCE || !isCrcRight(entry)) return;
+      const slot = slots[slotOf(entry.sequence, slots.length)];
+      if (slot && slot.offset !== this.runningPartition.offset) this.#flash.eraseEntry(index);
+    });
+  }
+
+  setBoot(): void {
+    this.#operations.setBootPartition(this.otherPartition);
+  }
+
+  markValid(): void {
+    this.#operations.markAppValid();
+  }
+
+  markInvalid(): void {
+    this.#operations.markAppInvalid();
+  }
+
+  restart(): void {
+    this.#restart();
+  }
+
+  #state(partition: Partition): BootImageState {
+    try {
+      return stateName(this.#operations.getStatePartition(partition));
+    } catch (error) {
+      if (error instanceof EspError) return "undefined";
+      throw error;
+    }
+  }
+}
