@@ -1,0 +1,155 @@
+/**
+ * Where devices reach the service: an MQTT broker inside the process, or any broker given by URL.
+ * @module
+ */
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { Aedes, type Client } from "aedes";
+import mqtt from "mqtt";
+import type { Publish } from "./delivery.js";
+
+/** The topics requests arrive on (AWS IoT Jobs and file streams). */
+export const REQUEST_FILTERS: readonly string[] = Object.freeze([
+  "$aws/things/+/jobs/get",
+  "$aws/things/+/jobs/start-next",
+  "$aws/things/+/jobs/+/get",
+  "$aws/things/+/jobs/+/update",
+  "$aws/things/+/streams/+/get/+",
+  "$aws/things/+/streams/+/describe/+",
+]);
+
+/** What the broker tells the service. */
+export interface BrokerHandler {
+  /** `reply` also reaches a requester that has not subscribed to the answer, where the broker can do that. */
+  message(topic: string, payload: Uint8Array, reply: Publish, clientId?: string): void;
+  connected?(clientId: string): void;
+  disconnected?(clientId: string): void;
+}
+
+export interface Broker {
+  /** `mqtt://host:port` or `mqtts://host:port` */
+  readonly url: string;
+  readonly publish: Publish;
+  close(): Promise<void>;
+}
+
+export interface EmbeddedBrokerOptions {
+  /** Default: loopback. */
+  host?: string;
+  /** Default: one that is free. */
+  port?: number;
+  /** Serves TLS: server certificate (with its chain) and key in PEM. */
+  tls?: { cert: string; key: string };
+}
+
+/** @throws Error when the address can not be used */
+export async function startEmbeddedBroker(
+  handler: BrokerHandler,
+  options: EmbeddedBrokerOptions = {},
+): Promise<Broker> {
+  const { host = "127.0.0.1", port = 0, tls } = options;
+  const aedes = await Aedes.createBroker();
+  const filters = new WeakMap<Client, Set<string>>();
+  const publish: Publish = (topic, payload, qos) =>
+    aedes.publish(
+      { cmd: "publish", topic, payload: buffer(payload), qos, retain: false, dup: false },
+      () => {},
+    );
+  aedes.on("subscribe", (subscriptions, client) => {
+    const known = filters.get(client) ?? new Set();
+    for (const { topic } of subscriptions) known.add(topic);
+    filters.set(client, known);
+  });
+  aedes.on("unsubscribe", (topics, client) => {
+    for (const topic of topics) filters.get(client)?.delete(topic);
+  });
+  aedes.on("client", (client) => handler.connected?.(client.id));
+  aedes.on("clientDisconnect", (client) => handler.disconnected?.(client.id));
+  aedes.on("publish", (packet, client) => {
+    if (!client || !packet.topic.startsWith("$aws/")) return;
+    const reply: Publish = (topic, payload, qos) => {
+      publish(topic, payload, qos);
+      const subscribed = [...(filters.get(client) ?? [])].some((filter) => topicMatches(filter, topic));
+      // Job replies reach the requester without a subscription; stream answers need one.
+      if (subscribed || client.closed || !topic.includes("/jobs/")) return;
+      client.publish(
+        { cmd: "publish", topic, payload: buffer(payload), qos, retain: false, dup: false },
+        ignore,
+      );
+    };
+    handler.message(packet.topic, bytes(packet.payload), reply, client.id);
+  });
+  const server = tls ? createTlsServer(tls, aedes.handle) : createServer(aedes.handle);
+  await listen(server, port, host);
+  const { port: bound } = server.address() as AddressInfo;
+  return {
+    url: `${tls ? "mqtts" : "mqtt"}://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    publish,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await new Promise<void>((resolve) => aedes.close(resolve));
+      await closed;
+    },
+  };
+}
+
+/**
+ * Serves through a broker that runs elsewhere.
+ * @param url `mqtt://` or `mqtts://`
+ * @throws Error when the broker does not answer within ten seconds, or refuses
+ */
+export async function connectBroker(
+  handler: BrokerHandler,
+  url: string,
+  options: mqtt.IClientOptions = {},
+): Promise<Broker> {
+  const client = await mqtt.connectAsync(
+    url,
+    {
+      clientId: `xs-ota-service-${process.pid}-${Date.now().toString(36)}`,
+      connectTimeout: 10_000,
+      ...options,
+    },
+    false,
+  );
+  const publish: Publish = (topic, payload, qos) => {
+    client.publish(topic, buffer(payload), { qos });
+  };
+  client.on("message", (topic, payload) => handler.message(topic, bytes(payload), publish));
+  await client.subscribeAsync([...REQUEST_FILTERS], { qos: 1 });
+  return { url, publish, close: () => client.endAsync() };
+}
+
+/** MQTT 3.1.1 §4.7; the caller's topics start with `$`, which a leading wildcard does not match. */
+export function topicMatches(filter: string, topic: string): boolean {
+  const wanted = filter.split("/");
+  const levels = topic.split("/");
+  if (topic.startsWith("$") && (wanted[0] === "#" || wanted[0] === "+")) return false;
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i] === "#") return true;
+    if (i >= levels.length || (wanted[i] !== "+" && wanted[i] !== levels[i])) return false;
+  }
+  return wanted.length === levels.length;
+}
+
+/** A message that can not be delivered is lost, as on any network. */
+function ignore(): void {}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+}
+
+function buffer(payload: Uint8Array): Buffer {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}
+
+function bytes(payload: Buffer | string): Uint8Array {
+  const { buffer, byteOffset, length } = typeof payload === "string" ? Buffer.from(payload) : payload;
+  return new Uint8Array(buffer, byteOffset, length);
+}

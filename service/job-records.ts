@@ -1,0 +1,179 @@
+/**
+ * What the service knows of jobs and their executions, and the rules every field must keep
+ * (AWS IoT API reference, "Job" and "JobExecution"). All times are milliseconds since 1970.
+ * @module
+ */
+import { ServiceError } from "./errors.js";
+
+export type ExecutionStatus =
+  | "QUEUED"
+  | "IN_PROGRESS"
+  | "SUCCEEDED"
+  | "FAILED"
+  | "TIMED_OUT"
+  | "REJECTED"
+  | "REMOVED"
+  | "CANCELED";
+
+export type JobStatus = "IN_PROGRESS" | "CANCELED" | "COMPLETED";
+
+export type StatusDetails = Readonly<Record<string, string>>;
+
+/** One thing a device or the service did to an execution. */
+export interface HistoryEntry {
+  readonly at: number;
+  readonly status: ExecutionStatus;
+  readonly statusDetails: StatusDetails;
+  readonly versionNumber: number;
+}
+
+/** One attempt of one thing at one job. Plain data: it can be written as JSON. */
+export interface Execution {
+  readonly jobId: string;
+  readonly thingName: string;
+  /** 1 for the first attempt. */
+  readonly executionNumber: number;
+  readonly status: ExecutionStatus;
+  readonly statusDetails: StatusDetails;
+  /** 1 at first; counts every change. */
+  readonly versionNumber: number;
+  readonly queuedAt: number;
+  /** Orders executions queued in the same moment. */
+  readonly sequence: number;
+  readonly startedAt?: number;
+  readonly lastUpdatedAt: number;
+  /** When the job's in-progress timer ends this execution. */
+  readonly inProgressDeadline?: number;
+  /** When the step timer ends it. */
+  readonly stepDeadline?: number;
+  /** Oldest first; the latest `HISTORY_LIMIT` changes. */
+  readonly history: readonly HistoryEntry[];
+}
+
+/** How many automatic retries follow an execution that ended this way. */
+export interface Retries {
+  readonly failed: number;
+  readonly timedOut: number;
+}
+
+export interface Job {
+  readonly jobId: string;
+  /** A JSON object. */
+  readonly document: Readonly<Record<string, unknown>>;
+  /** Thing names. */
+  readonly targets: readonly string[];
+  readonly status: JobStatus;
+  readonly createdAt: number;
+  readonly lastUpdatedAt: number;
+  /** In-progress timer, 1 … 10080; undefined: none. */
+  readonly timeoutInMinutes?: number;
+  readonly retries: Retries;
+}
+
+export interface JobOptions {
+  /** 1 … 64 of `a-z A-Z 0-9 _ -`. */
+  jobId: string;
+  document: Readonly<Record<string, unknown>>;
+  targets: readonly string[];
+  timeoutInMinutes?: number;
+  /** At most ten together. */
+  retries?: Partial<Retries>;
+}
+
+/** So that a download that reports every few blocks can not fill the memory. */
+export const HISTORY_LIMIT = 200;
+/** "Job document length" quota, characters. */
+export const DOCUMENT_LIMIT = 32768;
+/** "Job execution timeout", minutes: seven days. */
+export const TIMEOUT_LIMIT = 10080;
+/** Retry configuration: total for all failure types. */
+export const RETRIES_LIMIT = 10;
+/** UpdateJobExecution: pairs in `statusDetails`. */
+const DETAILS_LIMIT = 10;
+const DETAIL_LENGTH_LIMIT = 1024;
+
+export function isTerminal(status: ExecutionStatus): boolean {
+  return status !== "QUEUED" && status !== "IN_PROGRESS";
+}
+
+/** @throws ServiceError InvalidRequest */
+export function checkThingName(name: unknown): asserts name is string {
+  if (typeof name !== "string" || !/^[a-zA-Z0-9:_-]{1,128}$/.test(name))
+    throw new ServiceError("InvalidRequest", "A thing name has 1 to 128 characters of a-z A-Z 0-9 : _ -.");
+}
+
+/**
+ * The job as it is first stored.
+ * @throws ServiceError InvalidRequest naming what is wrong
+ */
+export function newJob(options: JobOptions, now: number): Job {
+  const { jobId, document, targets, timeoutInMinutes } = options;
+  if (typeof jobId !== "string" || !/^[a-zA-Z0-9_-]{1,64}$/.test(jobId))
+    throw new ServiceError("InvalidRequest", "A job id has 1 to 64 characters of a-z A-Z 0-9 _ -.");
+  if (typeof document !== "object" || document === null || Array.isArray(document))
+    throw new ServiceError("InvalidRequest", "The job document must be a JSON object.");
+  if (JSON.stringify(document).length > DOCUMENT_LIMIT)
+    throw new ServiceError("InvalidRequest", `The job document has more than ${DOCUMENT_LIMIT} characters.`);
+  if (!Array.isArray(targets) || targets.length === 0)
+    throw new ServiceError("InvalidRequest", "A job needs at least one target.");
+  targets.forEach(checkThingName);
+  if (timeoutInMinutes !== undefined) checkMinutes(timeoutInMinutes, "timeoutInMinutes");
+  const retries = { failed: options.retries?.failed ?? 0, timedOut: options.retries?.timedOut ?? 0 };
+  for (const count of [retries.failed, retries.timedOut, retries.failed + retries.timedOut])
+    if (!Number.isInteger(count) || count < 0 || count > RETRIES_LIMIT)
+      throw new ServiceError(
+        "InvalidRequest",
+        `Retries are whole numbers, ${RETRIES_LIMIT} together at most.`,
+      );
+  return {
+    jobId,
+    document,
+    targets: [...new Set(targets)],
+    status: "IN_PROGRESS",
+    createdAt: now,
+    lastUpdatedAt: now,
+    timeoutInMinutes,
+    retries,
+  };
+}
+
+/** @throws ServiceError InvalidRequest unless `minutes` is a whole number from 1 to seven days */
+export function checkMinutes(minutes: unknown, name: string): asserts minutes is number {
+  if (!Number.isInteger(minutes) || (minutes as number) < 1 || (minutes as number) > TIMEOUT_LIMIT)
+    throw new ServiceError("InvalidRequest", `${name} must be a whole number from 1 to ${TIMEOUT_LIMIT}.`);
+}
+
+/** @throws ServiceError InvalidRequest naming the pair that breaks a rule */
+export function checkStatusDetails(details: unknown): StatusDetails {
+  if (typeof details !== "object" || details === null || Array.isArray(details))
+    throw new ServiceError("InvalidRequest", "statusDetails must be an object.");
+  const entries = Object.entries(details);
+  if (entries.length > DETAILS_LIMIT)
+    throw new ServiceError("InvalidRequest", `statusDetails holds more than ${DETAILS_LIMIT} pairs.`);
+  for (const [key, value] of entries) {
+    if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(key))
+      throw new ServiceError(
+        "InvalidRequest",
+        "A statusDetails key has 1 to 128 characters of a-z A-Z 0-9 : _ -.",
+      );
+    if (
+      typeof value !== "string" ||
+      value.length < 1 ||
+      value.length > DETAIL_LENGTH_LIMIT ||
+      hasControl(value)
+    )
+      throw new ServiceError(
+        "InvalidRequest",
+        `The statusDetails value of "${key}" is not a string of 1 to ${DETAIL_LENGTH_LIMIT} printable characters.`,
+      );
+  }
+  return Object.fromEntries(entries);
+}
+
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || (unit >= 0x7f && unit < 0xa0)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,126 @@
+/**
+ * AWS IoT MQTT-based file delivery: streams of up to 50 files, described and delivered in blocks.
+ * Pure logic: requests arrive as topic and bytes, messages leave through a callback.
+ * @module
+ */
+import type { Clock } from "../src/ports.js";
+import { Delivery, type Intercept, type Publish } from "./delivery.js";
+import { ServiceError } from "./errors.js";
+import { handleStreamRequest } from "./stream-requests.js";
+
+/** Where a file of a stream comes from. */
+export interface StreamFile {
+  /** 0 … 255 */
+  readonly fileId: number;
+  /** Bytes, 1 … 24 MiB. */
+  readonly byteLength: number;
+  /** The bytes from `offset`; the service does not change them. @throws ServiceError Unauthorized, ResourceNotFound */
+  read(offset: number, length: number): Uint8Array;
+  /** Changes when the content does; a stream whose file has changed answers ETagMismatch. */
+  etag?(): string;
+}
+
+export interface Stream {
+  readonly streamId: string;
+  /** 1 at first; counts updates. */
+  readonly version: number;
+  readonly description: string;
+  readonly files: readonly StreamFile[];
+  /** By file id, as the files were when the stream was created or updated. */
+  readonly etags: ReadonlyMap<number, string | undefined>;
+}
+
+export interface StreamServiceOptions {
+  clock: Clock;
+  publish: Publish;
+  intercept?: Intercept;
+}
+
+/** "Maximum number of files per stream". */
+const FILES_LIMIT = 50;
+/** "Maximum file size", bytes. */
+const FILE_SIZE_LIMIT = 24 * 1024 * 1024;
+
+/** A file that is in memory. */
+export function memoryFile(fileId: number, bytes: Uint8Array): StreamFile {
+  return {
+    fileId,
+    byteLength: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, offset + length),
+  };
+}
+
+export class StreamService {
+  readonly delivery: Delivery;
+  readonly #streams = new Map<string, Stream>();
+
+  constructor(options: StreamServiceOptions) {
+    this.delivery = new Delivery(options.clock, options.publish, options.intercept);
+  }
+
+  /**
+   * @param streamId 1 … 128 of `a-z A-Z 0-9 _ -`
+   * @throws ServiceError InvalidRequest, LimitExceeded, ResourceAlreadyExists
+   */
+  create(streamId: string, files: readonly StreamFile[], description = ""): Stream {
+    if (typeof streamId !== "string" || !/^[a-zA-Z0-9_-]{1,128}$/.test(streamId))
+      throw new ServiceError("InvalidRequest", "A stream id has 1 to 128 characters of a-z A-Z 0-9 _ -.");
+    if (this.#streams.has(streamId))
+      throw new ServiceError("ResourceAlreadyExists", `There is a stream "${streamId}" already.`);
+    return this.#keep(streamId, 1, files, description);
+  }
+
+  /** Replaces the files and counts the version. @throws ServiceError InvalidRequest, LimitExceeded, ResourceNotFound */
+  update(streamId: string, files: readonly StreamFile[], description?: string): Stream {
+    const stream = this.stream(streamId);
+    return this.#keep(streamId, stream.version + 1, files, description ?? stream.description);
+  }
+
+  /** @throws ServiceError ResourceNotFound */
+  delete(streamId: string): void {
+    this.stream(streamId);
+    this.#streams.delete(streamId);
+  }
+
+  /** @throws ServiceError ResourceNotFound */
+  stream(streamId: string): Stream {
+    const stream = this.#streams.get(streamId);
+    if (!stream) throw new ServiceError("ResourceNotFound", `There is no stream "${streamId}".`);
+    return stream;
+  }
+
+  streams(): Stream[] {
+    return [...this.#streams.values()];
+  }
+
+  #keep(streamId: string, version: number, files: readonly StreamFile[], description: string): Stream {
+    if (files.length < 1 || files.length > FILES_LIMIT)
+      throw new ServiceError("LimitExceeded", `A stream has 1 to ${FILES_LIMIT} files.`);
+    const etags = new Map<number, string | undefined>();
+    for (const file of files) {
+      const { fileId, byteLength } = file;
+      if (!Number.isInteger(fileId) || fileId < 0 || fileId > 255 || etags.has(fileId))
+        throw new ServiceError("InvalidRequest", "File ids are different whole numbers from 0 to 255.");
+      if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > FILE_SIZE_LIMIT)
+        throw new ServiceError("LimitExceeded", `File ${fileId} must have 1 to ${FILE_SIZE_LIMIT} bytes.`);
+      etags.set(fileId, file.etag?.());
+    }
+    const stream = { streamId, version, description, files: [...files], etags };
+    this.#streams.set(streamId, stream);
+    return stream;
+  }
+
+  /**
+   * A message that arrived at the service.
+   * @param reply where answers go; default: the service's `publish`
+   * @returns false when the topic belongs to none of a thing's stream requests
+   */
+  handle(topic: string, payload: Uint8Array, reply?: Publish): boolean {
+    return handleStreamRequest(this, topic, payload, reply);
+  }
+
+  /** Delayed messages are not sent any more. */
+  close(): void {
+    this.delivery.close();
+  }
+}
