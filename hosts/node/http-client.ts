@@ -5,6 +5,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { type AgentOptions, Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { HttpClient, HttpHandler } from "../../src/ports.js";
+import { deliverBody } from "../common/delivery.js";
 
 export class NodeHttpClient implements HttpClient {
   readonly #http: HttpAgent;
@@ -48,7 +49,7 @@ export class NodeHttpClient implements HttpClient {
       if (over) return;
       if (!handler.headers(response.statusCode ?? 0, lowerCase(response))) return stop();
       response.on("data", (chunk: Buffer) => {
-        if (!over && !pour(chunk, handler, () => over)) stop();
+        if (!over && !deliverBody(handler, chunk, () => over)) stop();
       });
       response.on("end", () => done());
       response.on("error", done);
@@ -65,19 +66,6 @@ export class NodeHttpClient implements HttpClient {
     this.#http.destroy();
     this.#https.destroy();
   }
-}
-
-/** Fills the handler's buffers with a piece of the body. Returns false when the handler has had enough. */
-function pour(chunk: Uint8Array, handler: HttpHandler, cancelled: () => boolean): boolean {
-  for (let at = 0; at < chunk.length && !cancelled(); ) {
-    const buffer = handler.buffer();
-    const piece = chunk.subarray(at, at + buffer.length);
-    if (piece.length === 0) throw new RangeError("the handler of a response gave an empty buffer");
-    buffer.set(piece);
-    at += piece.length;
-    if (!handler.data(piece.length)) return false;
-  }
-  return true;
 }
 
 function lowerCase(response: IncomingMessage): Map<string, string> {

@@ -4,6 +4,7 @@
  */
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log, MqttConnection, MqttObserver, MqttSubscription, Random } from "../../src/ports.js";
+import { deliverMessage } from "../common/delivery.js";
 import { nodeRandom } from "./clock.js";
 import { topicMatches } from "./topic-filter.js";
 
@@ -173,17 +174,6 @@ export class NodeMqttConnection implements MqttConnection {
 
   #message(topic: string, payload: Buffer): void {
     for (const { subscription } of [...this.#active])
-      if (topicMatches(subscription.filter, topic)) deliver(subscription, topic, payload);
+      if (topicMatches(subscription.filter, topic)) deliverMessage(subscription, topic, payload);
   }
-}
-
-/** Hands a message to a subscription, in the buffer it asks for when it has a say in that. */
-export function deliver(subscription: MqttSubscription, topic: string, payload: Uint8Array): void {
-  if (subscription.buffer) {
-    const buffer = subscription.buffer(topic, payload.length);
-    if (!buffer) return;
-    buffer.set(payload);
-    payload = buffer.subarray(0, payload.length);
-  }
-  subscription.message(topic, payload);
 }
