@@ -213,8 +213,11 @@ export class OtaOperations {
       return;
     }
     const { sequence } = entries[active];
-    const target = slotOf(sequence, slots) === slot ? active : 1 - active;
-    flash.writeEntry(target, makeEntry(nextSequence(sequence, slot, slots), state, entries[target].label));
+    if (slotOf(sequence, slots) === slot) flash.writeEntry(active, { ...entries[active], state });
+    else {
+      const next = nextSequence(sequence, slot, slots);
+      flash.writeEntry(1 - active, makeEntry(next, state, entries[1 - active].label));
+    }
   }
 
   #slotFor(entry: OtaEntry): Partition | undefined {
