@@ -69,7 +69,10 @@ export type Fate =
   | "ignore"
   | "fail"
   | { readonly cut: "before" | "after" }
-  | { readonly cut: "middle"; readonly tear: Tear };
+  /** `seed` varies which bits the tear "bits" concerns. */
+  | { readonly cut: "middle"; readonly tear: Tear; readonly seed?: number };
+
+type Torn = Extract<Fate, { cut: "middle" }>;
 
 /** Interferes with a chip; every method is optional. */
 export interface FlashFaults {
@@ -204,8 +207,7 @@ export class NorFlash {
     const fate = this.#fate("write", offset, bytes.length);
     if (fate === undefined || (typeof fate === "object" && fate.cut === "after"))
       this.#clearBits(offset, bytes);
-    else if (typeof fate === "object" && fate.cut === "middle")
-      this.#tearWrite(offset, bytes, rest, fate.tear);
+    else if (typeof fate === "object" && fate.cut === "middle") this.#tearWrite(offset, bytes, rest, fate);
     if (typeof fate === "object") this.#cut();
   }
 
@@ -213,7 +215,7 @@ export class NorFlash {
     const fate = this.#fate("erase", offset, length);
     if (fate === undefined || (typeof fate === "object" && fate.cut !== "before")) {
       for (let at = offset; at < offset + length; at += SECTOR_SIZE) this.wear[at / SECTOR_SIZE]++;
-      if (typeof fate === "object" && fate.cut === "middle") this.#tearErase(offset, length, fate.tear);
+      if (typeof fate === "object" && fate.cut === "middle") this.#tearErase(offset, length, fate);
       else this.#setBits(offset, length);
     }
     if (typeof fate === "object") this.#cut();
@@ -241,11 +243,11 @@ export class NorFlash {
     }
   }
 
-  #tearWrite(offset: number, bytes: Uint8Array, rest: Uint8Array, tear: Tear): void {
+  #tearWrite(offset: number, bytes: Uint8Array, rest: Uint8Array, { tear, seed }: Torn): void {
     if (tear === "bits") {
       this.#clearBits(
         offset,
-        bytes.map((byte, i) => byte | scatter(offset + i)),
+        bytes.map((byte, i) => byte | scatter(offset + i, seed)),
       );
       return;
     }
@@ -256,7 +258,7 @@ export class NorFlash {
       this.#clearBits(offset + at, rest.subarray(at, at + Math.min(PAGE_SIZE, rest.length - at) / 2));
   }
 
-  #tearErase(offset: number, length: number, tear: Tear): void {
+  #tearErase(offset: number, length: number, { tear, seed }: Torn): void {
     if (tear !== "bits") {
       this.#setBits(offset, length >> 1);
       return;
@@ -264,7 +266,7 @@ export class NorFlash {
     const sector = this.#sector;
     for (const end = offset + length; offset < end; offset += SECTOR_SIZE) {
       this.#storage.read(offset, sector);
-      for (let i = 0; i < SECTOR_SIZE; i++) sector[i] |= scatter(offset + i);
+      for (let i = 0; i < SECTOR_SIZE; i++) sector[i] |= scatter(offset + i, seed);
       this.#store(offset, sector);
     }
   }
@@ -292,7 +294,7 @@ export class NorFlash {
   }
 }
 
-/** About half of the bits of a byte, the same ones each time for the same place. */
-function scatter(offset: number): number {
-  return (Math.imul(offset + 1, 0x9e3779b1) >>> 17) & 0xff;
+/** About half of the bits of a byte, the same ones each time for the same place and seed. */
+function scatter(offset: number, seed = 0): number {
+  return (Math.imul(Math.imul(offset + 1, 0x9e3779b1) ^ seed, 0x85ebca6b) >>> 17) & 0xff;
 }

@@ -1,0 +1,65 @@
+/**
+ * Ready-made faults for an emulated flash chip.
+ * @module
+ */
+import type { Fate, FlashCommand, FlashFaults, Tear } from "./nor-flash.js";
+
+/** When the power fails, seen from one command: before it, after it, or in the middle of it in some manner. */
+export type CutMoment = "before" | "after" | Tear;
+
+export const CUT_MOMENTS: readonly CutMoment[] = Object.freeze([
+  "before",
+  "prefix",
+  "bits",
+  "all-pages",
+  "after",
+]);
+
+/**
+ * Cuts the power at one page program or erase command.
+ * @param index `FlashCommand.index` of the command
+ * @param seed varies which bits a tear "bits" concerns
+ */
+export function cutPowerAt(index: number, moment: CutMoment, seed?: number): FlashFaults {
+  const cut: Fate =
+    moment === "before" || moment === "after" ? { cut: moment } : { cut: "middle", tear: moment, seed };
+  return { fate: (command) => (command.kind !== "read" && command.index === index ? cut : undefined) };
+}
+
+/** Lets every command for which `concerned` returns true fail, or do nothing. */
+export function refuse(concerned: (command: FlashCommand) => boolean, fate: "fail" | "ignore"): FlashFaults {
+  return { fate: (command) => (concerned(command) ? fate : undefined) };
+}
+
+/** Cells that hold their value whatever is done to them. */
+export class StuckBits implements FlashFaults {
+  readonly #cells = new Map<number, { mask: number; value: number }>();
+
+  /** Makes the bits set in `mask` of the byte at `offset` stick at those of `value`. Effective with the next command. */
+  stick(offset: number, mask: number, value: number): void {
+    this.#cells.set(offset, { mask, value });
+  }
+
+  alter(offset: number, bits: Uint8Array): void {
+    for (const [at, { mask, value }] of this.#cells) {
+      const index = at - offset;
+      if (index >= 0 && index < bits.length) bits[index] = (bits[index] & ~mask) | (value & mask);
+    }
+  }
+}
+
+/** Several faults at a time; the first one to decide about a command decides. */
+export function combine(...faults: readonly FlashFaults[]): FlashFaults {
+  return {
+    fate(command) {
+      for (const fault of faults) {
+        const fate = fault.fate?.(command);
+        if (fate !== undefined) return fate;
+      }
+      return undefined;
+    },
+    alter(offset, bits) {
+      for (const fault of faults) fault.alter?.(offset, bits);
+    },
+  };
+}
