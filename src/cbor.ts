@@ -49,13 +49,6 @@ class Reader {
     this.value = value;
   }
 
-  /** An unsigned integer. */
-  protected unsigned(): number {
-    this.head();
-    if (this.major !== 0) fail("lacks an unsigned integer");
-    return this.value;
-  }
-
   /** A definite string: leaves its start in `at`, returns its length. */
   protected string(major: 2 | 3): number {
     this.head();
@@ -142,41 +135,89 @@ export class DataBlock extends Reader {
    * @throws OtaError "cbor-decode"
    */
   decode(message: Uint8Array): void {
-    let seen = 0;
-    for (let left = this.open(message); !this.ended(left); left--) {
-      let key = 0;
-      if (message[this.at] === 0x61) {
-        key = message[this.at + 1];
-        this.at += 2;
-      } else {
-        const length = this.string(3);
-        if (length === 1) key = message[this.at];
-        this.at += length;
-      }
-      let bit = 0;
-      if (key === 0x66) {
-        bit = 1;
-        this.fileId = this.unsigned();
-      } else if (key === 0x69) {
-        bit = 2;
-        this.index = this.unsigned();
-      } else if (key === 0x6c) {
-        bit = 4;
-        this.length = this.unsigned();
-      } else if (key === 0x70) {
-        bit = 8;
-        this.byteLength = this.string(2);
-        this.offset = this.at;
-        this.at += this.byteLength;
-      } else if (key === 0x63) {
-        bit = 16;
-        this.skipString(3);
-      } else this.skip();
-      if (seen & bit) fail("has a key twice");
-      seen |= bit;
+    // Runs for every block: the usual forms are read in place, without calls, and the variables are declared
+    // once. `at` may pass the end of the message, but no such message gets through.
+    let at = 1;
+    let left = message[0] - 0xa0;
+    let key = 0;
+    let start = 0;
+    let first = 0;
+    let value = 0;
+    let fileId = -1;
+    let index = -1;
+    let length = -1;
+    let byteLength = -1;
+    let token = -1;
+    this.bytes = message;
+    if (!(left >= 0 && left < 24)) {
+      left = this.open(message);
+      at = this.at;
     }
-    this.close();
-    if ((seen & 15) !== 15) fail("lacks f, i, l or p");
+    while (left !== 0) {
+      left--;
+      first = message[at];
+      if (first === 0x61) {
+        key = message[at + 1];
+        at += 2;
+      } else if (first === 0xff && left < 0) {
+        at++;
+        break;
+      } else {
+        this.at = at;
+        value = this.string(3);
+        at = this.at;
+        key = value === 1 ? message[at] : 0;
+        at += value;
+      }
+      start = at;
+      first = message[at];
+      value = first & 31;
+      if (value < 24) at++;
+      else if (value === 25) {
+        value = (message[at + 1] << 8) | message[at + 2];
+        at += 3;
+      } else {
+        this.at = at;
+        this.head();
+        value = this.value;
+        at = this.at;
+      }
+      if (key === 0x66 || key === 0x69 || key === 0x6c) {
+        if (first > 0x1f) fail("lacks an unsigned integer");
+        if (key === 0x69) {
+          if (index >= 0) fail("has i twice");
+          index = value;
+        } else if (key === 0x6c) {
+          if (length >= 0) fail("has l twice");
+          length = value;
+        } else {
+          if (fileId >= 0) fail("has f twice");
+          fileId = value;
+        }
+      } else if (key === 0x70 || key === 0x63) {
+        if (first >> 5 !== (key === 0x70 ? 2 : 3) || value < 0) fail("lacks a definite string");
+        if (key === 0x70) {
+          if (byteLength >= 0) fail("has p twice");
+          byteLength = value;
+          this.offset = at;
+        } else {
+          if (token >= 0) fail("has c twice");
+          token = value;
+        }
+        at += value;
+        if (at > message.length) fail("is cut");
+      } else {
+        this.at = start;
+        this.skip();
+        at = this.at;
+      }
+    }
+    if (at !== message.length) fail("is cut or has trailing bytes");
+    if (fileId < 0 || index < 0 || length < 0 || byteLength < 0) fail("lacks f, i, l or p");
+    this.fileId = fileId;
+    this.index = index;
+    this.length = length;
+    this.byteLength = byteLength;
   }
 }
 
