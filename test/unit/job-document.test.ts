@@ -1,0 +1,473 @@
+import { OtaError } from "../../src/errors.js";
+import { type OtaJob, type ParsedJob, parseJob } from "../../src/job-document.js";
+import { deepEqual, equal, ok } from "../support/assert.js";
+import { ascii, concat, hex } from "../support/hex.js";
+
+type Json = Record<string, unknown>;
+
+const DER =
+  "MEQCIBERERERERERERERERERERERERERERERERERERERERERAiAiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIg==";
+
+const file = (change: Json = {}): Json => ({
+  filepath: "/device/updates",
+  filesize: 9000,
+  fileid: 0,
+  certfile: "cert.pem",
+  fileType: 0,
+  "sig-sha256-ecdsa": DER,
+  ...change,
+});
+
+const ota = (change: Json = {}): Json => ({
+  protocols: ["MQTT"],
+  streamname: "AFR_OTA-XYZ",
+  files: [file()],
+  ...change,
+});
+
+const execution = (change: Json = {}): Json => ({
+  jobId: "AFR_OTA-job1",
+  status: "QUEUED",
+  queuedAt: 1,
+  lastUpdatedAt: 1,
+  versionNumber: 1,
+  executionNumber: 1,
+  jobDocument: { afr_ota: ota() },
+  ...change,
+});
+
+const envelope = (change: Json = {}): Json => ({
+  clientToken: "0:thing-1",
+  timestamp: 1700000000,
+  execution: execution(),
+  ...change,
+});
+
+const parse = (value: unknown) => parseJob(JSON.stringify(value));
+const parseOta = (change: Json) =>
+  parse(envelope({ execution: execution({ jobDocument: { afr_ota: ota(change) } }) }));
+const parseFile = (change: Json) => parseOta({ files: [file(change)] });
+
+function job(parsed: ParsedJob): OtaJob {
+  if (parsed.kind === "invalid") throw parsed.error;
+  if (parsed.kind !== "ota") throw new Error(`kind is ${parsed.kind}`);
+  return parsed.job;
+}
+
+/** Asserts that a job is refused with `code`, under the right id; null when there is none. */
+function invalid(parsed: ParsedJob, code = "job-parser", jobId: string | null = "AFR_OTA-job1"): void {
+  if (parsed.kind !== "invalid") throw new Error(`kind is ${parsed.kind}`);
+  ok(parsed.error instanceof OtaError);
+  equal(parsed.error.code, code as "job-parser", parsed.error.message);
+  equal(parsed.error.phase, "job");
+  equal(parsed.jobId ?? null, jobId);
+}
+
+/** A message built as text, for what JSON.stringify can not write. */
+const raw = (text: string, from: string, to: string) => {
+  if (!text.includes(from)) throw new Error(`no ${from} in the message`);
+  return parseJob(text.replace(from, to));
+};
+const text = JSON.stringify(envelope());
+
+describe("job document: an OTA job", () => {
+  it("gives everything the document says", () => {
+    const parsed = parse(envelope({ execution: execution({ statusDetails: { self_test: "ready" } }) }));
+    equal(parsed.kind, "ota");
+    equal(parsed.clientToken, "0:thing-1");
+    const { document, files, ...rest } = job(parsed);
+    deepEqual(rest, {
+      jobId: "AFR_OTA-job1",
+      executionNumber: 1,
+      progress: { selfTest: true, updatedBy: undefined, image: "" },
+      protocols: ["MQTT"],
+    });
+    deepEqual(document, { afr_ota: ota() });
+    const digits = "11".repeat(32);
+    deepEqual(files, [
+      {
+        fileId: 0,
+        fileSize: 9000,
+        fileType: 0,
+        filePath: "/device/updates",
+        certFile: "cert.pem",
+        signature: {
+          algorithm: "sig-sha256-ecdsa",
+          bytes: hex(`30440220${digits}0220${digits.replace(/1/g, "2")}`),
+        },
+        streamName: "AFR_OTA-XYZ",
+        url: "",
+      },
+    ]);
+  });
+
+  it("is taken from bytes as from text", () => deepEqual(parseJob(ascii(text)), parseJob(text)));
+
+  it("may come without a client token, as in notify-next", () =>
+    equal(parse(envelope({ clientToken: undefined })).clientToken, undefined));
+
+  it("gives an HTTP job", () => {
+    const url = `https://bucket.s3.amazonaws.com/fw.bin?X-Amz-Signature=${"0123456789abcdef".repeat(300)}`;
+    const parsed = job(
+      parseOta({ protocols: ["HTTP"], streamname: undefined, files: [file({ update_data_url: url })] }),
+    );
+    deepEqual(parsed.protocols, ["HTTP"]);
+    equal(parsed.files[0].url, url);
+    equal(parsed.files[0].streamName, "");
+  });
+
+  it("gives both protocols in the order of preference, whatever theirs", () => {
+    const change = { files: [file({ update_data_url: "http://h/f" })] };
+    deepEqual(job(parseOta({ ...change, protocols: ["HTTP", "MQTT"] })).protocols, ["MQTT", "HTTP"]);
+  });
+
+  it("drops protocols it does not know, and double ones", () =>
+    deepEqual(job(parseOta({ protocols: ["COAP", "MQTT", 7, null, "MQTT"] })).protocols, ["MQTT"]));
+
+  it("gives every file", () => {
+    const files = Array.from({ length: 50 }, (_, fileid) => file({ fileid, filesize: fileid + 1 }));
+    const parsed = job(parseOta({ files }));
+    equal(parsed.files.length, 50);
+    equal(parsed.files[49].fileId, 49);
+    equal(parsed.files[49].fileSize, 50);
+  });
+
+  const numbers: [string, Json, "fileId" | "fileSize" | "fileType", number][] = [
+    ["the smallest size", { filesize: 1 }, "fileSize", 1],
+    ["the largest size", { filesize: 4294967295 }, "fileSize", 4294967295],
+    ["a size as text", { filesize: "9000" }, "fileSize", 9000],
+    ["a size as hexadecimal text", { filesize: "0x2328" }, "fileSize", 9000],
+    ["the largest file id", { fileid: 255 }, "fileId", 255],
+    ["a file id as text", { fileid: "0" }, "fileId", 0],
+    ["no file type", { fileType: undefined }, "fileType", 0],
+    ["the largest file type", { fileType: 255 }, "fileType", 255],
+    ["a file type as text", { fileType: "12" }, "fileType", 12],
+  ];
+  for (const [name, change, key, value] of numbers)
+    it(`takes ${name}`, () => equal(job(parseFile(change)).files[0][key], value));
+
+  it("takes a number with a fraction of zero", () =>
+    equal(job(raw(text, '"filesize":9000', '"filesize":9.0e3')).files[0].fileSize, 9000));
+
+  it("takes a file without path and certificate", () => {
+    const { files } = job(parseFile({ filepath: undefined, certfile: undefined }));
+    equal(files[0].filePath, "");
+    equal(files[0].certFile, "");
+  });
+
+  it("takes an RSA signature", () => {
+    const { signature } = job(parseFile({ "sig-sha256-ecdsa": undefined, "sig-sha256-rsa": "Zm9v" }))
+      .files[0];
+    deepEqual(signature, { algorithm: "sig-sha256-rsa", bytes: ascii("foo") });
+  });
+
+  it("takes the longest signature, with line ends", () => {
+    const encoded = `${`${"A".repeat(64)}\r\n`.repeat(10)}${"A".repeat(43)}=`;
+    const { signature } = job(parseFile({ "sig-sha256-ecdsa": undefined, "sig-sha256-rsa": encoded }))
+      .files[0];
+    equal(signature?.bytes.length, 512);
+  });
+
+  it("remembers the name of a signature it does not know", () => {
+    const [parsed] = job(parseFile({ "sig-sha256-ecdsa": undefined, "sig-sha1-rsa": "Zm9v" })).files;
+    equal(parsed.signature, undefined);
+    equal(parsed.unknownSignature, "sig-sha1-rsa");
+  });
+
+  for (const [name, value] of [
+    ["missing", undefined],
+    ["empty", ""],
+  ] as const)
+    it(`takes a file whose signature is ${name}: it is refused later`, () => {
+      const [parsed] = job(parseFile({ "sig-sha256-ecdsa": value })).files;
+      equal(parsed.signature, undefined);
+      equal(parsed.unknownSignature, undefined);
+    });
+
+  it("does not keep a signature from one file for the next", () =>
+    equal(
+      job(parseOta({ files: [file(), file({ fileid: 1, "sig-sha256-ecdsa": undefined })] })).files[1]
+        .signature,
+      undefined,
+    ));
+
+  for (const length of [1, 64, 72])
+    it(`takes a job id of ${length} characters`, () => {
+      const jobId = "aZ09_-".repeat(12).slice(0, length);
+      equal(job(parse(envelope({ execution: execution({ jobId }) }))).jobId, jobId);
+    });
+
+  it("takes a stream name of 128 characters", () =>
+    equal(job(parseOta({ streamname: "s".repeat(128) })).files[0].streamName.length, 128));
+
+  it("ignores keys it does not know", () => {
+    const change = { attr: 3, auth_scheme: "aws.s3.presigned", other: [{}] };
+    equal(job(parseOta({ files: [file(change)], extra: {} })).files.length, 1);
+  });
+
+  it("takes the executionNumber as text, and does without it", () => {
+    equal(job(parse(envelope({ execution: execution({ executionNumber: "3" }) }))).executionNumber, 3);
+    equal(
+      job(parse(envelope({ execution: execution({ executionNumber: undefined }) }))).executionNumber,
+      undefined,
+    );
+  });
+
+  it("takes a document nested 32 deep", () => {
+    const deep = `${"[".repeat(29)}${"]".repeat(29)}`;
+    equal(raw(text, '"jobDocument":{', `"jobDocument":{"deep":${deep},`).kind, "ota");
+  });
+
+  it("does not count brackets inside strings", () =>
+    equal(raw(text, '"jobDocument":{', `"jobDocument":{"deep":"\\"${"[{".repeat(100)}\\\\",`).kind, "ota"));
+
+  it("takes a message of 64 KB", () => {
+    const filler = "x".repeat(65536 - text.length - '"filler":"",'.length);
+    equal(raw(text, '"jobDocument":{', `"jobDocument":{"filler":"${filler}",`).kind, "ota");
+  });
+});
+
+describe("job document: statusDetails", () => {
+  const progress = (statusDetails: unknown) =>
+    job(parse(envelope({ execution: execution({ statusDetails }) }))).progress;
+  const none = { selfTest: false, updatedBy: undefined, image: "" };
+
+  it("may be absent", () => deepEqual(progress(undefined), none));
+  it("may be empty", () => deepEqual(progress({}), none));
+  for (const value of [null, "text", 7, []])
+    it(`counts as absent when it is ${JSON.stringify(value)}`, () => deepEqual(progress(value), none));
+
+  for (const value of ["ready", "active", "", true])
+    it(`says self-test whatever its value, as the original: ${JSON.stringify(value)}`, () =>
+      equal(progress({ self_test: value }).selfTest, true));
+
+  it("gives the version that performed the update", () => {
+    equal(progress({ updatedBy: "0x01000001" }).updatedBy, 0x01000001);
+    equal(progress({ updatedBy: "0xFFFFFFFF" }).updatedBy, 0xffffffff);
+    equal(progress({ updatedBy: "16777217" }).updatedBy, 0x01000001);
+    equal(progress({ updatedBy: 16777217 }).updatedBy, 0x01000001);
+  });
+
+  for (const updatedBy of [
+    "  v1.0.0",
+    "0x100000000",
+    "0x",
+    "0x1g",
+    "-1",
+    "",
+    " 1",
+    "01",
+    "1e3",
+    null,
+    1.5,
+    [1],
+  ])
+    it(`counts updatedBy as absent when it is ${JSON.stringify(updatedBy)}`, () =>
+      equal(progress({ updatedBy }).updatedBy, undefined));
+
+  it("gives the image", () => equal(progress({ image: "1.2.3 1d836654" }).image, "1.2.3 1d836654"));
+  it("counts an image as absent that is no text", () => equal(progress({ image: 7 }).image, ""));
+  it("does not inherit", () => deepEqual(progress({ toString: "x", constructor: "y" }), none));
+});
+
+describe("job document: no job", () => {
+  const none: [string, Json][] = [
+    ["only client token and time", { clientToken: "0:thing-1", timestamp: 1 }],
+    ["only the time, as notify-next", { timestamp: 1 }],
+    ["an empty execution", { timestamp: 1, execution: {} }],
+    ["no execution", { execution: null }],
+    ["an empty object", {}],
+  ];
+  for (const [name, message] of none)
+    it(`is ${name}`, () =>
+      deepEqual(parse(message), { kind: "none", clientToken: message["clientToken"] as string | undefined }));
+
+  it("has no client token when that is no text", () =>
+    deepEqual(parse({ clientToken: 7 }), { kind: "none", clientToken: undefined }));
+});
+
+describe("job document: a job that is not OTA", () => {
+  for (const document of [{ operation: "reboot" }, {}, [1, 2], "text", 7, false])
+    it(`is left to the application: ${JSON.stringify(document)}`, () =>
+      deepEqual(parse(envelope({ execution: execution({ jobDocument: document }) })), {
+        kind: "custom",
+        clientToken: "0:thing-1",
+        jobId: "AFR_OTA-job1",
+        executionNumber: 1,
+        document,
+      }));
+
+  it("is not made OTA by an inherited afr_ota", () => {
+    const document = '{"__proto__":{"afr_ota":{}}}';
+    equal(raw(text, JSON.stringify({ afr_ota: ota() }), document).kind, "custom");
+  });
+});
+
+describe("job document: not to be carried out", () => {
+  const withoutJob: [string, string | Uint8Array][] = [
+    ["nothing", ""],
+    ["no JSON", "hello"],
+    ["cut JSON", text.slice(0, -1)],
+    ["JSON with something behind it", `${text}x`],
+    ["an array", `[${text}]`],
+    ["a text", '"text"'],
+    ["a number", "7"],
+    ["null", "null"],
+    ["an execution that is a text", '{"execution":"x"}'],
+    ["an execution that is an array", '{"execution":[]}'],
+    ["an execution without job id", '{"execution":{"status":"QUEUED"}}'],
+    ["bad UTF-8", concat(ascii(text), hex("ff"))],
+    ["UTF-8 with an overlong quote", concat(ascii('{"execution":{"jobId":"a'), hex("c0a2"), ascii("}}"))],
+    ["a byte order mark", concat(hex("efbbbf"), ascii(text))],
+    ["a lone surrogate in text", '{"a":"\ud800"}'],
+    ["a NUL", `${text}\0`],
+    ["more than 64 KB", `${text}${" ".repeat(65536)}`],
+    ["more than 64 KB of bytes in a shorter text", `{"a":"${"€".repeat(30000)}"}`],
+    ["nesting of 33", `${'{"a":'.repeat(33)}0${"}".repeat(33)}`],
+    ["a bomb of arrays", "[".repeat(65000)],
+    ["a bomb of objects", '{"a":'.repeat(13000)],
+    ["a bomb behind a quote that is none", `{"a\\"":${"[".repeat(65000)}`],
+  ];
+  for (const [name, message] of withoutJob)
+    it(`${name}: there is nobody to report to`, () => {
+      const parsed = parseJob(message);
+      if (parsed.kind !== "invalid") throw new Error(`kind is ${parsed.kind}`);
+      equal(parsed.jobId, undefined);
+      ok(parsed.error.code === "job-parser" || parsed.error.code === "bad-utf8", parsed.error.code);
+    });
+
+  for (const jobId of [
+    "",
+    "a/b",
+    "a+b",
+    "a#",
+    "$next",
+    "../x",
+    "a b",
+    "ä",
+    "a\0",
+    "a\n",
+    "x".repeat(73),
+    7,
+    null,
+    ["a"],
+    {},
+  ])
+    it(`the job id ${JSON.stringify(jobId)}, which could name another topic`, () =>
+      invalid(parse(envelope({ execution: execution({ jobId }) })), "job-parser", null));
+
+  it("keeps the client token of a job without usable id", () =>
+    equal(parse(envelope({ execution: { jobId: "a/b" } })).clientToken, "0:thing-1"));
+
+  it("a job without document", () =>
+    invalid(parse(envelope({ execution: execution({ jobDocument: undefined }) }))));
+  it("a job whose document is null", () =>
+    invalid(parse(envelope({ execution: execution({ jobDocument: null }) }))));
+  for (const value of [null, [], "x", 7])
+    it(`an afr_ota that is ${JSON.stringify(value)}`, () =>
+      invalid(parse(envelope({ execution: execution({ jobDocument: { afr_ota: value } }) }))));
+
+  it("keeps the executionNumber of a job it refuses", () => {
+    const parsed = parseOta({ files: [] });
+    ok(parsed.kind === "invalid" && parsed.executionNumber === 1);
+  });
+
+  const documents: [string, Json, string?][] = [
+    ["no protocols", { protocols: undefined }],
+    ["protocols as text", { protocols: "MQTT" }],
+    ["empty protocols", { protocols: [] }, "data-protocol"],
+    ["unknown protocols", { protocols: ["COAP", "mqtt"] }, "data-protocol"],
+    ["protocols nested", { protocols: [["MQTT"]] }, "data-protocol"],
+    [
+      "more protocols text than the original holds",
+      { protocols: Array(50).fill("UNKNOWN") },
+      "data-protocol",
+    ],
+    ["MQTT without stream name", { streamname: undefined }, "data-protocol"],
+    ["MQTT with an empty stream name", { streamname: "" }, "data-protocol"],
+    ["HTTP without URL", { protocols: ["HTTP"] }, "data-protocol"],
+    [
+      "HTTP with one file without URL",
+      { protocols: ["HTTP"], files: [file({ update_data_url: "http://h" }), file()] },
+      "data-protocol",
+    ],
+    ["a stream name that is a number", { streamname: 7 }],
+    ["a stream name with a slash", { streamname: "a/b" }],
+    ["a stream name with a wildcard", { streamname: "a+" }],
+    ["a stream name of 129 characters", { streamname: "s".repeat(129) }],
+    ["no files", { files: undefined }],
+    ["an empty list of files", { files: [] }],
+    ["files that are an object", { files: { 0: file() } }],
+    ["a file that is null", { files: [null] }],
+    ["a file that is a text", { files: ["x"] }],
+    ["a second file that is unusable", { files: [file(), file({ filesize: 0 })] }],
+  ];
+  for (const [name, change, code] of documents) it(name, () => invalid(parseOta(change), code));
+
+  const files: [string, Json, string?][] = [
+    ["no filesize", { filesize: undefined }],
+    ["a filesize of 0", { filesize: 0 }],
+    ["a filesize of 2^32", { filesize: 4294967296 }],
+    ["a filesize beyond 2^53", { filesize: 2 ** 60 }],
+    ["a negative filesize", { filesize: -1 }],
+    ["a filesize with a fraction", { filesize: 9000.5 }],
+    ["a filesize that is null", { filesize: null }],
+    ["a filesize that is true", { filesize: true }],
+    ["a filesize in a list", { filesize: [9000] }],
+    ["an empty filesize", { filesize: "" }],
+    ["a filesize of spaces", { filesize: "  " }],
+    ["a filesize with a space", { filesize: " 9000" }],
+    ["a filesize with a sign", { filesize: "+9000" }],
+    ["a filesize with leading zeros, octal in C", { filesize: "010" }],
+    ["a filesize with an exponent as text", { filesize: "9e3" }],
+    ["a filesize with a fraction as text", { filesize: "9000.0" }],
+    ["a filesize in words", { filesize: "many" }],
+    ["a filesize of Infinity as text", { filesize: "Infinity" }],
+    ["a filesize of 10^25 as text", { filesize: "1e+25" }],
+    ["a filesize with a unit", { filesize: "9000B" }],
+    ["no fileid", { fileid: undefined }],
+    ["a fileid of 256", { fileid: 256 }],
+    ["a negative fileid", { fileid: -1 }],
+    ["a fileid of −0 as text", { fileid: "-0" }],
+    ["a fileType of 256", { fileType: 256 }],
+    ["a fileType in words", { fileType: "firmware" }],
+    ["a fileType that is null", { fileType: null }],
+    ["a filepath that is a number", { filepath: 7 }],
+    ["a certfile that is a list", { certfile: ["cert.pem"] }],
+    ["a signature that is a number", { "sig-sha256-ecdsa": 7 }],
+    ["a signature that is an object", { "sig-sha256-ecdsa": {} }],
+    ["a signature of blanks", { "sig-sha256-ecdsa": "  " }, "bad-base64"],
+    ["a signature with a foreign symbol", { "sig-sha256-ecdsa": "MEQ*" }, "bad-base64"],
+    ["a signature in the URL alphabet", { "sig-sha256-ecdsa": "MEQ_" }, "bad-base64"],
+    ["a signature of 513 bytes", { "sig-sha256-ecdsa": "AAAA".repeat(171) }, "bad-base64"],
+    ["a signature of 40000 characters", { "sig-sha256-ecdsa": "A".repeat(40000) }, "bad-base64"],
+    ["a URL that is a number", { update_data_url: 7 }],
+    ["a URL with a line end", { update_data_url: "http://h/ HTTP/1.1\r\nX: y" }],
+    ["a URL with a NUL", { update_data_url: "http://h/\0" }],
+    ["a URL with a space", { update_data_url: "http://h/a b" }],
+  ];
+  for (const [name, change, code] of files) it(name, () => invalid(parseFile(change), code));
+
+  for (const number of ["1e999", "-0", "-0.0", "9007199254740993", "0.1e1.5"])
+    it(`a fileid of ${number}`, () => {
+      const parsed = raw(text, '"fileid":0', `"fileid":${number}`);
+      equal(parsed.kind, "invalid");
+    });
+
+  it("inherited fields are no fields", () => {
+    const inherited = '"files":[{"__proto__":{"filesize":9000,"fileid":0}}]';
+    invalid(raw(text, `"files":${JSON.stringify([file()])}`, inherited));
+  });
+
+  it("an inherited execution is no execution", () => equal(parseJob(`{"__proto__":${text}}`).kind, "none"));
+
+  it("keys named like methods of objects harm nobody", () => {
+    const change = { constructor: {}, toString: 1, valueOf: null, hasOwnProperty: "x" };
+    equal(job(parseOta({ ...change, files: [file(change)] })).files.length, 1);
+  });
+
+  it("nothing is changed for later jobs by a key __proto__", () => {
+    raw(text, '"jobDocument":{', '"jobDocument":{"__proto__":{"polluted":1},');
+    equal(({} as Json)["polluted"], undefined);
+  });
+});
