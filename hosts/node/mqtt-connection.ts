@@ -5,8 +5,8 @@
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log, MqttConnection, MqttObserver, MqttSubscription, Random } from "../../src/ports.js";
 import { deliverMessage } from "../common/delivery.js";
+import { topicMatches } from "../common/topic-filter.js";
 import { nodeRandom } from "./clock.js";
-import { topicMatches } from "./topic-filter.js";
 
 export interface NodeMqttOptions {
   /** `mqtt://host:port`, `mqtts://…`, `ws://…` */
