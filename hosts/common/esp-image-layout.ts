@@ -99,7 +99,7 @@ export function readImageLayout(source: ImageSource): ImageLayout {
     end = segment.offset + segment.length;
   }
   const checksumOffset = end | 15;
-  const hashAppended = header.getUint8(23) === 1;
+  const hashAppended = header.getUint8(23) !== 0;
   const length = checksumOffset + 1 + (hashAppended ? HASH_SIZE : 0);
   if (length > source.size) throw new ImageError(`image of ${length} bytes does not fit into ${source.size}`);
   return {
