@@ -31,6 +31,8 @@ export interface XsBridgeOptions {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly log: Log;
+  /** How long a command may take before the watchdog ends the engine, in ms. Default: for ever. */
+  readonly watchdogMs?: number;
   /** An event of the application. */
   onEvent(event: unknown): void;
   /** The application crashed, or the engine ended by itself. At most one call. */
@@ -55,6 +57,9 @@ export class XsBridge {
   #timer: unknown;
   #deadline = Number.POSITIVE_INFINITY;
   #over = false;
+  /** Commands without an answer. */
+  #unanswered = 0;
+  #watchdog: unknown;
 
   constructor(options: XsBridgeOptions) {
     this.#options = options;
@@ -85,11 +90,13 @@ export class XsBridge {
     for (const subscription of this.#subscriptions.values()) mqtt.unsubscribe(subscription);
     for (const cancel of this.#requests.values()) cancel();
     clock.clear(this.#timer);
+    clock.clear(this.#watchdog);
   }
 
   #crash(reason: string): void {
     if (this.#over) return;
     this.#release();
+    void this.#worker.kill();
     this.#options.onCrash(reason);
   }
 
@@ -100,14 +107,25 @@ export class XsBridge {
     const length = fields.reduce((sum, field) => sum + field.length, 9);
     const message = new Writer(length).u8(command).f64(this.#options.clock.now());
     for (const field of fields) message.bytes(field);
+    if (this.#unanswered++ === 0) this.#feed();
     this.#worker.command(message.finish()).then(
       (reply) => {
+        this.#unanswered--;
+        this.#feed();
         this.#options.onReply?.(command, reply);
         this.#wake(new Reader(reply.result).f64());
       },
       // An exception that leaves a callback ends a device.
       (error: Error) => this.#crash(error.message),
     );
+  }
+
+  #feed(): void {
+    const { clock, watchdogMs } = this.#options;
+    if (watchdogMs === undefined || this.#over) return;
+    clock.clear(this.#watchdog);
+    if (this.#unanswered)
+      this.#watchdog = clock.set(() => this.#crash("the watchdog bit: the application hangs"), watchdogMs);
   }
 
   #wake(deadline: number): void {
@@ -146,11 +164,6 @@ export class XsBridge {
       case Call.event:
         onEvent(JSON.parse(fields.rest()));
         return EMPTY;
-      case Call.crash: {
-        const reason = fields.rest();
-        setImmediate(() => this.#crash(reason));
-        return EMPTY;
-      }
       case Call.flashRead: {
         const flash = this.#partition(fields.u8());
         const offset = fields.u32();

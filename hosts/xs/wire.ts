@@ -13,8 +13,6 @@ export const Call = Object.freeze({
   log: 1,
   /** [JSON] An event of the application. */
   event: 2,
-  /** [reason bytes] The application has crashed: end this engine. */
-  crash: 3,
   /** [partition u8, offset u32, length u32] → bytes */
   flashRead: 10,
   /** [partition u8, offset u32, bytes] */

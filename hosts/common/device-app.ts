@@ -1,0 +1,201 @@
+/**
+ * The application of a simulated device: a small one, as a product would write it around the agent. It updates
+ * when it can, tests itself after an update, and misbehaves when its image says so. Runs on Node and on XS.
+ * @module
+ */
+import {
+  type AppDescription,
+  type BootControl,
+  type Clock,
+  type Crypto,
+  type DataPlane,
+  type Flash,
+  FlashPal,
+  type HttpClient,
+  type Log,
+  type MqttConnection,
+  OtaAgent,
+  type OtaAgentOptions,
+  type OtaError,
+  type OtaEvent,
+  type Random,
+  type Store,
+  TrustedKeys,
+} from "../../src/index.js";
+
+/** What an image does on booting. `fail`: its self-test fails; `no-network`: it never connects. */
+export type Behaviour = "pass" | "fail" | "crash" | "hang" | "no-network";
+
+/** Must survive JSON. */
+export interface AppConfig {
+  readonly thingName: string;
+  readonly behaviour: Behaviour;
+  /** PEM by the name a job's `certfile` gives. */
+  readonly trustedKeys: Readonly<Record<string, string>>;
+  /** Numeric options of the agent. */
+  readonly agent?: Readonly<
+    Partial<
+      Pick<
+        OtaAgentOptions,
+        | "blockSize"
+        | "maxOutstandingBytes"
+        | "statusInterval"
+        | "selfTestTimeoutMs"
+        | "noProgressTimeoutMs"
+        | "totalDeadlineMs"
+        | "minRate"
+        | "rateLimit"
+        | "pollMs"
+      >
+    >
+  >;
+  readonly allowDowngrade?: boolean;
+}
+
+export interface AppPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crypto: Crypto;
+  readonly mqtt: MqttConnection;
+  readonly http: HttpClient;
+  /** The slot an update is written to. */
+  readonly slot: Flash;
+  readonly boot: BootControl;
+  readonly store: Store;
+  readonly log: Log;
+  /** Tells the world outside what happens. */
+  report(event: AppEvent): void;
+  /** Never returns; where that can not be, nothing reaches the application any more. */
+  hang(): void;
+}
+
+/** What the application reports: the agent's events in a form that survives JSON. */
+export type AppEvent =
+  | {
+      readonly type: "job";
+      readonly jobId: string;
+      readonly bytes: number;
+      readonly protocols: readonly string[];
+    }
+  | { readonly type: "image"; readonly app: AppDescription }
+  | { readonly type: "progress"; readonly received: number; readonly total: number; readonly bytes: number }
+  | { readonly type: "verified"; readonly jobId: string; readonly statistics: unknown }
+  | { readonly type: "start-test"; readonly jobId: string }
+  | { readonly type: "decided"; readonly decision: "accepted" | "rejected" }
+  | { readonly type: "complete"; readonly jobId: string }
+  | {
+      readonly type: "status";
+      readonly jobId: string;
+      readonly status: string;
+      readonly details: unknown;
+      readonly result: unknown;
+    }
+  | {
+      readonly type: "fail" | "self-test-failed" | "notice";
+      readonly jobId: string | undefined;
+      readonly error: { readonly code: string; readonly message: string; readonly phase: string };
+      readonly statistics?: unknown;
+    }
+  | { readonly type: "state"; readonly state: string }
+  | { readonly type: "idle" };
+
+/** How long the self-test takes, and a bad image lives before it crashes, in ms. */
+const SELF_TEST_MS = 200;
+const LIFE_OF_A_BAD_IMAGE_MS = 100;
+
+/** Thrown by an image that is built to crash. */
+export class DeliberateCrash extends Error {
+  override name = "DeliberateCrash";
+}
+
+/** A connection that never comes up. */
+const NO_NETWORK: MqttConnection = Object.freeze({
+  connected: false,
+  publish: () => {},
+  subscribe: () => {},
+  unsubscribe: () => {},
+  addObserver: () => {},
+  removeObserver: () => {},
+});
+
+/**
+ * Starts the application.
+ * @param planes makes data planes of the ports; default: the agent's own choice
+ */
+export function startApp(
+  ports: AppPorts,
+  config: AppConfig,
+  planes?: (ports: AppPorts, config: AppConfig) => readonly DataPlane[],
+): OtaAgent {
+  const { clock, random, crypto, slot, boot, store, log, report } = ports;
+  const { thingName, behaviour, allowDowngrade } = config;
+  const mqtt = behaviour === "no-network" ? NO_NETWORK : ports.mqtt;
+  const pal = new FlashPal({
+    ...{ slot, boot, crypto, clock, store, allowDowngrade },
+    trustedKeys: new TrustedKeys(config.trustedKeys),
+    onNoResume: (reason) => log("warn", `no resume: ${reason}`),
+  });
+  const agent: OtaAgent = new OtaAgent({
+    ...config.agent,
+    ...{ thingName, mqtt, pal, clock, random, log },
+    dataPlanes: planes?.({ ...ports, mqtt }, config),
+    onState: (state) => report({ type: "state", state }),
+    onEvent: (event) => handle(event),
+  });
+
+  function handle(event: OtaEvent): void {
+    switch (event.type) {
+      case "received-job": {
+        const { jobId, files, protocols } = event.job;
+        return report({ type: "job", jobId, bytes: files[0]?.fileSize ?? 0, protocols });
+      }
+      case "image":
+        return report({ type: "image", app: event.app });
+      case "progress": {
+        const { received, total, bytes } = event;
+        return report({ type: "progress", received, total, bytes });
+      }
+      case "activate":
+        report({ type: "verified", jobId: event.job.jobId, statistics: agent.statistics });
+        return agent.activateNewImage();
+      case "start-test":
+        report({ type: "start-test", jobId: event.job.jobId });
+        return selfTest();
+      case "update-complete":
+        return report({ type: "complete", jobId: event.job.jobId });
+      case "fail":
+        return failed("fail", event.error, event.job?.jobId);
+      case "self-test-failed":
+        return failed("self-test-failed", event.error);
+      case "notice":
+        return failed("notice", event.error);
+      case "status": {
+        const { jobId, status, details, result } = event;
+        return report({ type: "status", jobId, status, details, result });
+      }
+      case "no-active-job":
+        return report({ type: "idle" });
+    }
+  }
+
+  function selfTest(): void {
+    clock.set(() => {
+      const decision = behaviour === "fail" ? "rejected" : "accepted";
+      report({ type: "decided", decision });
+      agent.setImageState(decision);
+    }, SELF_TEST_MS);
+  }
+
+  function failed(type: "fail" | "self-test-failed" | "notice", error: OtaError, jobId?: string): void {
+    const { code, message, phase } = error;
+    report({ type, jobId, error: { code, message, phase }, statistics: agent.statistics });
+  }
+
+  void agent.init();
+  if (behaviour === "crash")
+    clock.set(() => {
+      throw new DeliberateCrash("the image crashes, as it was built to");
+    }, LIFE_OF_A_BAD_IMAGE_MS);
+  if (behaviour === "hang") clock.set(() => ports.hang(), LIFE_OF_A_BAD_IMAGE_MS);
+  return agent;
+}

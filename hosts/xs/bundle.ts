@@ -1,0 +1,46 @@
+/**
+ * The bundle that runs inside the bare XS engine: made by rollup, in a clone again whenever a source has changed.
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** Folders the bundle is made of. */
+const SOURCES = ["src", "hosts/common", "hosts/xs"];
+
+let script: string | undefined;
+
+/** The script. @throws Error when it is not there and can not be made */
+export function deviceBundle(): string {
+  script ??= readBundle(packageRoot());
+  return script;
+}
+
+function readBundle(root: string): string {
+  const path = join(root, "build/xs/device.js");
+  const isClone = existsSync(join(root, "src/index.ts"));
+  if (isClone && (!existsSync(path) || statSync(path).mtimeMs < newest(root))) {
+    const { status } = spawnSync("npx", ["--no-install", "rollup", "-c", "--silent"], {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if (status !== 0) throw new Error("the bundle for XS could not be made: see the errors of rollup above");
+  }
+  return readFileSync(path, "utf8");
+}
+
+function newest(root: string): number {
+  let latest = statSync(join(root, "rollup.config.js")).mtimeMs;
+  for (const folder of SOURCES)
+    for (const file of readdirSync(join(root, folder), { recursive: true }) as string[])
+      latest = Math.max(latest, statSync(join(root, folder, file)).mtimeMs);
+  return latest;
+}
+
+/** The folder of package.json: this file runs from hosts/xs in a clone and from build/hosts/xs in the package. */
+function packageRoot(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  return folder;
+}

@@ -1,0 +1,86 @@
+/**
+ * The application of a simulated device inside a bare XS engine: entry point of the bundle. It does nothing
+ * until the host commands.
+ * @module
+ */
+import { type AppConfig, startApp } from "../../common/device-app.js";
+import { Call, Command, Reader, Writer } from "../wire.js";
+import { XsClock } from "./clock.js";
+import { callText } from "./engine.js";
+import { XsHttp } from "./http.js";
+import { XsMqtt } from "./mqtt.js";
+import { XsBoot, XsFlash, xsCrypto, xsLog, xsStore } from "./ports.js";
+import { randomFrom } from "./random.js";
+
+export interface StartCommand {
+  readonly app: AppConfig;
+  /** Differs between devices and boots. */
+  readonly seed: number;
+}
+
+const clock = new XsClock();
+const mqtt = new XsMqtt();
+const http = new XsHttp();
+
+function start({ app, seed }: StartCommand): void {
+  const report = (event: unknown) => void callText(Call.event, JSON.stringify(event));
+  startApp(
+    {
+      ...{ clock, mqtt, http, report },
+      random: randomFrom(seed),
+      crypto: xsCrypto,
+      slot: new XsFlash(0),
+      boot: new XsBoot(),
+      store: xsStore,
+      log: xsLog,
+      hang: () => {
+        for (;;);
+      },
+    },
+    app,
+  );
+}
+
+function perform(command: number, fields: Reader): void {
+  switch (command) {
+    case Command.start:
+      return start(JSON.parse(fields.rest()));
+    case Command.tick:
+      return clock.tick();
+    case Command.online:
+      return mqtt.online();
+    case Command.offline:
+      return mqtt.offline();
+    case Command.message:
+      return mqtt.message(fields);
+    case Command.published:
+      return mqtt.published(fields);
+    case Command.subscribed:
+      return mqtt.subscribed(fields);
+    case Command.httpHeaders:
+      return http.headers(fields);
+    case Command.httpData:
+      return http.data(fields);
+    case Command.httpDone:
+      return http.done(fields);
+    default:
+      throw new Error(`unknown command ${command}`);
+  }
+}
+
+/** Read by the engine when every promise job of the command has run. */
+const report = {
+  get result(): ArrayBuffer {
+    return new Writer(8).f64(clock.deadline).finish().buffer;
+  },
+};
+
+Object.assign(globalThis, {
+  handleCommand(message: ArrayBuffer): typeof report {
+    const fields = new Reader(new Uint8Array(message));
+    const command = fields.u8();
+    clock.synchronize(fields.f64());
+    perform(command, fields);
+    return report;
+  },
+});
