@@ -2,7 +2,7 @@
  * Where devices reach the service: an MQTT broker inside the process, or any broker given by URL.
  * @module
  */
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client } from "aedes";
 import mqtt from "mqtt";
@@ -24,6 +24,8 @@ export interface BrokerHandler {
   message(topic: string, payload: Uint8Array, reply: Publish, clientId?: string): void;
   connected?(clientId: string): void;
   disconnected?(clientId: string): void;
+  /** The connection to a broker elsewhere failed; it is tried again. */
+  failed?(error: Error): void;
 }
 
 export interface Broker {
@@ -79,7 +81,10 @@ export async function startEmbeddedBroker(
     };
     handler.message(packet.topic, bytes(packet.payload), reply, client.id);
   });
-  const server = tls ? createTlsServer(tls, aedes.handle) : createServer(aedes.handle);
+  // Small packets wait for nobody: a device's requests depend on the answers before.
+  const server = tls
+    ? createTlsServer({ ...tls, noDelay: true }, aedes.handle)
+    : createServer({ noDelay: true }, aedes.handle);
   await listen(server, port, host);
   const { port: bound } = server.address() as AddressInfo;
   return {
@@ -115,6 +120,12 @@ export async function connectBroker(
   const publish: Publish = (topic, payload, qos) => {
     client.publish(topic, buffer(payload), { qos });
   };
+  const hurry = () => {
+    if (client.stream instanceof Socket) client.stream.setNoDelay(true);
+  };
+  hurry();
+  client.on("connect", hurry);
+  client.on("error", (error) => handler.failed?.(error));
   client.on("message", (topic, payload) => handler.message(topic, bytes(payload), publish));
   await client.subscribeAsync([...REQUEST_FILTERS], { qos: 1 });
   return { url, publish, close: () => client.endAsync() };

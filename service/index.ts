@@ -54,6 +54,8 @@ export interface ServiceEvents {
   deleted: [jobId: string];
   /** A device was seen for the first time, connected or disconnected. */
   device: [Device];
+  /** The connection to a broker elsewhere failed; it is tried again. */
+  failure: [Error];
 }
 
 export class DevelopmentService extends EventEmitter<ServiceEvents> {
@@ -108,6 +110,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       },
       connected: (clientId: string) => this.#connection(clientId, true),
       disconnected: (clientId: string) => this.#connection(clientId, false),
+      failed: (error: Error) => this.emit("failure", error),
     };
     const { broker, listen } = this.#options;
     this.#broker = broker ? await connectBroker(handler, broker) : await startEmbeddedBroker(handler, listen);
