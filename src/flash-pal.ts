@@ -392,6 +392,13 @@ export class FlashPal implements OtaPal {
     return equalBytes(digest, open.blank);
   }
 
+  /** A few bytes of the file, good until the next read. */
+  #view(open: OpenFile, offset: number, length: number): Uint8Array {
+    const view = open.scratch.subarray(0, length);
+    this.#options.slot.read(view, offset);
+    return view;
+  }
+
   #digest(bytes: Uint8Array): Uint8Array {
     const hash = this.#options.crypto.sha256();
     hash.update(bytes);
