@@ -9,7 +9,7 @@ import { type Broker, connectBroker, type EmbeddedBrokerOptions, startEmbeddedBr
 import type { Intercept, Publish } from "./delivery.js";
 import { ServiceError } from "./errors.js";
 import type { Execution, Job } from "./job-records.js";
-import { JobService } from "./jobs.js";
+import { JobService, type JobServiceOptions } from "./jobs.js";
 import { nodeClock } from "./node-clock.js";
 import { type SigningIdentity, signImage } from "./signer.js";
 import { StreamService } from "./streams.js";
@@ -27,6 +27,8 @@ export interface ServiceOptions {
   /** As in `JobServiceOptions`. */
   mergeDetails?: boolean;
   rejectInProgress?: boolean;
+  /** As in `JobServiceOptions`; streams have to be created again. */
+  restore?: JobServiceOptions["restore"];
 }
 
 export type DeployOptions = Omit<UpdateOptions, "updateId" | "uuid" | "signature" | "url"> & {
@@ -78,7 +80,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   private constructor(options: ServiceOptions) {
     super();
     this.#options = options;
-    const { intercept, mergeDetails, rejectInProgress } = options;
+    const { intercept, mergeDetails, rejectInProgress, restore } = options;
     const publish: Publish = (topic, payload, qos) => this.#broker?.publish(topic, payload, qos);
     this.jobs = new JobService({
       clock: nodeClock,
@@ -87,6 +89,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       intercept,
       mergeDetails,
       rejectInProgress,
+      restore,
       observer: {
         job: (job) => this.emit("job", job),
         execution: (execution) => this.emit("execution", execution),
