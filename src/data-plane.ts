@@ -21,8 +21,11 @@ export interface BlockSink {
   block(index: number, payload: Uint8Array): void;
   /** A message that is not a block asked for was dropped (malformed, foreign file, wrong length …). */
   bad(reason: string): void;
-  /** The service says no: "retry" after a back-off, "refresh" the job document first, or it is "final" for this plane. */
-  refused(error: OtaError, remedy: "retry" | "refresh" | "final"): void;
+  /**
+   * The service says no, and nothing asked for so far will come: "retry" after a back-off of at least `afterMs`,
+   * "refresh" the job document first, or it is "final" for this plane.
+   */
+  refused(error: OtaError, remedy: "retry" | "refresh" | "final", afterMs?: number): void;
 }
 
 export interface DataPlane {
@@ -37,7 +40,7 @@ export interface DataPlane {
   /**
    * Asks for the blocks whose bits are set: bit k of byte j (least significant first) is block `first` + 8j + k.
    * @param count how many bits are set
-   * @returns false when the request could not be sent
+   * @returns false when the request could not be sent; it then counts as lost
    */
   request(first: number, bitmap: Uint8Array, count: number): boolean;
   /** Stops delivering and frees everything. Harmless when not open. */

@@ -1,0 +1,184 @@
+/**
+ * The MQTT data plane: AWS IoT MQTT-based file delivery, CBOR flavour (AWS IoT developer guide).
+ * @module
+ */
+import { DataBlock, decodeRejection, encodeGetStream } from "./cbor.js";
+import type { BlockSink, DataPlane } from "./data-plane.js";
+import { OtaError } from "./errors.js";
+import type { JobFile } from "./job-document.js";
+import type { MqttConnection, MqttObserver, MqttSubscription } from "./ports.js";
+
+/** Most payload bytes the service sends for one request. */
+const ANSWER_SET = 131_072;
+/** Largest file of a stream: 98304 blocks of 256 bytes. */
+const MAX_FILE = 25_165_824;
+/** Longest GetStream request without its bitmap: map, five keys, head of the bitmap, four numbers. */
+const REQUEST_OVERHEAD = 40;
+
+export interface StreamPlaneOptions {
+  mqtt: MqttConnection;
+  /** Name of the thing, as in the topics. */
+  thingName: string;
+}
+
+/** One subscription of a stream. */
+class Topic implements MqttSubscription {
+  readonly qos = 0;
+  readonly filter: string;
+  readonly #sink: BlockSink;
+  readonly #receive: (payload: Uint8Array) => void;
+
+  constructor(filter: string, sink: BlockSink, receive: (payload: Uint8Array) => void) {
+    this.filter = filter;
+    this.#sink = sink;
+    this.#receive = receive;
+  }
+
+  buffer(_topic: string, byteLength: number): Uint8Array | undefined {
+    return this.#sink.buffer(byteLength);
+  }
+
+  message(_topic: string, payload: Uint8Array): void {
+    this.#receive(payload);
+  }
+}
+
+/** Everything about the file being delivered; replaced as a whole. */
+interface Session {
+  readonly sink: BlockSink;
+  readonly file: JobFile;
+  readonly blockSize: number;
+  readonly blocks: number;
+  readonly topics: readonly Topic[];
+  /** Subscriptions the broker has confirmed. */
+  confirmed: number;
+}
+
+export class StreamPlane implements DataPlane, MqttObserver {
+  readonly protocol = "MQTT";
+  readonly #mqtt: MqttConnection;
+  readonly #thingName: string;
+  readonly #block = new DataBlock();
+  #session: Session | undefined;
+  /** Stream that was not there, or not as the job has it, when asked last: a fresh job document was no help. */
+  #gone = "";
+
+  constructor({ mqtt, thingName }: StreamPlaneOptions) {
+    this.#mqtt = mqtt;
+    this.#thingName = thingName;
+  }
+
+  get maxBlocks(): number {
+    return Math.max(1, Math.floor(ANSWER_SET / (this.#session?.blockSize ?? ANSWER_SET)));
+  }
+
+  usable(file: JobFile): boolean {
+    return /^[a-zA-Z0-9_-]{1,128}$/.test(file.streamName) && file.fileSize <= MAX_FILE;
+  }
+
+  open(file: JobFile, blockSize: number, sink: BlockSink): void {
+    this.close();
+    const mqtt = this.#mqtt;
+    const topics = [
+      new Topic(this.#topic(file, "data"), sink, (payload) => this.#data(payload)),
+      new Topic(this.#topic(file, "rejected"), sink, (payload) => this.#rejected(payload)),
+    ];
+    const blocks = Math.ceil(file.fileSize / blockSize);
+    const session: Session = { sink, file, blockSize, blocks, topics, confirmed: 0 };
+    this.#session = session;
+    mqtt.addObserver(this);
+    for (const topic of topics)
+      mqtt.subscribe(topic, (error) => {
+        if (this.#session !== session) return;
+        if (error)
+          sink.refused(
+            new OtaError("stream-refused", `subscription refused: ${error.message}`, "transfer"),
+            "final",
+          );
+        else if (++session.confirmed === topics.length && mqtt.connected) sink.ready();
+      });
+  }
+
+  request(first: number, bitmap: Uint8Array, count: number): boolean {
+    const session = this.#session;
+    if (!session || !this.#mqtt.connected) return false;
+    const { file, blockSize } = session;
+    const { fileId } = file;
+    const payload = encodeGetStream(new Uint8Array(REQUEST_OVERHEAD + bitmap.length), {
+      fileId,
+      blockSize,
+      offset: first,
+      bitmap,
+      count,
+    });
+    this.#mqtt.publish(this.#topic(file, "get"), payload, 0);
+    return true;
+  }
+
+  close(): void {
+    const session = this.#session;
+    if (!session) return;
+    this.#session = undefined;
+    this.#mqtt.removeObserver(this);
+    for (const topic of session.topics) this.#mqtt.unsubscribe(topic);
+  }
+
+  online(): void {
+    const session = this.#session;
+    if (session && session.confirmed === session.topics.length) session.sink.ready();
+  }
+
+  offline(): void {
+    this.#session?.sink.waiting();
+  }
+
+  #topic(file: JobFile, operation: string): string {
+    return `$aws/things/${this.#thingName}/streams/${file.streamName}/${operation}/cbor`;
+  }
+
+  #data(message: Uint8Array): void {
+    const { sink, file, blockSize, blocks } = this.#session as Session;
+    const block = this.#block;
+    try {
+      block.decode(message);
+    } catch (error) {
+      return sink.bad((error as Error).message);
+    }
+    const { index, offset, byteLength } = block;
+    if (block.fileId !== file.fileId) return sink.bad("foreign file");
+    if (index >= blocks) return sink.bad("block beyond the file");
+    const expected = index === blocks - 1 ? file.fileSize - index * blockSize : blockSize;
+    if (byteLength !== expected || block.length !== expected) return sink.bad("wrong length");
+    this.#gone = "";
+    sink.block(index, message.subarray(offset, offset + byteLength));
+  }
+
+  #rejected(message: Uint8Array): void {
+    const { sink, file } = this.#session as Session;
+    let code: string;
+    let text: string;
+    try {
+      ({ code, message: text } = decodeRejection(message));
+    } catch (error) {
+      return sink.bad((error as Error).message);
+    }
+    let remedy: "retry" | "refresh" | "final" = "final";
+    switch (code) {
+      case "ResourceNotFound":
+      case "ETagMismatch":
+      case "VersionMismatch":
+        // The job may have another stream by now. If not, nothing will bring the file back.
+        if (this.#gone !== file.streamName) remedy = "refresh";
+        this.#gone = file.streamName;
+        break;
+      case "InternalError":
+      case "RequestThrottled":
+      case "ThrottlingException":
+        remedy = "retry";
+    }
+    sink.refused(
+      new OtaError("stream-refused", `the stream service said ${code}: ${text}`, "transfer"),
+      remedy,
+    );
+  }
+}
