@@ -162,20 +162,12 @@ export class StreamPlane implements DataPlane, MqttObserver {
     } catch (error) {
       return sink.bad((error as Error).message);
     }
-    let remedy: "retry" | "refresh" | "final" = "final";
-    switch (code) {
-      case "ResourceNotFound":
-      case "ETagMismatch":
-      case "VersionMismatch":
-        // The job may have another stream by now. If not, nothing will bring the file back.
-        if (this.#gone !== file.streamName) remedy = "refresh";
-        this.#gone = file.streamName;
-        break;
-      case "InternalError":
-      case "RequestThrottled":
-      case "ThrottlingException":
-        remedy = "retry";
-    }
+    let remedy: "retry" | "refresh" | "final" = "retry";
+    if (/^(ResourceNotFound|ETagMismatch|VersionMismatch)$/.test(code)) {
+      // The job may have another stream by now. If not, nothing will bring the file back.
+      remedy = this.#gone === file.streamName ? "final" : "refresh";
+      this.#gone = file.streamName;
+    } else if (/^(Invalid|Unauthorized)|(OutOfBounds|LimitExceeded)$/.test(code)) remedy = "final";
     sink.refused(
       new OtaError("stream-refused", `the stream service said ${code}: ${text}`, "transfer"),
       remedy,
