@@ -35,7 +35,7 @@ export interface DataPlane {
   readonly maxBlocks: number;
   /** True when this job can be served by this plane (stream name present, URL usable). */
   usable(file: JobFile): boolean;
-  /** Starts delivering a file. `sink.ready()` follows in a later turn. */
+  /** Starts delivering a file. `sink.ready()` follows, perhaps before this returns. */
   open(file: JobFile, blockSize: number, sink: BlockSink): void;
   /**
    * Asks for the blocks whose bits are set: bit k of byte j (least significant first) is block `first` + 8j + k.

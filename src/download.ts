@@ -190,8 +190,7 @@ export class Download implements BlockSink {
   /** Begins. Callbacks come in later turns. */
   start(): void {
     this.#running = true;
-    if (this.#remaining === 0) this.#timer = this.#options.clock.set(() => this.#ended(), 0);
-    else this.#open();
+    this.#timer = this.#options.clock.set(() => (this.#remaining ? this.#open() : this.#ended()), 0);
   }
 
   /** Goes on with another plane, or with the same one after it failed; what is here is kept. */
@@ -422,7 +421,8 @@ export class Download implements BlockSink {
     if (!this.#active || this.#refreshing || now < this.#holdUntil) return;
     const window = this.#window;
     const most = Math.min(this.#plane.maxBlocks, REQUEST_BLOCKS);
-    let batch = Math.min(most, Math.max(1, window.size >> 2));
+    // A quarter of the window at a time: the more in one request the fewer are needed, the less the link idles.
+    let batch = Math.max(1, Math.min(most, Math.max(4, window.size >> 2), window.size >> 1));
     if (this.#pace > 0) batch = Math.max(1, Math.min(batch, (PACE_MS / this.#pace) | 0));
     while (this.#running) {
       let room = window.room;

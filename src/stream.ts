@@ -50,8 +50,6 @@ interface Session {
   readonly blockSize: number;
   readonly blocks: number;
   readonly topics: readonly Topic[];
-  /** Subscriptions the broker has confirmed. */
-  confirmed: number;
 }
 
 export class StreamPlane implements DataPlane, MqttObserver {
@@ -84,7 +82,7 @@ export class StreamPlane implements DataPlane, MqttObserver {
       new Topic(this.#topic(file, "rejected"), sink, (payload) => this.#rejected(payload)),
     ];
     const blocks = Math.ceil(file.fileSize / blockSize);
-    const session: Session = { sink, file, blockSize, blocks, topics, confirmed: 0 };
+    const session: Session = { sink, file, blockSize, blocks, topics };
     this.#session = session;
     mqtt.addObserver(this);
     for (const topic of topics)
@@ -95,8 +93,9 @@ export class StreamPlane implements DataPlane, MqttObserver {
             new OtaError("stream-refused", `subscription refused: ${error.message}`, "transfer"),
             "final",
           );
-        else if (++session.confirmed === topics.length && mqtt.connected) sink.ready();
       });
+    // No need to wait for the answers: the broker handles what it gets in order (MQTT 3.1.1 §4.6).
+    if (mqtt.connected) sink.ready();
   }
 
   request(first: number, bitmap: Uint8Array, count: number): boolean {
@@ -124,8 +123,7 @@ export class StreamPlane implements DataPlane, MqttObserver {
   }
 
   online(): void {
-    const session = this.#session;
-    if (session && session.confirmed === session.topics.length) session.sink.ready();
+    this.#session?.sink.ready();
   }
 
   offline(): void {

@@ -135,7 +135,10 @@ export class Window {
     const queue = this.#latest - this.minRtt;
     if (queue < TARGET_QUEUE_MS) {
       if (this.size < this.#capacity) this.size += this.#gain;
-    } else if (queue > 2 * TARGET_QUEUE_MS && this.size > MIN_WINDOW) this.size--;
+    } else if (queue > 2 * TARGET_QUEUE_MS) {
+      const enough = this.rate * (this.minRtt + TARGET_QUEUE_MS);
+      if (this.size > Math.max(enough, MIN_WINDOW)) this.size--;
+    }
     return true;
   }
 
