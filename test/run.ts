@@ -4,9 +4,13 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Least share of src's lines the tests on Node must run, in percent. */
 const COVERAGE = 95;
+
+const BIN = fileURLToPath(new URL("../node_modules/.bin", import.meta.url));
 
 const MOCHA = ["mocha", "--forbid-only", "--forbid-pending"];
 
@@ -50,7 +54,8 @@ const STEPS: readonly Step[] = [
 /** Runs a command with its output shown. Returns the exit code and the output. */
 function run(command: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn("npx", ["--no-install", ...command], { stdio: ["ignore", "pipe", "inherit"] });
+    const [program, ...parameters] = command;
+    const child = spawn(join(BIN, program!), parameters, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();

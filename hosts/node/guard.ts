@@ -36,6 +36,7 @@ export class Guard {
 export class GuardedClock implements Clock {
   readonly #clock: Clock;
   readonly #guard: Guard;
+  readonly #timers = new Set<unknown>();
 
   constructor(clock: Clock, guard: Guard) {
     this.#clock = clock;
@@ -45,10 +46,20 @@ export class GuardedClock implements Clock {
     return this.#clock.now();
   }
   set(callback: () => void, ms: number): unknown {
-    return this.#clock.set(() => this.#guard.run(callback), ms);
+    const timer = this.#clock.set(() => {
+      this.#timers.delete(timer);
+      this.#guard.run(callback);
+    }, ms);
+    this.#timers.add(timer);
+    return timer;
   }
   clear(timer: unknown): void {
+    this.#timers.delete(timer);
     this.#clock.clear(timer);
+  }
+  /** Clears every timer, so that none keeps the process alive. */
+  clearAll(): void {
+    for (const timer of [...this.#timers]) this.clear(timer);
   }
 }
 

@@ -11,11 +11,13 @@ import { Guard, GuardedClock, GuardedMqtt } from "./guard.js";
 export class NodeEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #guard: Guard;
+  readonly #clock: GuardedClock;
   #watchdog: unknown;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#guard = new Guard((error) => options.onCrash(`${error.name}: ${error.message}`));
+    this.#clock = new GuardedClock(nodeClock, this.#guard);
   }
 
   async start(): Promise<void> {
@@ -25,7 +27,7 @@ export class NodeEngine implements Engine {
       startApp(
         {
           ...{ slot, boot, crypto, store, log },
-          clock: new GuardedClock(nodeClock, guard),
+          clock: this.#clock,
           random: nodeRandom,
           mqtt: new GuardedMqtt(mqtt, guard),
           http: guardedHttp(http, guard),
@@ -47,6 +49,7 @@ export class NodeEngine implements Engine {
 
   async kill(): Promise<void> {
     this.#guard.end();
+    this.#clock.clearAll();
     nodeClock.clear(this.#watchdog);
   }
 }

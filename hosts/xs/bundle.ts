@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 /** Folders the bundle is made of. */
@@ -21,7 +22,8 @@ function readBundle(root: string): string {
   const path = join(root, "build/xs/device.js");
   const isClone = existsSync(join(root, "src/index.ts"));
   if (isClone && (!existsSync(path) || statSync(path).mtimeMs < newest(root))) {
-    const { status } = spawnSync("npx", ["--no-install", "rollup", "-c", "--silent"], {
+    const rollup = createRequire(import.meta.url).resolve("rollup/dist/bin/rollup");
+    const { status } = spawnSync(process.execPath, [rollup, "-c", "--silent"], {
       cwd: root,
       stdio: ["ignore", "ignore", "inherit"],
     });

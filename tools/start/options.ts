@@ -1,0 +1,85 @@
+/**
+ * The options of `npm start`.
+ * @module
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { EngineName } from "../../hosts/node/engine.js";
+
+export const FAILURES = Object.freeze(["self-test", "crash", "signature", "version", "chip"] as const);
+export type Failure = (typeof FAILURES)[number];
+
+export interface StartOptions {
+  readonly engine: EngineName;
+  readonly broker?: string;
+  readonly image?: string;
+  readonly fail?: Failure;
+  readonly blockSize?: number;
+  /** Share of the data messages that get lost, 0 to 1. */
+  readonly loss: number;
+  /** Round-trip time added to the data messages, in ms. */
+  readonly latency: number;
+  readonly keep?: string;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  /** Seconds after which the run is given up. */
+  readonly timeout: number;
+}
+
+const EXAMPLES = `
+Examples:
+  npm start                                  update a device on the XS engine from version 1 to 2
+  npm start -- --image build/app.bin         deploy a firmware file of your own
+  npm start -- --fail crash                  deploy a version that crashes, and see it rolled back
+  npm start -- --loss 5 --latency 100        over a bad link
+  npm start -- --keep /tmp/device            keep the device; started again, an unfinished update goes on
+  npm start -- --engine node --json          a summary for programs on the last line
+
+Exit code: 0 when the outcome is the expected one (the update, or with --fail exactly that refusal or rollback),
+1 when it is not, 2 for unusable options.`;
+
+/** @throws CommanderError for unusable options, help and version included */
+export function parseOptions(argv: readonly string[]): StartOptions {
+  const command = new Command("npm start --")
+    .description("Updates a simulated device over MQTT: service, boot, download, proof, reboot, self-test.")
+    .addOption(new Option("--engine <name>", "what runs the device").choices(["xs", "node"]).default("xs"))
+    .option("--broker <url>", "use this MQTT broker instead of an embedded one", brokerUrl)
+    .option("--image <file>", "deploy this ESP32 application image")
+    .addOption(new Option("--fail <what>", "let the update go wrong").choices([...FAILURES]))
+    .option("--block-size <bytes>", "size of a block, a multiple of 16", blockSize)
+    .option("--loss <percent>", "share of the data messages that get lost", percentage, 0)
+    .option("--latency <ms>", "round-trip time added to the data messages", within(0, 60_000), 0)
+    .option("--keep <dir>", "keep the device and its flash file in this folder")
+    .option("--json", "print the summary as one JSON object on the last line", false)
+    .option("--verbose", "show the log of agent and connection", false)
+    .option("--timeout <seconds>", "give up after this long", within(1, 86_400), 600)
+    .addHelpText("after", EXAMPLES)
+    .allowExcessArguments(false)
+    .exitOverride();
+  command.parse([...argv], { from: "user" });
+  return command.opts<StartOptions>();
+}
+
+function brokerUrl(text: string): string {
+  if (!URL.canParse(text) || !/^(mqtts?|wss?|tcp|ssl):$/.test(new URL(text).protocol))
+    throw new InvalidArgumentError("It must be a URL such as mqtt://localhost:1883.");
+  return text;
+}
+
+function within(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !(value >= least && value <= most))
+      throw new InvalidArgumentError(`It must be a number from ${least} to ${most}.`);
+    return value;
+  };
+}
+
+function percentage(text: string): number {
+  return within(0, 90)(text) / 100;
+}
+
+function blockSize(text: string): number {
+  const value = within(256, 131_072)(text);
+  if (value % 16) throw new InvalidArgumentError("It must be a multiple of 16.");
+  return value;
+}
