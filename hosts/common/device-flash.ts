@@ -7,12 +7,13 @@ import type { AppDescription, Hash } from "../../src/ports.js";
 import { checkImage, type ImageTarget } from "./esp-image-check.js";
 import { describeApp, type ImageLayout, type ImageSource, readImageLayout } from "./esp-image-layout.js";
 import { FlashPartition } from "./flash-partition.js";
-import type { NorFlash } from "./nor-flash.js";
+import { type NorFlash, SECTOR_SIZE } from "./nor-flash.js";
 import { decodeEntry, ENTRY_OFFSETS, ENTRY_SIZE, encodeEntry, type OtaEntry } from "./otadata.js";
 import {
   findPartition,
   otaSlots,
   type Partition,
+  PartitionTableError,
   parsePartitionTable,
   SUBTYPE_FACTORY,
   SUBTYPE_OTA_0,
@@ -45,11 +46,15 @@ export interface DeviceOptions {
   readonly tableOffset?: number;
 }
 
-/** The partition table of a chip. @throws PartitionTableError */
+/** The partition table of a chip. @throws PartitionTableError also when a partition does not lie on the chip */
 export function readPartitionTable(flash: NorFlash, tableOffset = TABLE_OFFSET): Partition[] {
   const bytes = new Uint8Array(TABLE_SIZE);
   flash.read(tableOffset, bytes);
-  return parsePartitionTable(bytes);
+  const rows = parsePartitionTable(bytes);
+  for (const { label, offset, size } of rows)
+    if (offset + size > flash.size || offset % SECTOR_SIZE || size % SECTOR_SIZE || size === 0)
+      throw new PartitionTableError(`partition "${label}" does not lie on sectors of the flash`);
+  return rows;
 }
 
 export class DeviceFlash {

@@ -92,6 +92,7 @@ export function readBehaviour(source: ImageSource): string | undefined {
 /**
  * Makes check sum and appended hash of an image right again after a change to it that keeps its length.
  * @param bytes exactly the image, with an appended hash
+ * @throws RangeError when its segments lead outside
  */
 export function sealImage(bytes: Uint8Array, sha256: () => Hash): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -101,6 +102,7 @@ export function sealImage(bytes: Uint8Array, sha256: () => Hash): void {
   for (let count = bytes[1]; count > 0; count--) {
     const start = end + SEGMENT_HEADER_SIZE;
     end = start + view.getUint32(end + 4, true);
+    if (end > checksumOffset) throw new RangeError("the segments lead outside the image");
     for (let i = start; i < end; i++) checksum ^= bytes[i];
   }
   bytes[checksumOffset] = checksum;

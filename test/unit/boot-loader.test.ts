@@ -14,7 +14,7 @@ import {
   STATE_UNDEFINED,
   STATE_VALID,
 } from "../../hosts/common/otadata.js";
-import { PartitionTableError } from "../../hosts/common/partition-table.js";
+import { encodePartitionTable, PartitionTableError } from "../../hosts/common/partition-table.js";
 import { PureSha256 } from "../../hosts/common/sha256.js";
 import { BOOT_VECTORS_SAMPLE } from "../data/boot-vectors-sample.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
@@ -135,6 +135,15 @@ describe("boot loader", () => {
     device.flash.write(0x8000, Uint8Array.of(0, 0));
     equal(device.boot(), undefined);
     throws(() => device.device, { type: PartitionTableError });
+  });
+
+  it("does not boot when the table leads outside the flash", () => {
+    const device = new BootDevice();
+    const table = slotTable({ slotSize: 0x80000 });
+    device.flash.erase(0x8000, 0x1000);
+    device.flash.write(0x8000, encodePartitionTable(table));
+    equal(device.boot(), undefined);
+    ok(device.log[0].includes('"ota_0" does not lie on sectors of the flash'));
   });
 
   it("does not boot when nothing can be read", () => {
