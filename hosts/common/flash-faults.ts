@@ -1,8 +1,39 @@
 /**
- * Ready-made faults for an emulated flash chip.
+ * Faults of an emulated flash chip: what can happen to a command, and ready-made ones.
  * @module
  */
-import type { Fate, FlashCommand, FlashFaults, Tear } from "./nor-flash.js";
+
+/** One command to the chip. */
+export interface FlashCommand {
+  readonly kind: "write" | "erase" | "read";
+  readonly offset: number;
+  readonly length: number;
+  /** Write and erase commands issued before this one. Reads carry the number of the command that follows them. */
+  readonly index: number;
+}
+
+/**
+ * How far a command came when the power failed. "prefix": its first half is done. "bits": some of the bits it
+ * should have changed are changed, all over its range. "all-pages" (a write of several pages): the first half
+ * of this and each following page is done, as by a driver that had queued them.
+ */
+export type Tear = "prefix" | "bits" | "all-pages";
+
+/** What becomes of a command. "ignore": reported done, though nothing happened. "fail": reported failed, nothing happened. */
+export type Fate =
+  | "ignore"
+  | "fail"
+  | { readonly cut: "before" | "after" }
+  /** `seed` varies which bits the tear "bits" concerns. */
+  | { readonly cut: "middle"; readonly tear: Tear; readonly seed?: number };
+
+/** Interferes with a chip; every method is optional. */
+export interface FlashFaults {
+  /** Decides about a command before it happens; undefined lets it happen. A read can only fail, or lose power before. */
+  fate?(command: FlashCommand): Fate | undefined;
+  /** Alters the bits that are about to be stored at `offset`: stuck bits, for instance. */
+  alter?(offset: number, bits: Uint8Array): void;
+}
 
 /** When the power fails, seen from one command: before it, after it, or in the middle of it in some manner. */
 export type CutMoment = "before" | "after" | Tear;

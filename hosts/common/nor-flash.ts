@@ -7,6 +7,11 @@
  * @module
  */
 
+import type { Fate, FlashFaults } from "./flash-faults.js";
+import { type FlashStorage, MemoryStorage } from "./flash-storage.js";
+
+export { type FlashStorage, MemoryStorage } from "./flash-storage.js";
+
 export const SECTOR_SIZE = 4096;
 export const BLOCK_SIZE = 65536;
 export const PAGE_SIZE = 256;
@@ -21,66 +26,7 @@ export class FlashError extends Error {
   override name = "FlashError";
 }
 
-/** Where the bits live. Offsets and lengths have been checked. */
-export interface FlashStorage {
-  readonly byteLength: number;
-  read(offset: number, into: Uint8Array): void;
-  /** Replaces bytes. Called in the order of the chip's commands. */
-  write(offset: number, bytes: Uint8Array): void;
-}
-
-/** Bits in memory. */
-export class MemoryStorage implements FlashStorage {
-  readonly bytes: Uint8Array;
-
-  /** @param content the bytes to live in, or how many bytes of erased flash to make */
-  constructor(content: Uint8Array | number) {
-    this.bytes = typeof content === "number" ? new Uint8Array(content).fill(0xff) : content;
-  }
-  get byteLength(): number {
-    return this.bytes.length;
-  }
-  read(offset: number, into: Uint8Array): void {
-    into.set(this.bytes.subarray(offset, offset + into.length));
-  }
-  write(offset: number, bytes: Uint8Array): void {
-    this.bytes.set(bytes, offset);
-  }
-}
-
-/** One command to the chip. */
-export interface FlashCommand {
-  readonly kind: "write" | "erase" | "read";
-  readonly offset: number;
-  readonly length: number;
-  /** Write and erase commands issued before this one. Reads carry the number of the command that follows them. */
-  readonly index: number;
-}
-
-/**
- * How far a command came when the power failed. "prefix": its first half is done. "bits": some of the bits it
- * should have changed are changed, all over its range. "all-pages" (a write of several pages): the first half
- * of this and each following page is done, as by a driver that had queued them.
- */
-export type Tear = "prefix" | "bits" | "all-pages";
-
-/** What becomes of a command. "ignore": reported done, though nothing happened. "fail": reported failed, nothing happened. */
-export type Fate =
-  | "ignore"
-  | "fail"
-  | { readonly cut: "before" | "after" }
-  /** `seed` varies which bits the tear "bits" concerns. */
-  | { readonly cut: "middle"; readonly tear: Tear; readonly seed?: number };
-
 type Torn = Extract<Fate, { cut: "middle" }>;
-
-/** Interferes with a chip; every method is optional. */
-export interface FlashFaults {
-  /** Decides about a command before it happens; undefined lets it happen. A read can only fail, or lose power before. */
-  fate?(command: FlashCommand): Fate | undefined;
-  /** Alters the bits that are about to be stored at `offset`: stuck bits, for instance. */
-  alter?(offset: number, bits: Uint8Array): void;
-}
 
 /** Milliseconds a command takes. */
 export interface FlashTiming {
