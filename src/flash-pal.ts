@@ -362,24 +362,25 @@ export class FlashPal implements OtaPal {
     open.begun = true;
   }
 
-  /** Erases `sector`, and with it untouched neighbours up to `eraseLength`, unless blank already. */
+  /** Erases `sector`, and with it untouched neighbours in its `eraseLength`, unless blank already. */
   #erase(open: OpenFile, sector: number): void {
     const { slot, eraseLength = 65536 } = this.#options;
     const { sectors, sectorLength } = open;
     const group = eraseLength / sectorLength;
-    const limit = Math.min(sectors.length, (Math.floor(sector / group) + 1) * group);
+    const first = Math.floor(sector / group) * group;
+    const limit = Math.min(sectors.length, first + group);
+    let start = sector;
+    while (start > first && sectors[start - 1] === UNTOUCHED) start--;
     let end = sector + 1;
     while (end < limit && sectors[end] === UNTOUCHED) end++;
-    // Runs of sectors that need it are erased as one range, which ESP-IDF turns into block erases.
-    let start = sector;
-    for (let s = sector; s < end; s++) {
-      if (this.#blank(open, s)) {
-        if (s > start) slot.eraseBlock(start, s);
-        start = s + 1;
-      }
+    const dirty: number[] = [];
+    for (let s = start; s < end; s++) {
+      if (!this.#blank(open, s)) dirty.push(s);
       sectors[s] = ERASED;
     }
-    if (end > start) slot.eraseBlock(start, end);
+    // ESP-IDF turns a range into block erases, each of which takes as long as three or four sectors alone.
+    if (dirty.length * 4 > end - start) slot.eraseBlock(start, end);
+    else for (const s of dirty) slot.eraseBlock(s);
   }
 
   #blank(open: OpenFile, sector: number): boolean {
