@@ -300,6 +300,7 @@ export class Download implements BlockSink {
     statistics.packetsQueued++;
     if (!(this.#wanted[at] & bit)) {
       statistics.duplicates++;
+      this.#window.stalled(clock.now());
       statistics.packetsDropped++;
       return;
     }
@@ -314,7 +315,8 @@ export class Download implements BlockSink {
       if (!this.#write(index, payload)) return;
     } else if (!this.#collect(index, payload)) return;
     if (this.#remaining === 0) return this.#ended();
-    this.#next(now);
+    // Writing may have taken a while.
+    this.#next(clock.now());
   }
 
   /** A block before the head was judged. @returns false when the transfer has ended by it */

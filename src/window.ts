@@ -126,7 +126,7 @@ export class Window {
     }
     const rtt = Math.max(0, now - this.#epoch - this.#times[n & mask]);
     if (!(ring[n & mask] & 1)) this.#sample(rtt, now);
-    else if (rtt < this.minRtt / 2) this.#spurious();
+    else if (rtt < this.minRtt) this.#spurious();
     ring[n & mask] = NONE;
     this.outstanding--;
     if (n > this.#largest) this.#largest = n;
@@ -175,7 +175,7 @@ export class Window {
     return this.#head < this.#largest ? Math.min(timeout, this.#lossTime()) : timeout;
   }
 
-  /** Time was spent on something else (a flash erase): nothing could arrive meanwhile. */
+  /** A sign of life, or time spent on something else (a flash erase) while nothing could arrive. */
   stalled(now: number): void {
     this.#active = now;
   }
@@ -222,6 +222,8 @@ export class Window {
   /** A block taken for lost was only late. */
   #spurious(): void {
     if (this.#reordering < MAX_REORDERING) this.#reordering *= 2;
+    // Samples of blocks asked for twice mean nothing: without this the same mistake would go on for ever.
+    this.#variation = Math.min(this.#variation * 1.5 + 1, MAX_TIMEOUT_MS / 4);
   }
 
   #sample(rtt: number, now: number): void {
