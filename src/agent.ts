@@ -535,7 +535,8 @@ export class OtaAgent {
     const { running } = active.pal;
     // The details replace those the service has: what a later life must find there has to be repeated.
     if (running && this.#state === "SelfTesting") return report.selfTest("active", running, running);
-    if (running && active.app && this.#state === "WaitingToActivate") return report.selfTest("ready", active.app, running);
+    if (running && active.app && this.#state === "WaitingToActivate")
+      return report.selfTest("ready", active.app, running);
     return report.receiving(active.reported, Math.ceil(active.file.fileSize / this.#options.blockSize));
   }
 
@@ -574,8 +575,7 @@ export class OtaAgent {
     const active = this.#active as ActiveJob;
     this.#closeDownload(active);
     if (!active.app || !active.pal.running) {
-      active.pal.abort(true);
-      this.#succeed(report.acceptedFile(active.file.fileType));
+      this.#succeed(report.acceptedFile(active.file.fileType), true);
       return "WaitingForJob";
     }
     this.#update("IN_PROGRESS", report.selfTest("ready", active.app, active.pal.running), (result) => {
@@ -660,9 +660,10 @@ export class OtaAgent {
 
   // Ends
 
-  #succeed(details: StatusDetails): void {
+  /** @param discard what is on flash needs no resume any more */
+  #succeed(details: StatusDetails, discard = false): void {
     const { job } = this.#active as ActiveJob;
-    this.#release(false);
+    this.#release(discard);
     this.#emit({ type: "update-complete", job });
     this.#finish(job.jobId, job.executionNumber, "SUCCEEDED", details);
   }

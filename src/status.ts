@@ -52,8 +52,9 @@ export function failed(error: OtaError): StatusDetails {
   // From 0xe0 the values are main codes of the porting layer, which stand in the top byte of its status word.
   const word = hex32(value >= 0xe0 ? value << 24 : value);
   let reason = `aborted: ${word}`;
-  if (error.code === "job-parser") reason = `${hex32(value)}: 0x00000004`;
-  else if (error.phase === "verify") reason = `${hex32(value)}: 0x00000000`;
+  if (error.code === "job-parser" || error.code === "bad-base64")
+    reason = `${hex32(OTA_ERROR_WORDS["job-parser"])}: 0x00000004`;
+  else if (error.phase === "verify" || error.code === "flash-write") reason = `${hex32(value)}: 0x00000000`;
   else if (error.phase === "image" || error.phase === "self-test") reason = `rejected: ${word}`;
   return { reason, code: error.code, message: error.message.slice(0, VALUE_LENGTH) };
 }
