@@ -68,6 +68,12 @@ describe("NorFlash", () => {
     equal(flash.operations, 21, "a sector, a block, a sector");
   });
 
+  it("erases 64 KB off the boundary sector by sector", () => {
+    const flash = new NorFlash(SIZE);
+    flash.erase(0x1000, 0x10000);
+    equal(flash.operations, 16);
+  });
+
   it("tells how long the chip was busy", () => {
     let ms = 0;
     const timing = { sectorErase: 45, blockErase: 150, pageProgram: 0.5, readPerKilobyte: 2 };
