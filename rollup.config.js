@@ -1,10 +1,11 @@
 import typescript from "@rollup/plugin-typescript";
+import { compact } from "./tools/build/compact.js";
 
 /** The package: one ES module for a Moddable manifest, its declarations beside it. */
 const agent = {
   input: "src/index.ts",
   output: { file: "dist/index.js", format: "es" },
-  plugins: [typescript()],
+  plugins: [typescript(), compact()],
 };
 
 /** The same sources with a host for the bare XS engine, as one script. */
@@ -14,4 +15,5 @@ const xs = {
   plugins: [typescript({ tsconfig: "hosts/xs/runtime/tsconfig.json" })],
 };
 
-export default [agent, xs];
+/** `rollup -c --configOnly xs` makes the second alone. */
+export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, xs]);

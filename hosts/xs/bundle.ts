@@ -3,7 +3,7 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, statSync, utimesSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
@@ -22,14 +22,27 @@ function readBundle(root: string): string {
   const path = join(root, "build/xs/device.js");
   const isClone = existsSync(join(root, "src/index.ts"));
   if (isClone && (!existsSync(path) || statSync(path).mtimeMs < newest(root))) {
-    const rollup = createRequire(import.meta.url).resolve("rollup/dist/bin/rollup");
-    const { status } = spawnSync(process.execPath, [rollup, "-c", "--silent"], {
-      cwd: root,
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    if (status !== 0) throw new Error("the bundle for XS could not be made: see the errors of rollup above");
+    make(root, path);
   }
   return readFileSync(path, "utf8");
+}
+
+/** Makes the bundle beside its place, so that nobody ever reads half of it. */
+function make(root: string, path: string): void {
+  const started = new Date();
+  const fresh = `${path}.${process.pid}.js`;
+  const rollup = createRequire(import.meta.url).resolve("rollup/dist/bin/rollup");
+  const { status } = spawnSync(
+    process.execPath,
+    [rollup, "-c", "--configOnly", "xs", "--silent", "-o", fresh],
+    {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
+  if (status !== 0) throw new Error("the bundle for XS could not be made: see the errors of rollup above");
+  utimesSync(fresh, started, started);
+  renameSync(fresh, path);
 }
 
 function newest(root: string): number {

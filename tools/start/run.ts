@@ -7,6 +7,7 @@ import { nodeClock, nodeRandom } from "../../hosts/node/clock.js";
 import { SimulatedDevice } from "../../hosts/node/device.js";
 import { FileStore } from "../../hosts/node/file-store.js";
 import { LossyMqtt } from "../../hosts/node/lossy-mqtt.js";
+import { deviceBundle } from "../../hosts/xs/bundle.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
 import { exportPkcs8, generateKey, signImage } from "../../service/signer.js";
@@ -55,6 +56,7 @@ export class Run {
     this.#closers.push(() => folder.close());
     const setup = await prepare(this.#options, folder);
     this.#closers.push(() => setup.close());
+    if (this.#options.engine === "xs") deviceBundle();
     const service = await this.#startService(setup, folder);
     const device = this.#makeDevice(setup, folder, service.url);
     this.#introduce(setup, service.url);
