@@ -200,7 +200,7 @@ export class OtaAgent {
   #dispatch(event: OtaAgentEvent, data: unknown): void {
     const row = transition(this.#state, event);
     if (!row) return this.#options.log("debug", `${event} means nothing in ${this.#state}`);
-    const next = this.#handle(row[0], data) ?? row[1];
+    const next = this.#handle(row.handler, data) ?? row.next;
     if (this.#state !== "Stopped" && this.#state !== "ShuttingDown") this.#setState(next);
   }
 

@@ -57,83 +57,65 @@ export type OtaHandler =
   | "rollBack";
 
 /** What to do, and the state afterwards unless the handler names another. */
-export type Transition = readonly [OtaHandler, OtaState];
-type Row = Readonly<Partial<Record<OtaAgentEvent, Transition>>>;
+export interface Transition {
+  readonly handler: OtaHandler;
+  readonly next: OtaState;
+}
 
-const row = (transitions: Row): Row => Object.freeze(transitions);
-const to = (handler: OtaHandler, state: OtaState): Transition => Object.freeze([handler, state] as const);
-
-/** What may happen in every state of a started agent, unless the state's own row says otherwise. */
-const ANY: Row = row({
-  Suspend: to("suspend", "Suspended"),
-  UserAbort: to("abort", "WaitingForJob"),
-  ImageDecided: to("decide", "WaitingForJob"),
-  SelfTestTimer: to("rollBack", "ShuttingDown"),
-});
-
-const TABLE: Readonly<Record<OtaState, Row>> = Object.freeze({
-  Stopped: row({}),
-  Init: row({ Subscribed: to("ready", "Ready") }),
-  Ready: row({ Start: to("requestJob", "RequestingJob") }),
-  RequestingJob: row({
-    ReceivedJobDocument: to("processJob", "CreatingFile"),
-    RequestJobDocument: to("requestJob", "RequestingJob"),
-  }),
-  WaitingForJob: row({
-    ReceivedJobDocument: to("processJob", "CreatingFile"),
-    RequestJobDocument: to("requestJob", "RequestingJob"),
-  }),
-  CreatingFile: row({
-    FileCreated: to("startTransfer", "RequestingFileBlock"),
-    ReceivedJobDocument: to("jobNotification", "CreatingFile"),
-    RequestJobDocument: to("refreshJob", "CreatingFile"),
-    TransferFailed: to("transferFailed", "WaitingForJob"),
-    JobGone: to("jobGone", "RequestingJob"),
-  }),
-  RequestingFileBlock: row({
-    ReceivedFileBlock: to("firstBlock", "WaitingForFileBlock"),
-    FileComplete: to("closeFile", "ClosingFile"),
-    ReceivedJobDocument: to("jobNotification", "RequestingFileBlock"),
-    RequestJobDocument: to("refreshJob", "RequestingFileBlock"),
-    TransferFailed: to("transferFailed", "WaitingForJob"),
-    JobGone: to("jobGone", "RequestingJob"),
-  }),
-  WaitingForFileBlock: row({
-    FileComplete: to("closeFile", "ClosingFile"),
-    ReceivedJobDocument: to("jobNotification", "WaitingForFileBlock"),
-    RequestJobDocument: to("refreshJob", "WaitingForFileBlock"),
-    TransferFailed: to("transferFailed", "WaitingForJob"),
-    JobGone: to("jobGone", "RequestingJob"),
-  }),
-  ClosingFile: row({
-    FileClosed: to("fileClosed", "WaitingToActivate"),
-    ReceivedJobDocument: to("jobNotification", "ClosingFile"),
-    RequestJobDocument: to("refreshJob", "ClosingFile"),
-    TransferFailed: to("transferFailed", "WaitingForJob"),
-    JobGone: to("jobGone", "RequestingJob"),
-  }),
-  WaitingToActivate: row({
-    ActivateImage: to("activate", "WaitingToActivate"),
-    ReceivedJobDocument: to("jobNotification", "WaitingToActivate"),
-    RequestJobDocument: to("refreshJob", "WaitingToActivate"),
-    TransferFailed: to("transferFailed", "WaitingForJob"),
-    JobGone: to("jobGone", "RequestingJob"),
-  }),
-  SelfTesting: row({
-    ReceivedJobDocument: to("jobNotification", "SelfTesting"),
-    RequestJobDocument: to("refreshJob", "SelfTesting"),
-    JobGone: to("rollBack", "ShuttingDown"),
-  }),
-  Suspended: row({
-    Resume: to("requestJob", "RequestingJob"),
-    JobGone: to("jobGone", "Suspended"),
-    Suspend: to("suspend", "Suspended"),
-  }),
-  ShuttingDown: row({ Suspend: undefined }),
-});
+/**
+ * State, event, handler, next state; `*` stands for any state of a started agent that has no row of its own for
+ * the event. One text, because rows of objects would take ten times the ROM.
+ */
+export const TRANSITIONS = `
+Init Subscribed ready Ready
+Ready Start requestJob RequestingJob
+RequestingJob ReceivedJobDocument processJob CreatingFile
+RequestingJob RequestJobDocument requestJob RequestingJob
+WaitingForJob ReceivedJobDocument processJob CreatingFile
+WaitingForJob RequestJobDocument requestJob RequestingJob
+CreatingFile FileCreated startTransfer RequestingFileBlock
+CreatingFile ReceivedJobDocument jobNotification CreatingFile
+CreatingFile RequestJobDocument refreshJob CreatingFile
+CreatingFile TransferFailed transferFailed WaitingForJob
+CreatingFile JobGone jobGone RequestingJob
+RequestingFileBlock ReceivedFileBlock firstBlock WaitingForFileBlock
+RequestingFileBlock FileComplete closeFile ClosingFile
+RequestingFileBlock ReceivedJobDocument jobNotification RequestingFileBlock
+RequestingFileBlock RequestJobDocument refreshJob RequestingFileBlock
+RequestingFileBlock TransferFailed transferFailed WaitingForJob
+RequestingFileBlock JobGone jobGone RequestingJob
+WaitingForFileBlock FileComplete closeFile ClosingFile
+WaitingForFileBlock ReceivedJobDocument jobNotification WaitingForFileBlock
+WaitingForFileBlock RequestJobDocument refreshJob WaitingForFileBlock
+WaitingForFileBlock TransferFailed transferFailed WaitingForJob
+WaitingForFileBlock JobGone jobGone RequestingJob
+ClosingFile FileClosed fileClosed WaitingToActivate
+ClosingFile ReceivedJobDocument jobNotification ClosingFile
+ClosingFile RequestJobDocument refreshJob ClosingFile
+ClosingFile TransferFailed transferFailed WaitingForJob
+ClosingFile JobGone jobGone RequestingJob
+WaitingToActivate ActivateImage activate WaitingToActivate
+WaitingToActivate ReceivedJobDocument jobNotification WaitingToActivate
+WaitingToActivate RequestJobDocument refreshJob WaitingToActivate
+WaitingToActivate TransferFailed transferFailed WaitingForJob
+WaitingToActivate JobGone jobGone RequestingJob
+SelfTesting ReceivedJobDocument jobNotification SelfTesting
+SelfTesting RequestJobDocument refreshJob SelfTesting
+SelfTesting JobGone rollBack ShuttingDown
+Suspended Resume requestJob RequestingJob
+Suspended JobGone jobGone Suspended
+* Suspend suspend Suspended
+* UserAbort abort WaitingForJob
+* ImageDecided decide WaitingForJob
+* SelfTestTimer rollBack ShuttingDown
+`;
 
 /** The transition for `event` in `state`; undefined when the event means nothing there. */
 export function transition(state: OtaState, event: OtaAgentEvent): Transition | undefined {
   if (state === "Stopped" || state === "ShuttingDown") return undefined;
-  return TABLE[state][event] ?? ANY[event];
+  let at = TRANSITIONS.indexOf(`\n${state} ${event} `);
+  if (at < 0) at = TRANSITIONS.indexOf(`\n* ${event} `);
+  if (at < 0) return undefined;
+  const row = TRANSITIONS.slice(at + 1, TRANSITIONS.indexOf("\n", at + 1)).split(" ");
+  return { handler: row[2] as OtaHandler, next: row[3] as OtaState };
 }
