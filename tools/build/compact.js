@@ -60,7 +60,11 @@ function makeArrows(ast, text) {
   for (const node of body) {
     if (node?.type !== "FunctionDeclaration" || node.generator) continue;
     const inner = [...walk(node.body), ...node.params.flatMap((param) => [...walk(param)])];
-    if (inner.some(({ type, name }) => type === "ThisExpression" || (type === "Identifier" && name === "arguments")))
+    if (
+      inner.some(
+        ({ type, name }) => type === "ThisExpression" || (type === "Identifier" && name === "arguments"),
+      )
+    )
       continue;
     const async = node.async ? "async " : "";
     const open = text.original.indexOf("(", node.id.end);

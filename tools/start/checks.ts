@@ -4,7 +4,7 @@
  */
 import { boot } from "../../hosts/common/boot-loader.js";
 import type { DeviceFlash, DeviceOptions } from "../../hosts/common/device-flash.js";
-import { MemoryStorage, NorFlash } from "../../hosts/common/nor-flash.js";
+import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/common/nor-flash.js";
 import { stateName } from "../../hosts/common/otadata.js";
 import { appName, type Partition } from "../../hosts/common/partition-table.js";
 
@@ -47,4 +47,11 @@ export function bootsOfCopy({ options }: DeviceFlash): string[] {
 
 export function otadataOf(flash: DeviceFlash): { sequence: number; state: string }[] {
   return flash.entries().map(({ sequence, state }) => ({ sequence, state: stateName(state) }));
+}
+
+/** Greatest number of erase cycles of the sectors that `length` bytes in the slots take. */
+export function mostErased({ options, slots }: DeviceFlash, length: number): number {
+  const sectors = Math.ceil(length / SECTOR_SIZE);
+  const first = slots.map(({ offset }) => offset / SECTOR_SIZE);
+  return Math.max(...first.flatMap((start) => [...options.flash.wear.subarray(start, start + sectors)]));
 }

@@ -14,7 +14,7 @@ import { exportPkcs8, generateKey, signImage } from "../../service/signer.js";
 import { memoryFile } from "../../service/streams.js";
 import { streamOf } from "../../service/updates.js";
 import type { MqttConnection } from "../../src/ports.js";
-import { bootsOfCopy, type Check, check, otadataOf, slotHolds } from "./checks.js";
+import { bootsOfCopy, type Check, check, mostErased, otadataOf, slotHolds } from "./checks.js";
 import { Folder, type KeptUpdate } from "./folder.js";
 import { Narrator } from "./narrator.js";
 import type { StartOptions } from "./options.js";
@@ -200,7 +200,7 @@ export class Run {
     folder: Folder,
   ): Summary {
     const { engine, keep } = this.#options;
-    const { scenario, chip } = setup;
+    const { scenario } = setup;
     const { app, slot, state } = device.status();
     const { statistics, transferSeconds } = this.#narrator;
     const checks = this.#prove(setup, device, execution);
@@ -223,7 +223,13 @@ export class Run {
         bad: statistics?.bad ?? 0,
         lost: this.#lost(),
       },
-      device: { slot, state, app, otadata: otadataOf(device.flash), mostErased: Math.max(...chip.wear) },
+      device: {
+        slot,
+        state,
+        app,
+        otadata: otadataOf(device.flash),
+        mostErased: mostErased(device.flash, bytes),
+      },
       seconds: (performance.now() - this.#started) / 1000,
       folder: keep === undefined ? undefined : folder.path,
     };

@@ -45,7 +45,7 @@ export interface Summary {
     readonly state: string;
     readonly app: AppDescription;
     readonly otadata: readonly { readonly sequence: number; readonly state: string }[];
-    /** Greatest number of erase cycles of one sector in this run. */
+    /** Greatest number of erase cycles in this run of one of the sectors the image went to. */
     readonly mostErased: number;
   };
   readonly checks: readonly Check[];

@@ -1,0 +1,72 @@
+/**
+ * The bundles for the Moddable runtime, made from what `tsc -p tsconfig.moddable.json` leaves in build/moddable.
+ * Modules of the SDK stay imports, and so does the agent: the application has one copy of it.
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { sep } from "node:path";
+import { compact } from "./compact.js";
+
+const OUTPUT = "build/moddable/hosts/esp32";
+
+/** Whatever is imported by a bare or a scheme's name comes from the SDK or from the package's own manifest. */
+function external(id) {
+  return /^[a-z]/i.test(id);
+}
+
+/** Imports of the agent's sources become imports of the agent. */
+const agentImport = {
+  name: "agent import",
+  async resolveId(source, importer, options) {
+    const resolved = await this.resolve(source, importer, { ...options, skipSelf: true });
+    const inside = resolved?.id.split(sep).join("/").includes("/build/moddable/src/");
+    return inside ? { id: "xs-ota-agent", external: true } : null;
+  },
+};
+
+/** Writes a file beside the bundle. */
+function beside(fileName, source) {
+  return {
+    name: `beside: ${fileName}`,
+    generateBundle() {
+      this.emitFile({ type: "asset", fileName, source: source() });
+    },
+  };
+}
+
+const types = (name, from) => beside(`${name}.d.ts`, () => `export * from "./types/hosts/${from}.js";\n`);
+const output = (name) => ({ file: `dist/${name}.js`, format: "es", assetFileNames: "[name]" });
+
+export const moddable = [
+  {
+    input: `${OUTPUT}/index.js`,
+    external,
+    output: output("platform-esp32"),
+    plugins: [agentImport, compact(), types("platform-esp32", "esp32/index")],
+  },
+  {
+    input: "build/moddable/hosts/sim/index.js",
+    external,
+    output: output("platform-sim"),
+    plugins: [agentImport, compact(), types("platform-sim", "sim/index")],
+  },
+  {
+    // Whatever the platform: the manifest says which bundle this is.
+    input: "build/moddable/hosts/moddable/device.js",
+    external,
+    output: output("device"),
+    plugins: [types("device", "esp32/index")],
+  },
+  {
+    // Not compacted: the XS compiler looks for `native("…").call(this)` as it stands. The C file lies beside it.
+    input: `${OUTPUT}/boot.js`,
+    external,
+    output: output("boot"),
+    plugins: [
+      agentImport,
+      types("boot", "esp32/boot"),
+      beside("boot.c", () => readFileSync("hosts/esp32/boot.c")),
+    ],
+  },
+  { input: `${OUTPUT}/setup.js`, external, output: output("setup"), plugins: [agentImport] },
+];
