@@ -1,5 +1,6 @@
 import typescript from "@rollup/plugin-typescript";
 import { compact } from "./tools/build/compact.js";
+import { moddable } from "./tools/build/moddable.js";
 
 /** The package: one ES module for a Moddable manifest, its declarations beside it. */
 const agent = {
@@ -16,4 +17,4 @@ const xs = {
 };
 
 /** `rollup -c --configOnly xs` makes the second alone. */
-export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, xs]);
+export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, xs, ...moddable]);

@@ -3,6 +3,7 @@
  * @module
  */
 export { OtaAgent } from "./agent.js";
+export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
 export type { BlockSink, DataPlane } from "./data-plane.js";
 export { OTA_ERROR_WORDS, OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
 export { FlashPal, type FlashPalOptions } from "./flash-pal.js";

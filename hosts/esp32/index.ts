@@ -1,0 +1,62 @@
+/**
+ * The host for ESP32: `createOtaAgent` and `connectMqtt` over the chip's flash, ESP-IDF's boot control and the
+ * SDK's network.
+ * @module
+ */
+import flash from "embedded:storage/flash";
+import type { BootControl, OtaAgent } from "xs-ota-agent";
+import { EspBootControl } from "xs-ota-agent/boot";
+import type { EcmaMqttConnection } from "../common/mqtt-connection.js";
+import { createAgent, type DeviceAgentOptions } from "../moddable/agent.js";
+import { EcmaFlash } from "../moddable/flash.js";
+import { type ConnectOptions, connectMqtt as connect } from "../moddable/mqtt.js";
+import { PreferenceStore } from "../moddable/store.js";
+
+export { EcmaMqttConnection } from "../common/mqtt-connection.js";
+export type { DeviceAgentOptions } from "../moddable/agent.js";
+export { ModdableClock } from "../moddable/clock.js";
+export { ModdableCrypto } from "../moddable/crypto.js";
+export { ClassicFlash, EcmaFlash } from "../moddable/flash.js";
+export type { ConnectOptions } from "../moddable/mqtt.js";
+export { ClassicMqttConnection } from "../moddable/mqtt-classic.js";
+export type { TlsOptions } from "../moddable/network.js";
+export { PreferenceStore } from "../moddable/store.js";
+
+/** Added to the agent's own deadline for the self-test: the guard in native code is for an agent that hangs. */
+const GUARD_MARGIN_MS = 30_000;
+/** Default of the agent's `selfTestTimeoutMs`. */
+const SELF_TEST_MS = 90_000;
+
+/** The chip's hardware random number generator stands behind `Math.random` on ESP32. */
+const random = (): number => Math.random();
+
+/** The boot side of this device. */
+export function bootControl(): BootControl {
+  return new EspBootControl();
+}
+
+/** Why the device was reset last: "power-on", "software", "panic", "task-watchdog", "brownout" … */
+export function resetReason(): string {
+  return new EspBootControl().resetReason;
+}
+
+/** Opens a partition: "nextota", "running", or a data partition by its label. @throws Error */
+export function openPartition(path: string): EcmaFlash {
+  return new EcmaFlash(flash.open({ path, mode: path === "running" ? "r" : "r+" }));
+}
+
+/**
+ * An agent for this device: updates go to the slot that does not run.
+ * @throws TypeError, RangeError for unusable options; Error when the flash has no second slot
+ */
+export function createOtaAgent(options: DeviceAgentOptions): OtaAgent {
+  const boot = new EspBootControl();
+  boot.guard((options.selfTestTimeoutMs ?? SELF_TEST_MS) + GUARD_MARGIN_MS);
+  const parts = { slot: openPartition("nextota"), boot, store: new PreferenceStore(), random };
+  return createAgent(parts, options);
+}
+
+/** An MQTT connection for the agent and the application; it looks after itself. */
+export function connectMqtt(options: ConnectOptions): EcmaMqttConnection {
+  return connect(options, random);
+}

@@ -1,0 +1,50 @@
+/**
+ * What the hosts on the Moddable runtime share: an agent from the parts of a device and the options of an
+ * application.
+ * @module
+ */
+
+import {
+  type BootControl,
+  FlashPal,
+  type FlashPalOptions,
+  OtaAgent,
+  type OtaAgentOptions,
+  TrustedKeys,
+} from "xs-ota-agent";
+import type { Flash, MqttConnection, Random, Store } from "../../src/ports.js";
+import { ModdableClock } from "./clock.js";
+import { ModdableCrypto } from "./crypto.js";
+
+export interface DeviceParts {
+  readonly slot: Flash;
+  readonly boot: BootControl;
+  readonly store: Store;
+  readonly random: Random;
+}
+
+type Keys = ConstructorParameters<typeof TrustedKeys>[0];
+
+export interface DeviceAgentOptions
+  extends Omit<OtaAgentOptions, "pal" | "clock" | "random">,
+    Pick<FlashPalOptions, "allowDowngrade" | "eraseLength" | "journal" | "onNoResume"> {
+  readonly mqtt: MqttConnection;
+  /** Certificates or public keys (PEM or DER) that images may be signed with, by the job's `certfile`; "" for any. */
+  readonly trustedKeys: TrustedKeys | Keys;
+}
+
+/** @throws TypeError, RangeError as `OtaAgent` and `FlashPal` do */
+export function createAgent(parts: DeviceParts, options: DeviceAgentOptions): OtaAgent {
+  const { allowDowngrade, eraseLength, journal, onNoResume, trustedKeys, ...rest } = options;
+  const { slot, boot, store, random } = parts;
+  const clock = new ModdableClock();
+  const keys = trustedKeys instanceof TrustedKeys ? trustedKeys : new TrustedKeys(trustedKeys);
+  const own = { slot, boot, store, clock, crypto: new ModdableCrypto(), trustedKeys: keys };
+  const pal = new FlashPal({ ...own, allowDowngrade, eraseLength, journal, onNoResume });
+  return new OtaAgent({ log: traceLog, ...rest, pal, clock, random });
+}
+
+/** Log lines on the console, all but the most detailed. */
+export function traceLog(level: string, text: string): void {
+  if (level !== "debug") trace(`ota ${level}: ${text}\n`);
+}

@@ -1,0 +1,138 @@
+/**
+ * The `MqttConnection` port over an instance of the SDK's classic `mqtt` client, for those who have one already.
+ * Its limits remain: QoS 0 only, in both directions; whole messages are assembled in memory before they arrive
+ * here; a message that does not fit the socket's buffer at once (1 KB on the host simulator, about 8 KB on
+ * ESP32, less over TLS) is refused; there is no acknowledgement of subscriptions, and no reconnection: the owner
+ * makes a new client and hands it to `attach`.
+ * @module
+ */
+import type { Clock, MqttConnection, MqttObserver, MqttSubscription } from "../../src/ports.js";
+import { topicMatches } from "../common/topic-filter.js";
+
+/** Wait for room in the socket before a subscription is asked for again, milliseconds. */
+const SUBSCRIBE_RETRY_MS = 500;
+
+type Done = (error?: Error) => void;
+
+/** The part of the classic client that is used. */
+export interface ClassicMqttClient {
+  onReady?: () => void;
+  onMessage?: (topic: string, payload: ArrayBuffer) => void;
+  onClose?: () => void;
+  publish(topic: string, payload: ArrayBuffer): void;
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+}
+
+export class ClassicMqttConnection implements MqttConnection {
+  readonly #clock: Clock;
+  readonly #foreign: ((topic: string, payload: ArrayBuffer) => void) | undefined;
+  #client: ClassicMqttClient | undefined;
+  #online = false;
+  #subscriptions: MqttSubscription[] = [];
+  #observers: MqttObserver[] = [];
+
+  /** @param foreign told about messages nobody has subscribed to here */
+  constructor(clock: Clock, foreign?: (topic: string, payload: ArrayBuffer) => void) {
+    this.#clock = clock;
+    this.#foreign = foreign;
+  }
+
+  get connected(): boolean {
+    return this.#online;
+  }
+
+  /**
+   * Takes a client into use, in place of the one before; its three callbacks are set.
+   * @param ready true when the client has called `onReady` already
+   */
+  attach(client: ClassicMqttClient, ready = false): void {
+    this.#lost();
+    this.#client = client;
+    client.onReady = () => client === this.#client && this.#ready();
+    client.onClose = () => client === this.#client && this.#lost();
+    client.onMessage = (topic, payload) => client === this.#client && this.#message(topic, payload);
+    if (ready) this.#clock.set(() => client === this.#client && this.#ready(), 0);
+  }
+
+  publish(topic: string, payload: Uint8Array, _qos: 0 | 1, done?: Done): void {
+    let failure: Error | undefined;
+    try {
+      if (!this.#online) throw new Error("not connected");
+      // The client sends a view as text: "1,2,3".
+      this.#client?.publish(topic, payload.slice().buffer as ArrayBuffer);
+    } catch (error) {
+      failure = error as Error;
+    }
+    if (done) this.#clock.set(() => done(failure), 0);
+  }
+
+  subscribe(subscription: MqttSubscription, done?: Done): void {
+    this.#subscriptions.push(subscription);
+    this.#request(subscription.filter);
+    if (done) this.#clock.set(() => done(), 0);
+  }
+
+  unsubscribe(subscription: MqttSubscription): void {
+    const rest = this.#subscriptions.filter((other) => other !== subscription);
+    if (rest.length === this.#subscriptions.length) return;
+    this.#subscriptions = rest;
+    if (!this.#online || rest.some(({ filter }) => filter === subscription.filter)) return;
+    try {
+      this.#client?.unsubscribe(subscription.filter);
+    } catch {
+      // No room to say so: its messages are ignored.
+    }
+  }
+
+  addObserver(observer: MqttObserver): void {
+    this.#observers = [...this.#observers, observer];
+  }
+
+  removeObserver(observer: MqttObserver): void {
+    this.#observers = this.#observers.filter((other) => other !== observer);
+  }
+
+  #ready(): void {
+    if (this.#online) return;
+    this.#online = true;
+    for (const subscription of this.#subscriptions) this.#request(subscription.filter);
+    for (const observer of this.#observers) observer.online();
+  }
+
+  #lost(): void {
+    this.#client = undefined;
+    if (!this.#online) return;
+    this.#online = false;
+    this.#clock.set(() => {
+      for (const observer of this.#observers) observer.offline();
+    }, 0);
+  }
+
+  #request(filter: string): void {
+    if (!this.#online || !this.#subscriptions.some((other) => other.filter === filter)) return;
+    try {
+      this.#client?.subscribe(filter);
+    } catch {
+      // No room now: once more when the socket has had time to drain.
+      this.#clock.set(() => this.#request(filter), SUBSCRIBE_RETRY_MS);
+    }
+  }
+
+  #message(topic: string, payload: ArrayBuffer): void {
+    const bytes = new Uint8Array(payload);
+    let known = false;
+    for (const subscription of this.#subscriptions) {
+      if (!topicMatches(subscription.filter, topic)) continue;
+      known = true;
+      if (!subscription.buffer) subscription.message(topic, bytes);
+      else {
+        const own = subscription.buffer(topic, bytes.length);
+        if (!own || own.length < bytes.length) continue;
+        own.set(bytes);
+        subscription.message(topic, own.subarray(0, bytes.length));
+      }
+    }
+    if (!known) this.#foreign?.(topic, payload);
+  }
+}

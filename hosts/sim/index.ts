@@ -1,0 +1,105 @@
+/**
+ * The host for Moddable's simulator: the same calls as the host for ESP32, over a simulated chip. Settings come
+ * from the application's manifest: `"config": {"ota": {"flashFile", "projectName", "version"}}`.
+ * @module
+ */
+import config from "mc/config";
+import Timer from "timer";
+import type { BootControl, OtaAgent } from "xs-ota-agent";
+import type { Flash } from "../../src/ports.js";
+import type { EcmaMqttConnection } from "../common/mqtt-connection.js";
+import { createAgent, type DeviceAgentOptions } from "../moddable/agent.js";
+import { type ConnectOptions, connectMqtt as connect } from "../moddable/mqtt.js";
+import { SimulatedDevice } from "./device.js";
+import { FileStore } from "./file-store.js";
+
+export { EcmaMqttConnection } from "../common/mqtt-connection.js";
+export type { DeviceAgentOptions } from "../moddable/agent.js";
+export { ModdableClock } from "../moddable/clock.js";
+export { ModdableCrypto } from "../moddable/crypto.js";
+export { ClassicFlash, EcmaFlash } from "../moddable/flash.js";
+export type { ConnectOptions } from "../moddable/mqtt.js";
+export { ClassicMqttConnection } from "../moddable/mqtt-classic.js";
+export type { TlsOptions } from "../moddable/network.js";
+
+/** What the device is while it is on. One object for the whole simulator: there is one device in it. */
+class Power {
+  device: SimulatedDevice | undefined;
+  flashFile = "";
+  connections: EcmaMqttConnection[] = [];
+}
+/** Kept by the global object: modules in ROM hold no state. */
+const KEY = "xs-ota-agent simulator";
+
+function power(): Power {
+  const holder = globalThis as unknown as Record<string, Power | undefined>;
+  return (holder[KEY] ??= new Power());
+}
+
+function device(): SimulatedDevice {
+  const state = power();
+  if (!state.device) {
+    const { file, ota } = config as { file?: { root?: string }; ota?: Record<string, string> };
+    state.flashFile = ota?.["flashFile"] ?? `${file?.root ?? "/tmp/"}xs-ota-agent-flash.bin`;
+    const { projectName = "simulator", version = "1.0.0" } = ota ?? {};
+    state.device = new SimulatedDevice({ flashFile: state.flashFile, projectName, version }, restart);
+    const { running } = state.device.boot;
+    trace(`simulated device: ${running.projectName} ${running.version}, flash in ${state.flashFile}\n`);
+    // In a later turn, as a fault of an application: the simulator ends, and the device resets.
+    if (state.device.behaviour === "crash")
+      Timer.set(() => {
+        throw new Error("this image crashes");
+      }, 100);
+  }
+  return state.device;
+}
+
+/**
+ * Ends this life of the device: its connections break, and the host is asked to launch the application again.
+ * A host that does not understand (Moddable's own simulator) leaves the application running without them, until
+ * it is launched again by hand.
+ */
+function restart(): void {
+  const { connections } = power();
+  for (const connection of connections) connection.close();
+  trace("simulated device: restart\n");
+  const { screen } = globalThis as unknown as { screen?: { postMessage(message: string): void } };
+  Timer.set(() => screen?.postMessage("restart"));
+}
+
+/** `Math.random` starts alike at each launch of the simulator: the time is mixed in. */
+function random(): number {
+  return (Math.random() + Date.now() / 1_000_003) % 1;
+}
+
+/** The boot side of the simulated device. */
+export function bootControl(): BootControl {
+  return device().boot;
+}
+
+/** Why the device was reset last; the simulation does not know. */
+export function resetReason(): string {
+  return "unknown";
+}
+
+/** Opens a partition: "nextota", or a data partition by its label. @throws Error */
+export function openPartition(path: string): Flash {
+  return path === "nextota" ? device().slot : device().open(path);
+}
+
+/**
+ * An agent for the simulated device: updates go to the slot that does not run.
+ * @throws TypeError, RangeError for unusable options; Error when no image in the flash file can be started
+ */
+export function createOtaAgent(options: DeviceAgentOptions): OtaAgent {
+  const { slot, boot } = device();
+  const parts = { slot, boot, store: new FileStore(`${power().flashFile}.json`), random };
+  return createAgent(parts, options);
+}
+
+/** An MQTT connection for the agent and the application; it looks after itself. */
+export function connectMqtt(options: ConnectOptions): EcmaMqttConnection {
+  const connection = connect(options, random);
+  power().connections.push(connection);
+  return connection;
+}
