@@ -7,7 +7,13 @@ import { Download, type DownloadStatistics } from "./download.js";
 import { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
 import type { JobFile, OtaJob, ParsedJob } from "./job-document.js";
 import { type JobStatus, Jobs, type StatusDetails, type UpdateResult } from "./jobs.js";
-import { type CheckedOptions, checkOptions, type OtaAgentOptions, type OtaEvent } from "./options.js";
+import {
+  type CheckedOptions,
+  checkOptions,
+  type OtaAgentOptions,
+  type OtaEvent,
+  type UpdateDecision,
+} from "./options.js";
 import type { ImageState, OtaPal, Received } from "./pal.js";
 import type { AppDescription, Timer } from "./ports.js";
 import { type OtaAgentEvent, type OtaHandler, type OtaState, transition } from "./state-machine.js";
@@ -20,13 +26,15 @@ const LAST_WORD_MS = 5_000;
 const SUBSCRIBE_RETRY_MS = 30_000;
 /** How often sectors that went bad are fetched again before the flash is given up. */
 const MAX_REPAIRS = 3;
+/** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
+const MAX_DEFER_MS = 2_147_483_647;
 
 /** The job being worked on; replaced as a whole, so that nothing is inherited from the one before. */
 class ActiveJob {
   job: OtaJob;
   file: JobFile;
   readonly pal: OtaPal;
-  /** Planes that may serve this job; the first is in use. */
+  /** Planes that may serve this job; the first is in use. None for the job of an image on trial. */
   planes: DataPlane[];
   download: Download | undefined;
   /** What the image says of itself, once its head was accepted. */
@@ -97,16 +105,16 @@ export class OtaAgent {
    * @param timeoutMs how long to wait until the service listens to this agent; 0: do not wait
    * @returns the state then: "RequestingJob" or later when all is well, "Init" when the connection is not
    *   there yet (the agent goes on trying). Never rejects.
+   * @throws what the porting layer throws when it can not tell the state of the running image
    */
   init(timeoutMs = 0): Promise<OtaState> {
     if (this.#state === "Stopped") {
-      this.#setState("Init");
       const { pal, clock, selfTestTimeoutMs } = this.#options;
+      this.#imageState = pal.getPlatformImageState() === "pending-commit" ? "testing" : "unknown";
+      this.#setState("Init");
       if (!pal.rollbackEnabled)
         this.#notice("no-rollback", "the boot loader can not roll back a bad image", "init");
-      this.#imageState = "unknown";
-      if (pal.getPlatformImageState() === "pending-commit") {
-        this.#imageState = "testing";
+      if (this.#onTrial) {
         this.#guard = clock.set(() => this.#post("SelfTestTimer"), selfTestTimeoutMs);
       }
       this.#subscribe();
@@ -120,7 +128,10 @@ export class OtaAgent {
    * @returns "Stopped". Never rejects.
    */
   async shutdown(timeoutMs = 0): Promise<OtaState> {
-    if (this.#state === "Stopped" || this.#state === "ShuttingDown") return this.#state;
+    // Under way already, perhaps towards a restart that must not be lost: wait for it.
+    if (this.#state === "ShuttingDown")
+      return this.#until(() => this.#state === "Stopped", timeoutMs + 2 * LAST_WORD_MS);
+    if (this.#state === "Stopped") return this.#state;
     this.#release(false);
     this.#setState("ShuttingDown");
     await this.#until(() => !this.#jobs?.reporting, timeoutMs);
@@ -155,7 +166,7 @@ export class OtaAgent {
    * @throws OtaError "no-active-job" when there is no verified image
    */
   activateNewImage(): void {
-    if (!this.#active?.verified)
+    if (this.#state !== "WaitingToActivate" || !this.#active?.verified)
       throw new OtaError("no-active-job", "there is no verified image to activate", "activate");
     this.#post("ActivateImage");
   }
@@ -163,27 +174,43 @@ export class OtaAgent {
   /**
    * `OTA_SetImageState`: "accepted" or "rejected" decides about the running image, before or after the service
    * is reached; "aborted" gives up the update under way.
-   * @throws OtaError "bad-image-state" for any other state, "no-active-job" when there is nothing to abort
+   * @throws OtaError "bad-image-state" for any other state, "no-active-job" when there is nothing to abort,
+   *   "image-state-mismatch" when there is no image on trial to reject, "uninitialized" when the agent is stopped
    */
   setImageState(state: ImageState): void {
+    this.#requireStarted();
     if (state === "aborted") {
       if (!this.#active) throw new OtaError("no-active-job", "there is no update to abort", "transfer");
       this.#post("UserAbort");
     } else if (state === "accepted" || state === "rejected") {
+      if (state === "rejected" && !this.#onTrial && this.#state !== "ShuttingDown")
+        throw mismatch("the running image is not on trial");
       this.#post("ImageDecided", state);
     } else {
       throw new OtaError("bad-image-state", `no image state to set: ${String(state)}`, "self-test");
     }
   }
 
-  /** `OTA_Suspend`: pauses until `resume`. The deadline of an image on trial runs on. */
+  /**
+   * `OTA_Suspend`: pauses until `resume`. The deadline of an image on trial runs on.
+   * @throws OtaError "uninitialized" when the agent is stopped
+   */
   suspend(): void {
+    this.#requireStarted();
     this.#post("Suspend");
   }
 
-  /** `OTA_Resume`: fetches the job document afresh and goes on where the transfer was. */
+  /**
+   * `OTA_Resume`: fetches the job document afresh and goes on where the transfer was.
+   * @throws OtaError "uninitialized" when the agent is stopped
+   */
   resume(): void {
+    this.#requireStarted();
     this.#post("Resume");
+  }
+
+  #requireStarted(): void {
+    if (this.#state === "Stopped") throw new OtaError("uninitialized", "the agent is stopped", "init");
   }
 
   #post(event: OtaAgentEvent, data?: unknown): void {
@@ -289,6 +316,11 @@ export class OtaAgent {
     return this.#jobs as Jobs;
   }
 
+  /** Looks at the queue again in a while, should no notification come. */
+  #pollLater(): void {
+    this.#poll = this.#timer(this.#poll, this.#options.pollMs, () => this.#post("RequestJobDocument"));
+  }
+
   /** A job document while no transfer is under way. */
   #processJob(parsed: ParsedJob): OtaState {
     const active = this.#active;
@@ -298,7 +330,7 @@ export class OtaAgent {
       this.#release(true);
       this.#emit({ type: "fail", job: active.job, error: cancelled() });
     }
-    this.#poll = this.#timer(this.#poll, this.#options.pollMs, () => this.#post("RequestJobDocument"));
+    this.#pollLater();
     const jobId = parsed.kind === "ota" ? parsed.job.jobId : parsed.kind === "none" ? "" : parsed.jobId;
     if (jobId && jobId === this.#ending) return "WaitingForJob";
     const trial = this.#onTrial;
@@ -312,7 +344,9 @@ export class OtaAgent {
         if (!trial) this.#offerCustom(parsed);
         return "WaitingForJob";
       case "invalid":
-        if (trial) return this.#rollBack(mismatch("the job of the image on trial is gone"));
+        // Without an id it is no job, and says nothing about the image on trial either.
+        if (trial && parsed.jobId !== undefined)
+          return this.#rollBack(mismatch("the job of the image on trial is gone"));
         this.#emit({ type: "fail", job: undefined, error: parsed.error });
         if (parsed.jobId !== undefined)
           this.#finish(parsed.jobId, parsed.executionNumber, "FAILED", report.failed(parsed.error));
@@ -347,12 +381,8 @@ export class OtaAgent {
       return "SelfTesting";
     }
     if (!selfTest) return undefined;
-    if (installed) {
-      // Accepted before the connection was there, or before the power went: only the status is missing.
-      this.#active = new ActiveJob(job, file, pal, []);
-      this.#succeed(report.accepted(running, updatedBy));
-      return "WaitingForJob";
-    }
+    // Accepted before the connection was there, or before the power went: only the status is missing.
+    if (installed) return this.#passed((this.#active = new ActiveJob(job, file, pal, [])));
     if (image !== "" && !pal.rolledBack) return undefined;
     const error = pal.rolledBack
       ? new OtaError(
@@ -383,7 +413,19 @@ export class OtaAgent {
     if (!target.rollbackEnabled && !allowNoRollback)
       return this.#refuse(job, "no-rollback", "the boot loader can not roll back a bad image");
     if (job.jobId === this.#deferred) return "WaitingForJob";
-    const decision = onUpdateAvailable?.(job) ?? "apply";
+    let decision: UpdateDecision;
+    try {
+      decision = onUpdateAvailable?.(job) ?? "apply";
+      if (
+        decision !== "apply" &&
+        !("refuse" in decision || (decision.defer >= 0 && decision.defer <= MAX_DEFER_MS))
+      )
+        throw new RangeError(`can not defer for ${decision.defer} ms`);
+    } catch (error) {
+      // Undecided is not accepted: the job is offered again later.
+      log("error", `onUpdateAvailable: ${(error as Error).message}`);
+      return "WaitingForJob";
+    }
     if (decision !== "apply" && "refuse" in decision) {
       const error = new OtaError("refused", decision.refuse, "job");
       this.#emit({ type: "fail", job, error });
@@ -416,14 +458,19 @@ export class OtaAgent {
 
   #offerCustom(parsed: ParsedJob & { kind: "custom" }): void {
     const { jobId, executionNumber, document } = parsed;
-    const claimed = this.#options.onCustomJob?.({
-      jobId,
-      executionNumber,
-      document,
-      update: (status, details, done) =>
-        this.#jobs?.update(jobId, executionNumber, status, details, (result) => done?.(result)),
-    });
-    if (!claimed) this.#options.log("info", `${jobId} is not an OTA job and is left alone`);
+    const { onCustomJob, log } = this.#options;
+    try {
+      const claimed = onCustomJob?.({
+        jobId,
+        executionNumber,
+        document,
+        update: (status, details, done) =>
+          this.#jobs?.update(jobId, executionNumber, status, details, (result) => done?.(result)),
+      });
+      if (!claimed) log("info", `${jobId} is not an OTA job and is left alone`);
+    } catch (error) {
+      log("error", `onCustomJob: ${(error as Error).message}`);
+    }
   }
 
   /** A job document while one is being worked on. */
@@ -438,7 +485,7 @@ export class OtaAgent {
       // The job was made anew with another file under the same name.
       this.#release(true);
       this.#emit({ type: "fail", job: active.job, error: cancelled() });
-      return this.#offer(parsed.job);
+      return this.#onTrial ? this.#rollBack(cancelled()) : this.#offer(parsed.job);
     }
     // Another job comes first now. That alone does not say that this one is over: the service does.
     this.#update("IN_PROGRESS", this.#progressDetails(active), () => {});
@@ -446,13 +493,15 @@ export class OtaAgent {
   }
 
   #refresh(active: ActiveJob, job: OtaJob): void {
-    active.job = job;
+    // What this life knows of the one before stays: by now the service has the words of this one.
+    active.job = { ...job, progress: active.job.progress };
     active.file = job.files[0];
     active.download?.refresh(active.file);
   }
 
   #continue(active: ActiveJob, job: OtaJob): OtaState {
     this.#refresh(active, job);
+    if (active.planes.length === 0) return this.#onTrial ? "SelfTesting" : this.#passed(active);
     if (active.verified) {
       this.#emit({ type: "activate", job });
       return "WaitingToActivate";
@@ -593,6 +642,8 @@ export class OtaAgent {
 
   #activate(): undefined {
     const active = this.#active as ActiveJob;
+    if (!active.verified) return;
+    active.verified = false;
     active.pal.activate((error) => {
       if (error) this.#post("TransferFailed", error);
       else this.#restarted();
@@ -606,7 +657,7 @@ export class OtaAgent {
   }
 
   #decide(state: ImageState): OtaState | undefined {
-    const { pal, clock } = this.#options;
+    const { clock } = this.#options;
     if (!this.#onTrial) {
       if (state === "accepted") this.#platform("accepted");
       return this.#state;
@@ -620,8 +671,12 @@ export class OtaAgent {
     clock.clear(this.#guard);
     this.#imageState = "accepted";
     const active = this.#active;
-    if (this.#state !== "SelfTesting" || !active || !pal.running) return this.#state;
-    this.#succeed(report.accepted(pal.running, active.job.progress.updatedBy));
+    return this.#state === "SelfTesting" && active ? this.#passed(active) : this.#state;
+  }
+
+  /** The image of this job was accepted. */
+  #passed(active: ActiveJob): OtaState {
+    this.#succeed(report.accepted(active.pal.running as AppDescription, active.job.progress.updatedBy));
     return "WaitingForJob";
   }
 
@@ -670,7 +725,8 @@ export class OtaAgent {
 
   #fail(error: OtaError): void {
     const { job } = this.#active as ActiveJob;
-    this.#release(true);
+    // What a bad link left behind is good: another attempt at the same file goes on from there.
+    this.#release(!isPlaneError(error.code));
     if (this.#imageState !== "accepted")
       this.#imageState = error.code === "user-abort" ? "aborted" : "rejected";
     this.#emit({ type: "fail", job, error });
@@ -690,7 +746,9 @@ export class OtaAgent {
       this.#ending = "";
       this.#emit({ type: "status", jobId, status, details, result });
       if (result !== "accepted" && refused) refused();
-      else this.#post("RequestJobDocument");
+      else if (result !== "refused") this.#post("RequestJobDocument");
+      // The job is still there and would be offered at once, to end the same way.
+      else this.#pollLater();
       this.#wake();
     });
   }
@@ -701,6 +759,7 @@ export class OtaAgent {
       this.#emit({ type: "status", jobId, status, details, result });
       if (result === "gone" && status === "IN_PROGRESS") this.#post("JobGone", jobId);
       else done(result);
+      this.#wake();
     });
   }
 
@@ -757,7 +816,12 @@ export class OtaAgent {
   #setState(state: OtaState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.#options.onState?.(state);
+    const { onState, log } = this.#options;
+    try {
+      onState?.(state);
+    } catch (error) {
+      log("error", `onState: ${(error as Error).message}`);
+    }
     this.#wake();
   }
 

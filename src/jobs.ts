@@ -29,8 +29,8 @@ export interface JobsOptions {
   random: Random;
   thingName: string;
   log: Log;
-  /** A job (or the news that there is none): as the answer to `request`, or `notified` by the service. */
-  onJob: (parsed: ParsedJob, notified: boolean) => void;
+  /** A job (or the news that there is none): as the answer to `request`, or unasked for. */
+  onJob: (parsed: ParsedJob) => void;
   /** The service says that this execution no longer wants updates (cancelled, timed out, deleted). */
   onGone: (jobId: string) => void;
 }
@@ -213,14 +213,14 @@ export class Jobs implements MqttObserver {
     const { log, onJob } = this.#options;
     if (payload.length > LONGEST_REPLY) return log("warn", `a reply of ${payload.length} bytes is ignored`);
     const rest = topic.slice(this.#prefix.length);
-    if (rest === "notify-next") return onJob(parseJob(payload), true);
+    if (rest === "notify-next") return onJob(parseJob(payload));
     if (rest === "$next/get/accepted") {
       const parsed = parseJob(payload);
       // Replies go to everybody who subscribes: only the one to this request counts.
       if (!this.#requestToken || parsed.clientToken !== this.#requestToken) return;
       this.roundTrip = this.#options.clock.now() - this.#requestedAt;
       this.cancelRequest();
-      return onJob(parsed, false);
+      return onJob(parsed);
     }
     const reply = parseReply(payload);
     if (!reply) return log("warn", `an unreadable reply on ${topic} is ignored`);

@@ -104,17 +104,20 @@ export interface OtaAgentOptions {
   allowNoRollback?: boolean;
 }
 
-/** Name, default, least and greatest value of the numeric options (AWS limits: GetStream `l` 256…131072). */
+/**
+ * Name, default, least and greatest value of the numeric options (AWS limits: GetStream `l` 256…131072; timers take
+ * 2^31 − 1 milliseconds).
+ */
 const NUMBERS = Object.freeze([
   Object.freeze(["blockSize", 4096, 256, 131_072] as const),
   Object.freeze(["maxOutstandingBytes", 262_144, 256, 16_777_216] as const),
   Object.freeze(["statusInterval", 64, 1, 1_000_000] as const),
   Object.freeze(["selfTestTimeoutMs", 90_000, 1_000, 86_400_000] as const),
   Object.freeze(["noProgressTimeoutMs", 300_000, 1_000, 86_400_000] as const),
-  Object.freeze(["totalDeadlineMs", undefined, 1_000, 2_592_000_000] as const),
+  Object.freeze(["totalDeadlineMs", undefined, 1_000, 2_147_483_647] as const),
   Object.freeze(["minRate", undefined, 1, 1_000_000_000] as const),
   Object.freeze(["rateLimit", undefined, 256, 1_000_000_000] as const),
-  Object.freeze(["pollMs", 3_600_000, 10_000, 2_592_000_000] as const),
+  Object.freeze(["pollMs", 3_600_000, 10_000, 2_147_483_647] as const),
 ] as const);
 
 type Defaulted =

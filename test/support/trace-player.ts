@@ -131,6 +131,9 @@ export class TracePlayer {
   readonly agent: OtaAgent;
   /** What the agent did since the last input. */
   lines: string[] = [];
+  /** Every event of the agent. */
+  readonly events: OtaEvent[] = [];
+  readonly log: string[] = [];
   /** All that the agent ever did, without the general rules applied. */
   readonly raw: string[] = [];
   #requestToken = "";
@@ -153,7 +156,9 @@ export class TracePlayer {
       ...{ mqtt, pal, clock, thingName: THING, random: () => 0.5 },
       otherPals: { 2: this.dataPal },
       dataPlanes: planes?.(this),
+      log: (level, text) => void this.log.push(`${level}: ${text}`),
       onEvent: (event) => {
+        this.events.push(event);
         const name = EVENTS[event.type];
         const jobId =
           "job" in event && event.job && event.type !== "start-test" ? ` jobId=${event.job.jobId}` : "";
@@ -163,17 +168,28 @@ export class TracePlayer {
     });
   }
 
+  /** Does what several `in` lines say. @returns what the agent did in response to the last one */
+  async playAll(...inputs: string[]): Promise<string[]> {
+    for (const input of inputs) await this.play(input);
+    return this.lines;
+  }
+
   /** Does what an `in` line says. @returns what the agent did in response */
   async play(input: string): Promise<string[]> {
     this.lines = [];
-    const [verb] = input.split(" ", 1);
-    this.#do(verb, input.slice(verb.length + 1));
+    this.act(input);
     // Promise jobs and turns of the clock, until both have nothing left to do.
     for (let n = 0; n < 4; n++) {
       await null;
       this.clock.run(0);
     }
     return this.lines;
+  }
+
+  /** Does what an `in` line says; what follows from it in later turns has to wait for the next `play`. */
+  act(input: string): void {
+    const [verb] = input.split(" ", 1);
+    this.#do(verb, input.slice(verb.length + 1));
   }
 
   #do(verb: string, rest: string): void {
