@@ -85,7 +85,12 @@ export async function startEmbeddedBroker(
   const server = tls
     ? createTlsServer({ ...tls, noDelay: true }, aedes.handle)
     : createServer({ noDelay: true }, aedes.handle);
-  await listen(server, port, host);
+  try {
+    await listen(server, port, host);
+  } catch (error) {
+    aedes.close();
+    throw error;
+  }
   const { port: bound } = server.address() as AddressInfo;
   return {
     url: `${tls ? "mqtts" : "mqtt"}://${host.includes(":") ? `[${host}]` : host}:${bound}`,

@@ -7,7 +7,9 @@ import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { type Broker, connectBroker, type EmbeddedBrokerOptions, startEmbeddedBroker } from "./broker.js";
 import type { Intercept, Publish } from "./delivery.js";
+import { OTA_PREFIX, presignedPlaceholder, signPlaceholders } from "./documents.js";
 import { ServiceError } from "./errors.js";
+import { ImageServer, type ImageServerOptions } from "./http.js";
 import type { Execution, Job } from "./job-records.js";
 import { JobService, type JobServiceOptions } from "./jobs.js";
 import { nodeClock } from "./node-clock.js";
@@ -22,6 +24,8 @@ export interface ServiceOptions {
   listen?: EmbeddedBrokerOptions;
   /** Signs what is deployed without a signature of its own. */
   identity?: Pick<SigningIdentity, "privateKeyPem">;
+  /** The image server for the HTTP data plane. */
+  http?: ImageServerOptions;
   /** Faults on request, for tests. */
   intercept?: Intercept;
   /** As in `JobServiceOptions`. */
@@ -60,20 +64,29 @@ export interface ServiceEvents {
   failure: [Error];
 }
 
+/** Stands for the image server in stored documents: its address is another after a restart. */
+const IMAGE_STORE = "s3://images/";
+
 export class DevelopmentService extends EventEmitter<ServiceEvents> {
   readonly jobs: JobService;
   readonly streams: StreamService;
   readonly #options: ServiceOptions;
   readonly #devices = new Map<string, Device & { clientId: string | undefined }>();
   #broker: Broker | undefined;
+  #images: ImageServer | undefined;
 
   /**
    * Starts a service.
-   * @throws Error when the broker's address can not be used, or the broker does not answer
+   * @throws Error when an address can not be used, or the broker does not answer
    */
   static async start(options: ServiceOptions = {}): Promise<DevelopmentService> {
     const service = new DevelopmentService(options);
-    await service.#start();
+    try {
+      await service.#start();
+    } catch (error) {
+      await service.close();
+      throw error;
+    }
     return service;
   }
 
@@ -89,6 +102,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       intercept,
       mergeDetails,
       rejectInProgress,
+      deliverDocument: (document) => signPlaceholders(document, (url) => this.#imageUrl(url)),
       restore,
       observer: {
         job: (job) => this.emit("job", job),
@@ -99,9 +113,18 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     this.streams = new StreamService({ clock: nodeClock, publish, intercept });
   }
 
-  /** Where devices connect. */
+  /** Where devices connect: `mqtt://…` or `mqtts://…`. */
   get url(): string {
     return this.#broker?.url ?? "";
+  }
+
+  /** Where devices get images: `http://host:port` or `https://host:port`. */
+  get httpOrigin(): string {
+    return this.#images?.origin ?? "";
+  }
+
+  #imageUrl(url: string): string {
+    return url.startsWith(IMAGE_STORE) ? this.#images!.url(url.slice(IMAGE_STORE.length)) : url;
   }
 
   async #start(): Promise<void> {
@@ -115,7 +138,8 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       disconnected: (clientId: string) => this.#connection(clientId, false),
       failed: (error: Error) => this.emit("failure", error),
     };
-    const { broker, listen } = this.#options;
+    const { broker, http, listen } = this.#options;
+    this.#images = await ImageServer.start(http);
     this.#broker = broker ? await connectBroker(handler, broker) : await startEmbeddedBroker(handler, listen);
   }
 
@@ -128,15 +152,19 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const { signature, updateId = randomUUID(), ...rest } = options;
     if (signature === undefined && !identity)
       throw new TypeError("deploy: no signature given, and the service has no identity to sign with");
-    return createUpdate(this, {
+    const key = imageKey(updateId);
+    const job = createUpdate(this, {
       ...rest,
       updateId,
       uuid: randomUUID(),
+      url: presignedPlaceholder(IMAGE_STORE + key),
       signature:
         signature === undefined
           ? signImage(options.image, identity!.privateKeyPem)
           : (signature ?? undefined),
     });
+    this.#images?.put(key, options.image);
+    return job;
   }
 
   /** As `JobService.cancelJob`. */
@@ -148,7 +176,8 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   delete(jobId: string, force = false): void {
     const streamId = streamOf(this.jobs.job(jobId));
     this.jobs.deleteJob(jobId, force);
-    if (streamId) this.streams.delete(streamId);
+    if (streamId && this.streams.has(streamId)) this.streams.delete(streamId);
+    this.#images?.delete(imageKey(jobId.slice(OTA_PREFIX.length)));
   }
 
   /**
@@ -211,7 +240,12 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   async close(): Promise<void> {
     this.jobs.close();
     this.streams.close();
-    await this.#broker?.close();
+    await Promise.all([this.#broker?.close(), this.#images?.close()]);
     this.#broker = undefined;
+    this.#images = undefined;
   }
+}
+
+function imageKey(updateId: string): string {
+  return `${updateId}.bin`;
 }

@@ -89,6 +89,10 @@ export class StreamService {
     return stream;
   }
 
+  has(streamId: string): boolean {
+    return this.#streams.has(streamId);
+  }
+
   streams(): Stream[] {
     return [...this.#streams.values()];
   }
