@@ -15,6 +15,7 @@ import {
 import type { Flash, MqttConnection, Random, Store } from "../../src/ports.js";
 import { ModdableClock } from "./clock.js";
 import { ModdableCrypto } from "./crypto.js";
+import { traceLog } from "./log.js";
 
 export interface DeviceParts {
   readonly slot: Flash;
@@ -42,9 +43,4 @@ export function createAgent(parts: DeviceParts, options: DeviceAgentOptions): Ot
   const own = { slot, boot, store, clock, crypto: new ModdableCrypto(), trustedKeys: keys };
   const pal = new FlashPal({ ...own, allowDowngrade, eraseLength, journal, onNoResume });
   return new OtaAgent({ log: traceLog, ...rest, pal, clock, random });
-}
-
-/** Log lines on the console, all but the most detailed. */
-export function traceLog(level: string, text: string): void {
-  if (level !== "debug") trace(`ota ${level}: ${text}\n`);
 }

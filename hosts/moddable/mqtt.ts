@@ -6,6 +6,7 @@ import type { Clock, Log, Random } from "../../src/ports.js";
 import { MqttClient, type MqttClientConstructor, type MqttClientOptions } from "../common/mqtt-client.js";
 import { EcmaMqttConnection, type EcmaMqttOptions } from "../common/mqtt-connection.js";
 import { ModdableClock } from "./clock.js";
+import { traceLog } from "./log.js";
 import { networkOptions, type TlsOptions } from "./network.js";
 
 export interface ConnectOptions {
@@ -32,7 +33,7 @@ export interface ConnectOptions {
 
 /** Connects now, and again whenever the connection is lost. */
 export function connectMqtt(options: ConnectOptions, random: Random): EcmaMqttConnection {
-  const { host, clientId, user, password, tls, keepAlive = 60_000, will, tuning, log } = options;
+  const { host, clientId, user, password, tls, keepAlive = 60_000, will, tuning, log = traceLog } = options;
   const clock = new ModdableClock();
   return new EcmaMqttConnection({
     ...tuning,

@@ -1,0 +1,197 @@
+/*
+ * Runs an application built with "mcconfig -m -p lin -t build" without a display, as a device on the desk:
+ * it restarts when the application asks for it or fails, and keeps nothing but the files.
+ *
+ *   runner seconds restarts mc.so
+ *
+ * The application's trace goes to standard output. It ends the run by screen.postMessage("exit:code"), and
+ * restarts by screen.postMessage("restart"). After "restarts" restarts, or "seconds" seconds, the run has failed.
+ * Compiled against screen.h of the user's Moddable SDK.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <glib.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define mxLinux 1
+#include "screen.h"
+
+enum {
+	EXIT_USAGE = 64,
+	EXIT_LOAD = 66,
+	EXIT_RESTARTS = 70,
+	EXIT_TIME = 124
+};
+
+#define WIDTH 240
+#define HEIGHT 320
+
+struct message {
+	txScreen *screen;
+	char text[64];
+};
+
+static char **gArguments;
+static GMainLoop *gLoop;
+static guint gIdle;
+static int gCode;
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		_exit(EXIT_USAGE);
+}
+
+/* A reset: the process begins again. Connections break, as open descriptors are not inherited. */
+static void restart(const char *why)
+{
+	long left = strtol(gArguments[2], NULL, 10) - 1;
+	char count[24];
+	long descriptor, limit = sysconf(_SC_OPEN_MAX);
+
+	fflush(stdout);
+	say("runner: restart: ");
+	say(why);
+	say("\n");
+	if (left < 0) {
+		say("runner: too many restarts\n");
+		_exit(EXIT_RESTARTS);
+	}
+	snprintf(count, sizeof(count), "%ld", left);
+	gArguments[2] = count;
+	if (limit < 0 || limit > 65536)
+		limit = 65536;
+	for (descriptor = 3; descriptor < limit; descriptor++)
+		close((int)descriptor);
+	execv("/proc/self/exe", gArguments);
+	_exit(EXIT_LOAD);
+}
+
+static void onTime(int signal)
+{
+	(void)signal;
+	say("runner: out of time\n");
+	_exit(EXIT_TIME);
+}
+
+static void onAbort(txScreen *screen, int status)
+{
+	char why[40];
+
+	(void)screen;
+	snprintf(why, sizeof(why), "abort %d", status);
+	restart(why);
+}
+
+static void ignore(txScreen *screen)
+{
+	(void)screen;
+}
+
+static gboolean idle(gpointer data)
+{
+	txScreen *screen = data;
+
+	if (screen->idle)
+		screen->idle(screen);
+	return G_SOURCE_CONTINUE;
+}
+
+static void startIdle(txScreen *screen, double interval)
+{
+	if (!gIdle)
+		gIdle = g_timeout_add((guint)interval, idle, screen);
+}
+
+static void stopIdle(txScreen *screen)
+{
+	(void)screen;
+	if (gIdle)
+		g_source_remove(gIdle);
+	gIdle = 0;
+}
+
+static gboolean onMessage(gpointer data)
+{
+	struct message *message = data;
+
+	if (!strcmp(message->text, "restart"))
+		restart("asked for");
+	if (!strncmp(message->text, "exit:", 5)) {
+		gCode = (int)strtol(message->text + 5, NULL, 10);
+		g_main_loop_quit(gLoop);
+	}
+	free(message);
+	return G_SOURCE_REMOVE;
+}
+
+static void post(txScreen *screen, char *buffer, int size)
+{
+	struct message *message;
+
+	if (size)
+		return;
+	message = calloc(1, sizeof(*message));
+	if (!message)
+		abort();
+	message->screen = screen;
+	snprintf(message->text, sizeof(message->text), "%s", buffer);
+	g_idle_add_full(G_PRIORITY_DEFAULT, onMessage, message, NULL);
+}
+
+int main(int argc, char *argv[])
+{
+	char path[PATH_MAX];
+	txScreenLaunchProc launch;
+	txScreen *screen;
+	void *library;
+
+	if (argc != 4) {
+		say("usage: runner seconds restarts mc.so\n");
+		return EXIT_USAGE;
+	}
+	gArguments = argv;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGALRM, onTime);
+	/* The clock of the first start runs on through restarts. */
+	if (!getenv("XS_OTA_RUNNER")) {
+		setenv("XS_OTA_RUNNER", "1", 1);
+		alarm((unsigned)strtoul(argv[1], NULL, 10));
+	}
+	library = realpath(argv[3], path) ? dlopen(path, RTLD_NOW) : NULL;
+	launch = library ? (txScreenLaunchProc)dlsym(library, "fxScreenLaunch") : NULL;
+	if (!launch) {
+		fprintf(stderr, "runner: %s: %s\n", argv[3], library ? "no application" : (errno ? strerror(errno) : dlerror()));
+		return EXIT_LOAD;
+	}
+	screen = calloc(1, sizeof(txScreen) + WIDTH * HEIGHT * screenBytesPerPixel);
+	if (!screen)
+		abort();
+	screen->width = WIDTH;
+	screen->height = HEIGHT;
+	screen->abort = onAbort;
+	screen->bufferChanged = ignore;
+	screen->formatChanged = ignore;
+	screen->post = post;
+	screen->start = startIdle;
+	screen->stop = stopIdle;
+	mxCreateMutex(&screen->workersMutex);
+	gLoop = g_main_loop_new(NULL, FALSE);
+	launch(screen);
+	if (!screen->machine) {
+		say("runner: the application does not start\n");
+		return EXIT_LOAD;
+	}
+	g_main_loop_run(gLoop);
+	if (screen->quit)
+		screen->quit(screen);
+	fflush(stdout);
+	return gCode;
+}

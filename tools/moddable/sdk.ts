@@ -1,0 +1,178 @@
+/**
+ * The user's Moddable SDK: finding it, building with it, running what it built. Nothing is written into it.
+ * @module
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** SDK release the package is tested with. */
+const TESTED = "8.2";
+const BUILD_MS = 600_000;
+
+/** Something that is needed is not here; the message says what, and where to get it. */
+export class MissingError extends Error {
+  override name = "MissingError";
+}
+
+/** mcconfig or a compiler has failed; the message has its output. */
+export class BuildError extends Error {
+  override name = "BuildError";
+}
+
+export interface BuildOptions {
+  /** Directory with the manifest. */
+  readonly directory: string;
+  /** "lin", "esp32", "esp32/esp32c3" … */
+  readonly platform: string;
+  /** With instrumentation, for memory figures. */
+  readonly instrument?: boolean;
+}
+
+export class Sdk {
+  readonly path: string;
+  readonly tools: string;
+  /** Where builds go; removed by `close`. */
+  readonly output: string;
+  #runner = "";
+
+  /** @throws MissingError naming all that is missing */
+  static find(): Sdk {
+    const missing: string[] = [];
+    const path = process.env["MODDABLE"] ?? "";
+    const tools = path && toolsOf(path);
+    if (!path)
+      missing.push(
+        "the environment variable MODDABLE: install the Moddable SDK (https://www.moddable.com), then set it to the SDK's directory",
+      );
+    else if (!existsSync(join(path, "examples/manifest_base.json")))
+      missing.push(`a Moddable SDK in MODDABLE=${path}: there is no examples/manifest_base.json`);
+    else if (!tools)
+      missing.push(
+        `the SDK's tools: build them with "make" in ${join(path, "build/makefiles", platformName())}`,
+      );
+    for (const [command, from] of [
+      ["make", "Debian: apt-get install make"],
+      ["gcc", "Debian: apt-get install gcc"],
+    ])
+      if (!findProgram(command)) missing.push(`the program ${command} (${from})`);
+    for (const name of ["index.js", "device.js", "platform-sim.js", "platform-esp32.js", "boot.js"])
+      if (!existsSync(join(ROOT, "dist", name))) {
+        missing.push(`dist/${name}: run "npm run build"`);
+        break;
+      }
+    if (missing.length || !tools) throw new MissingError(missing.map((item) => `- ${item}`).join("\n"));
+    return new Sdk(path, tools);
+  }
+
+  private constructor(path: string, tools: string) {
+    this.path = path;
+    this.tools = tools;
+    this.output = mkdtempSync(join(tmpdir(), "xs-ota-moddable-"));
+  }
+
+  /** As the SDK says of itself, e.g. "8.2.3". */
+  get version(): string {
+    const file = join(this.path, "tools/VERSION");
+    return existsSync(file) ? readFileSync(file, "utf8").trim() : "of unknown version";
+  }
+
+  /** True when this release has been tried. */
+  get tested(): boolean {
+    return this.version.startsWith(TESTED);
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    const path = [join(ROOT, "node_modules/.bin"), this.tools, process.env["PATH"] ?? ""].join(delimiter);
+    return { ...process.env, MODDABLE: this.path, PATH: path };
+  }
+
+  /** Runs a program to its end. @throws BuildError with its output */
+  async call(command: string, args: readonly string[], directory: string): Promise<string> {
+    const child = spawn(command, args, {
+      cwd: directory,
+      env: this.environment,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: BUILD_MS,
+    });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (text += data));
+    const [code] = await once(child, "close");
+    if (code !== 0) throw new BuildError(`${command} ${args.join(" ")}\n${text.slice(-4000)}`);
+    return text;
+  }
+
+  /**
+   * Builds for the simulator. The target is always "build": the default one of a debug build ends other processes.
+   * @returns the application's library
+   */
+  async build({ directory, platform, instrument }: BuildOptions): Promise<string> {
+    const kind = instrument ? ["-i"] : [];
+    const output = join(this.output, "out");
+    mkdirSync(output, { recursive: true });
+    await this.call("mcconfig", [...kind, "-m", "-p", platform, "-t", "build", "-o", output], directory);
+    const name = directory.split("/").at(-1) as string;
+    return join(output, "bin", platform, "mc", instrument ? "instrument" : "release", name, "mc.so");
+  }
+
+  /** Directory with what the linker made of an application built with `build`. */
+  intermediate(directory: string, platform: string, instrument = false): string {
+    const name = directory.split("/").at(-1) as string;
+    return join(this.output, "out/tmp", platform, "mc", instrument ? "instrument" : "release", name);
+  }
+
+  /**
+   * Starts an application without a display.
+   * @param seconds the run is ended after so long
+   * @param restarts how often the application may restart
+   */
+  async run(library: string, seconds: number, restarts: number): Promise<ChildProcess> {
+    this.#runner ||= await this.#compileRunner();
+    return spawn(this.#runner, [String(seconds), String(restarts), library], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: this.environment,
+    });
+  }
+
+  close(): void {
+    rmSync(this.output, { recursive: true, force: true });
+  }
+
+  async #compileRunner(): Promise<string> {
+    const runner = join(this.output, "runner");
+    const flags = spawnSync("pkg-config", ["--cflags", "--libs", "glib-2.0"], { encoding: "utf8" });
+    if (flags.status !== 0)
+      throw new MissingError("- GLib for development (Debian: apt-get install pkg-config libglib2.0-dev)");
+    const source = join(ROOT, "tools/moddable/runner.c");
+    const include = `-I${join(this.path, "build/simulators/modules")}`;
+    const glib = flags.stdout.trim().split(/\s+/);
+    await this.call("gcc", ["-O1", include, source, "-o", runner, ...glib, "-ldl"], ROOT);
+    return runner;
+  }
+}
+
+function platformName(): string {
+  return process.platform === "darwin" ? "mac" : process.platform === "win32" ? "win" : "lin";
+}
+
+function toolsOf(path: string): string | undefined {
+  const directory = join(path, "build/bin", platformName(), "release");
+  return existsSync(join(directory, "mcconfig")) ? directory : undefined;
+}
+
+export function findProgram(name: string): string | undefined {
+  for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // The next directory may have it.
+    }
+  }
+  return undefined;
+}
