@@ -6,7 +6,9 @@ import type { FuzzTarget } from "./target.js";
 import { dataBlock, rejection } from "./targets/cbor.js";
 import { ecdsaSignature, publicKey, trustedKeys } from "./targets/der.js";
 import { espImage } from "./targets/esp-image.js";
+import { journal, otadata, partitionTable } from "./targets/flash.js";
 import { jobDocument } from "./targets/job-document.js";
+import { mqttFraming } from "./targets/mqtt.js";
 import { base64, utf8, version } from "./targets/text.js";
 
 export const TARGETS: readonly FuzzTarget[] = [
@@ -20,4 +22,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   base64,
   utf8,
   version,
+  mqttFraming,
+  journal,
+  otadata,
+  partitionTable,
 ];
