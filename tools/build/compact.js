@@ -5,6 +5,8 @@
  * - A private name costs a slot of ROM in every method that uses it, and a private method a slot of RAM in every
  *   instance. Here they become plain properties with short names: `#state` → `$3`. Type checker and tests work on
  *   the sources, where they stay private.
+ * - Destructuring and `for…of` go through iterators and their clean-up. The sources only take arrays and plain
+ *   objects apart, so properties and indexes do the same in a third of the code.
  * - A function declaration carries a prototype object. Those that can not be constructed in earnest (no `this`)
  *   become arrow functions.
  * - Terser shortens what is left.
@@ -75,19 +77,74 @@ function makeArrows(ast, text) {
   }
 }
 
+/** The bindings of a pattern as declarations that read them from `source`. */
+function readPattern(pattern, source, text) {
+  const value = (target, read) => {
+    if (target.type === "Identifier") return `${target.name} = ${read}`;
+    if (target.type !== "AssignmentPattern" || target.left.type !== "Identifier")
+      throw new Error(`no counterpart for a pattern in ${text.original.slice(pattern.start, pattern.end)}`);
+    const preset = text.original.slice(target.right.start, target.right.end);
+    return `${target.left.name} = ${read} === undefined ? ${preset} : ${read}`;
+  };
+  if (pattern.type === "ObjectPattern")
+    return pattern.properties.map((property) => value(property.value, `${source}.${property.key.name}`));
+  return pattern.elements.flatMap((element, index) => {
+    if (!element) return [];
+    if (element.type === "RestElement") return [value(element.argument, `${source}.slice(${index})`)];
+    return [value(element, `${source}[${index}]`)];
+  });
+}
+
+/** A pattern that takes an object or an array apart; the rest of an object has no plain counterpart. */
+function isPattern(node) {
+  if (node.type === "ArrayPattern") return true;
+  return node.type === "ObjectPattern" && node.properties.every(({ type }) => type === "Property");
+}
+
+/** `const {a} = b` → `const $o = b, a = $o.a`, and `for (const a of b)` → a loop over indexes. */
+function readPlainly(ast, text) {
+  let count = 0;
+  for (const node of walk(ast)) {
+    if (node.type === "VariableDeclarator" && node.init && isPattern(node.id)) {
+      const source = `$o${count++}`;
+      text.overwrite(node.id.start, node.id.end, source);
+      text.appendLeft(node.init.end, `, ${readPattern(node.id, source, text).join(", ")}`);
+    }
+    if (node.type === "ForOfStatement") {
+      const { id } = node.left.declarations[0];
+      const array = `$a${count}`;
+      const index = `$i${count++}`;
+      text.overwrite(node.start, node.right.start, `for (let ${index} = 0, ${array} = `);
+      text.appendLeft(node.right.end, `; ${index} < ${array}.length; ${index}++`);
+      const item = `${array}[${index}]`;
+      const bind = id.type === "Identifier" ? [`${id.name} = ${item}`] : readPattern(id, item, text);
+      text.appendRight(node.body.start, `{ const ${bind.join(", ")}; `);
+      text.appendLeft(node.body.end, " }");
+    }
+  }
+}
+
 /** @returns a rollup plug-in for an ES bundle without side effects on load */
 export function compact() {
   return {
     name: "compact",
     async renderChunk(code) {
-      const ast = this.parse(code);
-      const text = new MagicString(code);
+      const plain = new MagicString(code);
+      readPlainly(this.parse(code), plain);
+      const ast = this.parse(plain.toString());
+      const text = new MagicString(plain.toString());
       makeArrows(ast, text);
       renamePrivate(ast, text);
       const { code: small } = await minify(text.toString(), {
         module: true,
         ecma: 2020,
-        compress: { passes: 3, pure_getters: true, unsafe_arrows: true, hoist_props: false },
+        compress: {
+          passes: 3,
+          pure_getters: true,
+          unsafe_arrows: true,
+          hoist_props: false,
+          reduce_funcs: false,
+        },
         mangle: true,
         format: { comments: false, beautify: true, indent_level: 1 },
       });
