@@ -28,6 +28,7 @@ const STEPS: readonly Step[] = [
     title: "Types of hosts, service, tools and tests",
     command: ["tsc", "-p", "tsconfig.node.json", "--noEmit", "--incremental", "false"],
   },
+  { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
   { title: "Bundles", command: ["rollup", "-c", "--silent"] },
   {
     title: `Tests on Node; at least ${COVERAGE} % of the lines of src must run`,
