@@ -136,7 +136,7 @@ export class FlashPal implements OtaPal {
 
   createFile(file: JobFile, done: (error: OtaError | undefined, received: Received) => void): void {
     this.abort(false);
-    const { trustedKeys, clock } = this.#options;
+    const { trustedKeys, clock, boot } = this.#options;
     const open = new OpenFile(file, this.#sectorLength, this.#journal(file));
     let error: OtaError | undefined;
     try {
@@ -148,6 +148,8 @@ export class FlashPal implements OtaPal {
         );
       trustedKeys.require(file);
       open.journaled = open.journal?.open() ?? false;
+      // What the boot loader thought of this slot before is about to be tried anew.
+      if (open.journaled) boot?.clearOther();
     } catch (cause) {
       error = asOtaError(cause, "file-create", "transfer");
     }
