@@ -33,6 +33,11 @@ export interface DataPlane {
   readonly protocol: "MQTT" | "HTTP";
   /** The most blocks one request may ask for. */
   readonly maxBlocks: number;
+  /**
+   * True when every block asked for comes, in whatever order, or a refusal does: flow control and time-outs are
+   * the plane's own business then.
+   */
+  readonly reliable: boolean;
   /** True when this job can be served by this plane (stream name present, URL usable). */
   usable(file: JobFile): boolean;
   /** Starts delivering a file. `sink.ready()` follows, perhaps before this returns. */

@@ -17,7 +17,7 @@ const LONG_WAY_MS = 150;
 /** The first window, before anything is known of the link, in bytes; and when the way is known to be long. */
 const INITIAL_WINDOW = 131_072;
 const LONG_WAY_WINDOW = 196_608;
-/** Most blocks in one request as long as the plane allows them: what one lost request can cost. */
+/** Most blocks in one request that can be lost. */
 const REQUEST_BLOCKS = 16;
 /** Blocks one request can reach, and the bytes of its bitmap. */
 const SPAN = 256;
@@ -422,7 +422,8 @@ export class Download implements BlockSink {
   #fill(now: number): void {
     if (!this.#active || this.#refreshing || now < this.#holdUntil) return;
     const window = this.#window;
-    const most = Math.min(this.#plane.maxBlocks, REQUEST_BLOCKS);
+    const { maxBlocks, reliable } = this.#plane;
+    const most = Math.min(maxBlocks, reliable ? SPAN : REQUEST_BLOCKS);
     // A quarter of the window at a time: the more in one request the fewer are needed, the less the link idles.
     let batch = Math.max(1, Math.min(most, Math.max(4, window.size >> 2), window.size >> 1));
     if (this.#pace > 0) batch = Math.max(1, Math.min(batch, (PACE_MS / this.#pace) | 0));
@@ -558,6 +559,7 @@ export class Download implements BlockSink {
     this.#forget();
     this.#refreshing = false;
     this.#holdUntil = 0;
+    this.#window.reliable = this.#plane.reliable;
     this.#buffer ??= new Uint8Array(blockSize + FRAMING);
     this.#schedule(this.#options.clock.now());
     this.#plane.open(this.#file, blockSize, this);

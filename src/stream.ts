@@ -54,6 +54,7 @@ interface Session {
 
 export class StreamPlane implements DataPlane, MqttObserver {
   readonly protocol = "MQTT";
+  readonly reliable = false;
   readonly #mqtt: MqttConnection;
   readonly #thingName: string;
   readonly #block = new DataBlock();

@@ -42,6 +42,8 @@ export class Window {
   minRtt = 0;
   /** Consecutive time-outs. */
   timeouts = 0;
+  /** Somebody else looks after losses and flow: all of the capacity may be used. */
+  reliable = false;
   readonly #capacity: number;
   /** Asks in their order: block × 2, plus 1 when it had been asked before. */
   readonly #ring: Uint32Array;
@@ -91,7 +93,8 @@ export class Window {
 
   /** Blocks that may be asked for now. */
   get room(): number {
-    const room = Math.min(Math.floor(this.size), this.#capacity) - this.outstanding;
+    const size = this.reliable ? this.#capacity : Math.min(Math.floor(this.size), this.#capacity);
+    const room = size - this.outstanding;
     return Math.min(room, this.#mask + 1 - (this.#tail - this.#head));
   }
 
@@ -145,7 +148,7 @@ export class Window {
   /** The oldest block that is proven lost, which is no longer outstanding then; or -1. */
   lost(now: number): number {
     const n = this.#head;
-    if (n >= this.#largest) return -1;
+    if (n >= this.#largest || this.reliable) return -1;
     if (n + this.#reordering > this.#largest && now < this.#lossTime()) return -1;
     if (n >= this.#recovery) {
       this.#recovery = this.#tail;
@@ -168,7 +171,7 @@ export class Window {
 
   /** When something has to be done about blocks that do not come: a clock time; Infinity when none is outstanding. */
   get deadline(): number {
-    if (this.outstanding === 0) return Number.POSITIVE_INFINITY;
+    if (this.outstanding === 0 || this.reliable) return Number.POSITIVE_INFINITY;
     const spread = Math.max(4 * this.#variation, GRANULARITY_MS);
     const wait = Math.min(MAX_TIMEOUT_MS, (this.srtt + spread) * 2 ** Math.min(this.timeouts, 16));
     const timeout = this.#active + wait * this.#jitter;

@@ -51,6 +51,7 @@ export function contentOf(fileSize: number): Uint8Array {
 export class ScriptedPlane implements DataPlane {
   readonly protocol: "MQTT" | "HTTP";
   maxBlocks = 32;
+  reliable = false;
   /** Blocks of each request, oldest first. */
   readonly requests: number[][] = [];
   opened = 0;
