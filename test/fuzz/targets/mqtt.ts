@@ -3,102 +3,11 @@
  * pieces, the same must come out.
  * @module
  */
-import { MqttClient, MqttOperation, type MqttReadable } from "../../../hosts/common/mqtt-client.js";
-import type { Socket, SocketOptions } from "../../../hosts/common/socket.js";
-import type { Clock } from "../../../src/ports.js";
+import { MqttOperation } from "../../../hosts/common/mqtt-client.js";
 import { ascii, concat, hex } from "../../support/hex.js";
+import { transcript } from "../../support/mqtt-feed.js";
 import type { Random } from "../random.js";
 import { type FuzzTarget, must } from "../target.js";
-
-/** Bytes the application reads at a time; more is offered only when that was read. */
-const CHUNK = 700;
-
-/** Feeds a client with `input` in pieces of `size` bytes; returns everything that came out. */
-function transcript(input: Uint8Array, size: number): string[] {
-  const events: string[] = [];
-  const tasks: (() => void)[] = [];
-  const clock: Clock = { now: () => 0, set: (callback) => tasks.push(callback), clear: () => undefined };
-  const settle = () => {
-    for (let task = tasks.shift(); task; task = tasks.shift()) task();
-  };
-  let callbacks: SocketOptions | undefined;
-  let announced = 0;
-  let at = 0;
-  let open = true;
-  const take = (length: number) => {
-    must(open && length <= announced, "no more is read than was announced");
-    announced -= length;
-    at += length;
-    return input.subarray(at - length, at);
-  };
-  class FedSocket implements Socket {
-    format: "number" | "buffer" = "buffer";
-    constructor(options: SocketOptions) {
-      callbacks = options;
-    }
-    read(into?: Uint8Array): number | undefined {
-      if (this.format === "number") return take(1)[0];
-      into!.set(take(into!.length));
-      return undefined;
-    }
-    write(bytes: Uint8Array): number {
-      must(open, "nothing is written to a closed socket");
-      events.push(`sent ${Buffer.from(bytes).toString("hex")}`);
-      return 1000;
-    }
-    close(): void {
-      open = false;
-    }
-  }
-  const resolver = class {
-    resolve({ onResolved }: { onResolved: (host: string, address: string) => void }) {
-      onResolved("broker", "192.0.2.1");
-    }
-  };
-  const message = { topic: "", expected: 0, parts: [] as Uint8Array[], received: 0 };
-  const client: MqttClient = new MqttClient({
-    host: "broker",
-    clock,
-    dns: { io: resolver as never },
-    socket: { io: FedSocket as never },
-    onControl: ({ operation, id, returnCode, payload }) =>
-      events.push(`control ${operation} ${id} ${returnCode} ${payload}`),
-    onReadable(count: number, { topic, byteLength, QoS, more }: MqttReadable) {
-      must(open, "nothing is offered by a closed client");
-      if (topic !== undefined) {
-        must(QoS === 0 || QoS === 1, "a message has QoS 0 or 1");
-        must(!topic.includes("\0") || topic.length > 0, "a topic is text");
-        Object.assign(message, { topic, expected: byteLength, parts: [], received: 0 });
-      }
-      for (let left = count; left > 0; left -= CHUNK) {
-        const part = new Uint8Array(Math.min(left, CHUNK));
-        client.read(part);
-        message.parts.push(part);
-        message.received += part.length;
-      }
-      must(more === message.received < message.expected, "more says whether more will come");
-      if (!more)
-        events.push(`message ${message.topic} ${Buffer.from(concat(...message.parts)).toString("hex")}`);
-    },
-    onError(error) {
-      must(open === false, "an error closes the client");
-      events.push(`error ${(error as Error).message}`);
-    },
-  });
-  callbacks!.onWritable(1000);
-  settle();
-  for (let fed = 0; fed < input.length && open; fed += size) {
-    announced += Math.min(size, input.length - fed);
-    callbacks!.onReadable(announced);
-    settle();
-  }
-  must(!open || announced === 0, "what is announced is read");
-  // What is left of a message that did not end.
-  events.push(
-    message.received < message.expected ? `cut at ${message.received} of ${message.expected}` : "end",
-  );
-  return events;
-}
 
 function frame(random: Random, first: number, body: Uint8Array): Uint8Array {
   let length = random.oneIn(20) ? random.below(400) : body.length;
