@@ -1,0 +1,165 @@
+/**
+ * `xs-ota inspect`
+ * @module
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { CHIPS, chipByName } from "../../hosts/common/chips.js";
+import { ImageError } from "../../hosts/common/esp-image-layout.js";
+import { parsePartitionCsv } from "../../hosts/common/partition-csv.js";
+import {
+  type Partition,
+  PartitionTableError,
+  parsePartitionTable,
+  TABLE_OFFSET,
+} from "../../hosts/common/partition-table.js";
+import { fitSlots, inspectImageBytes } from "../../service/inspection.js";
+import { FAILED, Failure, OK } from "./failure.js";
+import { readBytes } from "./files.js";
+import { detectKind, KINDS, type Kind } from "./inspect/detect.js";
+import { inspectFlash, inspectOtadata, inspectTable } from "./inspect/inspections.js";
+import {
+  reportFits,
+  reportFlash,
+  reportImage,
+  reportOtadata,
+  reportSegments,
+  reportTable,
+} from "./inspect/report.js";
+import { examples, jsonOption, wholeNumber } from "./options.js";
+import { print, printJson } from "./text.js";
+
+interface InspectOptions {
+  readonly as?: Kind;
+  readonly partitions?: string;
+  readonly chip?: number;
+  readonly tableOffset: number;
+  readonly slots: number;
+  readonly rollback: boolean;
+  readonly json: boolean;
+}
+
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .summary("show what an image, partition table, otadata or flash dump holds")
+    .description(
+      "Shows what a file holds: an ESP32 application image, a partition table (CSV or binary), an otadata " +
+        "partition, or a dump of a whole flash chip, with the slot that would boot from it and why.",
+    )
+    .argument("<file>", "what to look at")
+    .option("--partitions <file>", "partition table (CSV or binary): does the image fit its slots?")
+    .addOption(
+      new Option("--as <kind>", "what the file is, when it can not be told by its bytes").choices([...KINDS]),
+    )
+    .option("--chip <name>", "the chip a flash dump comes from (default: the chip of its images)", chipId)
+    .option(
+      "--table-offset <bytes>",
+      "where a flash dump has its partition table",
+      wholeNumber(0, 0xffffff),
+      TABLE_OFFSET,
+    )
+    .option("--slots <count>", "OTA slots of the device an otadata dump comes from", wholeNumber(1, 16), 2)
+    .option("--no-rollback", "the device's boot loader does not roll back")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `${examples([
+        ["xs-ota inspect build/app.bin", "an image: chip, version, segments, hashes"],
+        ["xs-ota inspect app.bin --partitions partitions.csv", "does it fit the slots?"],
+        ["xs-ota inspect partitions.bin", "a partition table"],
+        ["esptool read_flash 0 0x400000 dump.bin", "read a whole chip, then"],
+        ["xs-ota inspect dump.bin", "see which slot would boot, and why"],
+        ["xs-ota inspect app.bin --json | jq .app.version", "for programs"],
+      ])}
+
+Exit code: 0; 1 when the image would not boot, the agent would refuse it, it does not fit a slot, the table
+breaks a rule, or nothing boots from the flash; 2 when the file can not be read as any of these.`,
+    )
+    .action((file: string, options: InspectOptions) => {
+      process.exitCode = inspect(file, options);
+    });
+}
+
+function inspect(file: string, options: InspectOptions): number {
+  const bytes = readBytes(file);
+  if (bytes.length === 0) throw new Failure(`${file} is empty`);
+  const kind = options.as ?? detectKind(bytes, options.tableOffset);
+  try {
+    switch (kind) {
+      case "image":
+        return showImage(bytes, options);
+      case "table":
+        return showTable(parsePartitionTable(bytes), options);
+      case "csv":
+        return showTable(parsePartitionCsv(new TextDecoder().decode(bytes)), options);
+      case "otadata":
+        return showOtadata(file, bytes, options);
+      case "flash":
+        return showFlash(file, bytes, options);
+      default:
+        throw new Failure(
+          `${file} is no ESP32 image, partition table, otadata partition or flash dump (or it is encrypted)`,
+        );
+    }
+  } catch (error) {
+    if (error instanceof ImageError) throw new Failure(`${file} is no whole ESP32 image: ${error.message}`);
+    if (error instanceof PartitionTableError)
+      throw new Failure(`${file} holds no usable partition table: ${error.message}`);
+    throw error;
+  }
+}
+
+function showImage(bytes: Uint8Array, { partitions, json }: InspectOptions): number {
+  const image = inspectImageBytes(bytes);
+  const fits = partitions === undefined ? undefined : fitSlots(bytes.length, readTable(partitions));
+  if (fits?.length === 0) throw new Failure(`${partitions} has no app partition`);
+  if (json) printJson(fits ? { ...image, slots: fits } : image);
+  else {
+    print(...reportImage(image), "", ...reportSegments(image));
+    if (fits) print("", ...reportFits(fits));
+  }
+  return image.problem || image.refusal || fits?.some((slot) => !slot.fits) ? FAILED : OK;
+}
+
+function showTable(rows: readonly Partition[], { json, tableOffset }: InspectOptions): number {
+  const inspection = inspectTable(rows, undefined, tableOffset);
+  if (json) printJson(inspection);
+  else print(...reportTable(inspection));
+  return inspection.problem ? FAILED : OK;
+}
+
+function showOtadata(file: string, bytes: Uint8Array, { partitions, slots, json }: InspectOptions): number {
+  if (bytes.length < 0x2000) throw new Failure(`${file} is too short for an otadata partition of 8192 bytes`);
+  const count = partitions === undefined ? slots : inspectTable(readTable(partitions)).slots;
+  const inspection = inspectOtadata(bytes, count);
+  if (json) printJson(inspection);
+  else print(...reportOtadata(inspection));
+  return OK;
+}
+
+function showFlash(file: string, bytes: Uint8Array, options: InspectOptions): number {
+  if (bytes.length % 4096)
+    throw new Failure(`${file} is no flash dump: its size is not a multiple of 4096 bytes`);
+  const { chip, rollback, tableOffset, json } = options;
+  const inspection = inspectFlash(bytes, { chipId: chip, rollback, tableOffset });
+  if (json) printJson(inspection);
+  else print(...reportFlash(inspection));
+  return inspection.boot.slot ? OK : FAILED;
+}
+
+/** A partition table in either form. @throws Failure */
+function readTable(path: string): Partition[] {
+  const bytes = readBytes(path);
+  try {
+    return detectKind(bytes, Number.POSITIVE_INFINITY) === "table"
+      ? parsePartitionTable(bytes)
+      : parsePartitionCsv(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new Failure(`${path} holds no usable partition table: ${(error as Error).message}`);
+  }
+}
+
+function chipId(text: string): number {
+  const chip = chipByName(text);
+  if (!chip) throw new InvalidArgumentError(`It must be one of ${CHIPS.map(({ name }) => name).join(", ")}.`);
+  return chip.id;
+}

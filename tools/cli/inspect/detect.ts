@@ -1,0 +1,36 @@
+/**
+ * Tells by its bytes what a file is.
+ * @module
+ */
+import { IMAGE_MAGIC } from "../../../hosts/common/esp-image-layout.js";
+import { ENTRY_SIZE, OTADATA_SIZE } from "../../../hosts/common/otadata.js";
+import { TABLE_SIZE } from "../../../hosts/common/partition-table.js";
+
+export const KINDS = Object.freeze(["image", "table", "csv", "otadata", "flash"] as const);
+export type Kind = (typeof KINDS)[number];
+
+const ROW_MAGIC = 0x50aa;
+/** Larger files are no otadata partition. */
+const OTADATA_LIMIT = 0x10000;
+
+/** @returns undefined when the file is nothing known */
+export function detectKind(bytes: Uint8Array, tableOffset: number): Kind | undefined {
+  // A dump may start with a boot loader, which looks like an application: its table tells.
+  if (bytes.length >= tableOffset + TABLE_SIZE && uint16(bytes, tableOffset) === ROW_MAGIC) return "flash";
+  if (bytes[0] === IMAGE_MAGIC) return "image";
+  if (bytes.length >= 2 * ENTRY_SIZE && uint16(bytes, 0) === ROW_MAGIC) return "table";
+  if (isCsv(bytes)) return "csv";
+  if (bytes.length >= OTADATA_SIZE && bytes.length <= OTADATA_LIMIT && bytes.length % 0x1000 === 0)
+    return "otadata";
+  return undefined;
+}
+
+function isCsv(bytes: Uint8Array): boolean {
+  if (bytes.length > OTADATA_LIMIT) return false;
+  const text = new TextDecoder().decode(bytes);
+  return /^[^\0\ufffd]*$/.test(text) && /^[^#\n]*,[^\n]*,/m.test(text);
+}
+
+function uint16(bytes: Uint8Array, offset: number): number {
+  return bytes[offset] | (bytes[offset + 1] << 8);
+}

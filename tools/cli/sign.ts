@@ -1,0 +1,157 @@
+/**
+ * `xs-ota sign` and `xs-ota verify`
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { Command, Option } from "commander";
+import { ImageError, imageBytes, readImageLayout } from "../../hosts/common/esp-image-layout.js";
+import { type ImageSignature, signImage, verifyImage } from "../../service/signer.js";
+import { FAILED, Failure, OK } from "./failure.js";
+import { readBytes, readText, writeWhole } from "./files.js";
+import { CERTIFICATE_FILE, examples, KEY_FILE, SIGNER_NAME } from "./options.js";
+import { paint, print } from "./text.js";
+
+const FORMATS = Object.freeze(["base64", "der", "document", "aws"] as const);
+
+interface SignOptions {
+  readonly key: string;
+  readonly format: (typeof FORMATS)[number];
+  readonly out?: string;
+  readonly signer: string;
+  readonly any: boolean;
+}
+
+interface VerifyOptions {
+  readonly cert: string;
+  readonly signature: string;
+}
+
+export function signCommand(): Command {
+  return new Command("sign")
+    .summary("sign an image")
+    .description(
+      "Signs the SHA-256 of a file with ECDSA P-256 (DER) or RSA PKCS#1 v1.5, as AWS IoT and the agent take it.",
+    )
+    .argument("<file>", "the image")
+    .option("--key <file>", "private key in PEM", KEY_FILE)
+    .addOption(
+      new Option(
+        "--format <form>",
+        "base64; der: the bytes; document: key and value of the job document; aws: codeSigning of CreateOTAUpdate",
+      )
+        .choices([...FORMATS])
+        .default("base64"),
+    )
+    .option("--out <file>", "write it there instead of printing it")
+    .option("--signer <name>", "what jobs call the signer, for --format aws", SIGNER_NAME)
+    .option("--any", "sign a file that is no ESP32 image too", false)
+    .addHelpText(
+      "after",
+      examples([
+        ["xs-ota sign build/app.bin", "with ota-key.pem; prints base64"],
+        ["xs-ota sign app.bin --format der --out app.sig", "the bytes of the signature, in a file"],
+        ["xs-ota sign app.bin --format aws", "for aws iot create-ota-update --files"],
+        ["xs-ota sign app.bin --key keys/release-key.pem", "with another key"],
+      ]),
+    )
+    .action((file: string, options: SignOptions) => {
+      const bytes = readBytes(file);
+      if (!options.any) requireImage(file, bytes);
+      const output = format(signFile(bytes, options.key), options);
+      if (options.out !== undefined) writeWhole(options.out, output);
+      else process.stdout.write(output);
+    });
+}
+
+export function verifyCommand(): Command {
+  return new Command("verify")
+    .summary("check the signature of an image")
+    .description("Checks a signature against an image and a certificate or public key.")
+    .argument("<file>", "the image")
+    .requiredOption("--signature <signature>", "in base64, or a file with it in base64 or DER")
+    .option("--cert <file>", "certificate or public key in PEM", CERTIFICATE_FILE)
+    .addHelpText(
+      "after",
+      `${examples([
+        ["xs-ota verify app.bin --signature app.sig", "against ota-cert.pem"],
+        [
+          "xs-ota verify app.bin --signature MEUCIQ… --cert keys/release-cert.pem",
+          "signature from a job document",
+        ],
+      ])}
+
+Exit code: 0 when the signature is good, 1 when it is not.`,
+    )
+    .action((file: string, { signature, cert }: VerifyOptions) => {
+      const bytes = readBytes(file);
+      let good: boolean;
+      try {
+        good = verifyImage(bytes, readSignature(signature), readText(cert));
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        throw new Failure(`${cert}: ${error.message}`);
+      }
+      print(good ? paint("green", "The signature is good.") : paint("red", "The signature is not good."));
+      process.exitCode = good ? OK : FAILED;
+    });
+}
+
+/** Signs with the key in a file. @throws Failure */
+export function signFile(bytes: Uint8Array, keyFile: string): ImageSignature {
+  if (!existsSync(keyFile))
+    throw new Failure(`there is no key in ${keyFile}: make one with xs-ota keygen, or name it with --key`);
+  try {
+    return signImage(bytes, readText(keyFile));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new Failure(`${keyFile}: ${error.message}`);
+  }
+}
+
+/** @throws Failure unless the bytes have the structure of an image */
+export function requireImage(file: string, bytes: Uint8Array): void {
+  try {
+    readImageLayout(imageBytes(bytes));
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    throw new Failure(`${file} is no whole ESP32 image: ${error.message}`);
+  }
+}
+
+function format({ key, value }: ImageSignature, { format: form, signer }: SignOptions): string | Uint8Array {
+  switch (form) {
+    case "base64":
+      return `${value}\n`;
+    case "der":
+      return new Uint8Array(Buffer.from(value, "base64"));
+    case "document":
+      return `${JSON.stringify({ [key]: value })}\n`;
+    case "aws":
+      return `${JSON.stringify(codeSigning({ key, value }, signer), null, 2)}\n`;
+  }
+}
+
+/** `codeSigning` of an OTAUpdateFile (AWS IoT API reference), as JSON. */
+export function codeSigning({ key, value }: ImageSignature, signer: string) {
+  return {
+    customCodeSigning: {
+      signature: { inlineDocument: value },
+      certificateChain: { certificateName: signer },
+      hashAlgorithm: "SHA256",
+      signatureAlgorithm: key === "sig-sha256-rsa" ? "RSA" : "ECDSA",
+    },
+  };
+}
+
+/** Base64 as given, or what a file holds. @throws Failure */
+function readSignature(text: string): string {
+  if (!existsSync(text)) {
+    if (/^[A-Za-z0-9+/]{16,}={0,2}$/.test(text)) return text;
+    throw new Failure(`"${text}" is neither a file nor a signature in base64`);
+  }
+  const bytes = readBytes(text);
+  const content = new TextDecoder().decode(bytes).trim();
+  return /^[A-Za-z0-9+/\s]+={0,2}$/.test(content)
+    ? content.replace(/\s/g, "")
+    : Buffer.from(bytes).toString("base64");
+}
