@@ -7,6 +7,7 @@ import { dataBlock, rejection } from "./targets/cbor.js";
 import { ecdsaSignature, publicKey, trustedKeys } from "./targets/der.js";
 import { espImage } from "./targets/esp-image.js";
 import { journal, otadata, partitionTable } from "./targets/flash.js";
+import { contentRange, redirect, retryAfterField } from "./targets/http.js";
 import { jobDocument } from "./targets/job-document.js";
 import { mqttFraming } from "./targets/mqtt.js";
 import { base64, utf8, version } from "./targets/text.js";
@@ -26,4 +27,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   journal,
   otadata,
   partitionTable,
+  contentRange,
+  retryAfterField,
+  redirect,
 ];
