@@ -9,6 +9,20 @@ const agent = {
   plugins: [typescript(), compact()],
 };
 
+/** The HTTP data plane, for products that want it. The agent's error class must be one and the same. */
+const http = {
+  input: "src/http.ts",
+  output: { file: "dist/http.js", format: "es" },
+  plugins: [
+    {
+      name: "errors of the agent",
+      resolveId: (source) => (source === "./errors.js" ? { id: "xs-ota-agent", external: true } : null),
+    },
+    typescript(),
+    compact(),
+  ],
+};
+
 /** The same sources with a host for the bare XS engine, as one script. */
 const xs = {
   input: "hosts/xs/runtime/main.ts",
@@ -17,4 +31,4 @@ const xs = {
 };
 
 /** `rollup -c --configOnly xs` makes the second alone. */
-export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, xs, ...moddable]);
+export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, http, xs, ...moddable]);
