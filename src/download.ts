@@ -22,7 +22,7 @@ const REQUEST_BLOCKS = 16;
 /** Blocks one request can reach, and the bytes of its bitmap. */
 const SPAN = 256;
 /** Most blocks on their way: bounds the memory of the window. */
-const MAX_OUTSTANDING = 512;
+const MAX_OUTSTANDING = 128;
 /** First wait after a refusal, and the longest, milliseconds. */
 const BACK_OFF_MS = 500;
 const MAX_BACK_OFF_MS = 60_000;
