@@ -27,7 +27,7 @@ const http = {
 const xs = {
   input: "hosts/xs/runtime/main.ts",
   output: { file: "build/xs/device.js", format: "iife" },
-  plugins: [typescript({ tsconfig: "hosts/xs/runtime/tsconfig.json" })],
+  plugins: [typescript({ tsconfig: "hosts/xs/runtime/tsconfig.json" }), compact()],
 };
 
 /** `rollup -c --configOnly xs` makes the second alone. */
