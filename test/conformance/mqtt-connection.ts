@@ -106,9 +106,9 @@ export function mqttConformance(title: string, create: () => MqttHarness): void 
       const listener = await listen();
       const bytes = publish("t", encodeUtf8("hello"), 7);
       for (let at = 1; at < bytes.length; at++) {
-        peer.session.send(bytes.subarray(0, at));
+        peer.session.part(bytes.subarray(0, at), false);
         await harness.settle();
-        peer.session.send(bytes.subarray(at));
+        peer.session.part(bytes.subarray(at), true);
         await arrived(listener, at);
       }
       equal(
@@ -119,8 +119,9 @@ export function mqttConformance(title: string, create: () => MqttHarness): void 
 
     it("receives a message byte by byte", async () => {
       const listener = await listen();
-      for (const byte of publish("t", encodeUtf8("hello"))) {
-        peer.session.send(Uint8Array.of(byte));
+      const bytes = publish("t", encodeUtf8("hello"));
+      for (const [at, byte] of bytes.entries()) {
+        peer.session.part(Uint8Array.of(byte), at === bytes.length - 1);
         await harness.settle();
       }
       await arrived(listener, 1);
@@ -329,7 +330,7 @@ export function mqttConformance(title: string, create: () => MqttHarness): void 
     it("survives a connection that breaks inside a payload", async () => {
       const listener = await listen();
       const bytes = publish("t", pattern(3_000));
-      peer.session.send(bytes.subarray(0, 2_000));
+      peer.session.part(bytes.subarray(0, 2_000), false);
       await harness.settle();
       peer.session.close();
       await harness.until(() => peer.sessions.length > 1 && peer.session.filters.length > 0, "back again");

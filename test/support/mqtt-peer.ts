@@ -33,6 +33,8 @@ export class PeerSession {
   readonly #peer: MqttPeer;
   #bytes = new Uint8Array(0);
   closed = false;
+  /** Answers that wait for the end of a packet that is being sent in parts. */
+  #held: Uint8Array[] | undefined;
 
   constructor(wire: Wire, peer: MqttPeer) {
     this.#wire = wire;
@@ -64,6 +66,19 @@ export class PeerSession {
     this.#wire.send(join(packets));
   }
 
+  /** Sends part of a packet; nothing else is sent before its `last` part. */
+  part(bytes: Uint8Array, last: boolean): void {
+    this.#wire.send(bytes);
+    const held = this.#held ?? [];
+    this.#held = last ? undefined : held;
+    if (last && held.length) this.send(...held);
+  }
+
+  #reply(bytes: Uint8Array): void {
+    if (this.#held) this.#held.push(bytes);
+    else this.send(bytes);
+  }
+
   close(): void {
     this.closed = true;
     this.#wire.close();
@@ -87,17 +102,17 @@ export class PeerSession {
 
   #answer({ type, body }: Packet): void {
     const peer = this.#peer;
-    if (type === CONNECT && peer.connack !== undefined) this.send(Uint8Array.of(0x20, 2, 0, peer.connack));
-    if (type === SUBSCRIBE) this.send(Uint8Array.of(0x90, 3, body[0], body[1], peer.granted));
-    if (type === UNSUBSCRIBE) this.send(Uint8Array.of(0xb0, 2, body[0], body[1]));
-    if (type === PINGREQ && peer.pings) this.send(Uint8Array.of(0xd0, 0));
+    if (type === CONNECT && peer.connack !== undefined) this.#reply(Uint8Array.of(0x20, 2, 0, peer.connack));
+    if (type === SUBSCRIBE) this.#reply(Uint8Array.of(0x90, 3, body[0], body[1], peer.granted));
+    if (type === UNSUBSCRIBE) this.#reply(Uint8Array.of(0xb0, 2, body[0], body[1]));
+    if (type === PINGREQ && peer.pings) this.#reply(Uint8Array.of(0xd0, 0));
     if (type === PUBLISH && peer.acks && body.length) this.acknowledge(this.packets[this.packets.length - 1]);
   }
 
   /** Sends the PUBACK for a PUBLISH with QoS 1. */
   acknowledge(packet: Packet): void {
     const { id } = publication(packet);
-    if (id !== undefined) this.send(Uint8Array.of(0x40, 2, id >> 8, id));
+    if (id !== undefined) this.#reply(Uint8Array.of(0x40, 2, id >> 8, id));
   }
 }
 

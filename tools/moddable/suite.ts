@@ -1,0 +1,98 @@
+/**
+ * Test files on the Moddable runtime: bundled one by one, linked into one application, run without a display.
+ * @module
+ */
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { build } from "esbuild";
+import { ROOT, type Sdk } from "./sdk.js";
+
+export interface SuiteOptions {
+  readonly sdk: Sdk;
+  /** Of the application; letters and digits. */
+  readonly name: string;
+  readonly files: readonly string[];
+  /** Manifests of the SDK, below $(MODDABLE). */
+  readonly include: readonly string[];
+  readonly seconds: number;
+}
+
+export interface SuiteResult {
+  readonly passed: number;
+  readonly failed: number;
+  /** What went wrong. */
+  readonly output: string;
+}
+
+const RUNNER = join(ROOT, "test/moddable/runner.ts");
+/** Modules of the SDK, as they are imported. */
+const SDK_MODULES = [
+  "embedded:*",
+  "timer",
+  "time",
+  "net",
+  "file",
+  "crypt",
+  "curve",
+  "ecdsa",
+  "ecp",
+  "rsa",
+  "preference",
+];
+
+async function bundle(file: string, target: string): Promise<void> {
+  await build({
+    entryPoints: [file],
+    outfile: target,
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    external: SDK_MODULES,
+    alias: { "xs-ota-agent": join(ROOT, "src/index.ts") },
+    target: "es2022",
+    tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
+    logLevel: "error",
+  });
+}
+
+export async function runSuite({ sdk, name, files, include, seconds }: SuiteOptions): Promise<SuiteResult> {
+  const directory = join(sdk.output, name);
+  mkdirSync(directory, { recursive: true });
+  await bundle(RUNNER, join(directory, "runner.js"));
+  const modules: Record<string, string> = { "*": "./main", "test/runner": "./runner" };
+  const imports = ['import { runAll } from "test/runner";'];
+  for (const [index, file] of files.entries()) {
+    await bundle(file, join(directory, `t${index}.js`));
+    modules[`test/t${index}`] = `./t${index}`;
+    imports.push(`import "test/t${index}";`);
+  }
+  writeFileSync(join(directory, "main.js"), `${imports.join("\n")}\nexport default () => void runAll();\n`);
+  const manifest = {
+    include: ["examples/manifest_base.json", ...include].map((path) => `$(MODDABLE)/${path}`),
+    modules,
+    creation: {
+      static: 0,
+      chunk: { initial: 1_048_576, incremental: 262_144 },
+      heap: { initial: 131_072, incremental: 16_384 },
+      stack: 8_192,
+      keys: { available: 8_192, name: 127, symbol: 127 },
+      main: "main",
+    },
+    strip: [],
+  };
+  writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest));
+  const child = await sdk.run(await sdk.build({ directory, platform: "lin" }), seconds, 0);
+  let output = "";
+  let summary = "";
+  const line = (text: string) => {
+    if (text.startsWith("# ")) summary = text;
+    else output += `${text}\n`;
+  };
+  createInterface({ input: child.stdout! }).on("line", line);
+  createInterface({ input: child.stderr! }).on("line", line);
+  const [code] = await once(child, "close");
+  const [passed, failed] = /(\d+) passed, (\d+) failed/.exec(summary)?.slice(1).map(Number) ?? [0, 0];
+  return { passed, failed: failed || (code === 0 && passed ? 0 : 1), output };
+}
