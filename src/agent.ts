@@ -368,8 +368,10 @@ export class OtaAgent {
     if (!running || (selfTest && file.fileType !== 0)) return undefined;
     const installed = image === report.imageName(running) || (!image && this.#imageState === "accepted");
     if (this.#onTrial) {
+      // This job has installed nothing yet: it waits until the old image runs again.
+      if (!selfTest) return this.#rollBack(mismatch("the job of the image on trial is gone"));
       this.#active = new ActiveJob(job, file, pal, []);
-      if (!selfTest || (image !== "" && !installed))
+      if (image !== "" && !installed)
         return this.#rollBack(mismatch("the image on trial is not the one this job installed"));
       if (!image) {
         // Installed by another agent, which leaves only the version that did it.
@@ -526,10 +528,25 @@ export class OtaAgent {
   // Transfer
 
   #createFile(active: ActiveJob): void {
-    active.pal.createFile(active.file, (error, received) => {
-      if (error) this.#post("TransferFailed", error);
-      else this.#post("FileCreated", received);
-    });
+    this.#guarded(() =>
+      active.pal.createFile(active.file, (error, received) => {
+        if (this.#active !== active) return;
+        if (error) this.#post("TransferFailed", error);
+        else this.#post("FileCreated", received);
+      }),
+    );
+  }
+
+  /** A porting layer that throws instead of calling back must not leave the agent waiting. */
+  #guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#post(
+        "TransferFailed",
+        error instanceof OtaError ? error : new OtaError("file-create", (error as Error).message, "transfer"),
+      );
+    }
   }
 
   #startTransfer(received: Received): OtaState | undefined {
@@ -605,17 +622,20 @@ export class OtaAgent {
   #closeFile(): OtaState | undefined {
     const active = this.#active as ActiveJob;
     active.complete = true;
-    active.pal.closeFile((error, left) => {
-      if (!error) return this.#post("FileClosed");
-      if (!left || ++active.repairs > MAX_REPAIRS) return this.#post("TransferFailed", error);
-      this.#options.log(
-        "warn",
-        `flash lost ${active.file.fileSize - left.byteLength} bytes, fetching them again`,
-      );
-      active.complete = false;
-      active.download?.missing(left);
-      this.#setState("WaitingForFileBlock");
-    });
+    this.#guarded(() =>
+      active.pal.closeFile((error, left) => {
+        if (this.#active !== active || !active.complete) return;
+        if (!error) return this.#post("FileClosed");
+        if (!left || ++active.repairs > MAX_REPAIRS) return this.#post("TransferFailed", error);
+        this.#options.log(
+          "warn",
+          `flash lost ${active.file.fileSize - left.byteLength} bytes, fetching them again`,
+        );
+        active.complete = false;
+        active.download?.missing(left);
+        this.#setState("WaitingForFileBlock");
+      }),
+    );
     return undefined;
   }
 
@@ -644,10 +664,12 @@ export class OtaAgent {
     const active = this.#active as ActiveJob;
     if (!active.verified) return;
     active.verified = false;
-    active.pal.activate((error) => {
-      if (error) this.#post("TransferFailed", error);
-      else this.#restarted();
-    });
+    this.#guarded(() =>
+      active.pal.activate((error) => {
+        if (error) this.#post("TransferFailed", error);
+        else this.#restarted();
+      }),
+    );
   }
 
   // The image on trial

@@ -526,3 +526,50 @@ describe("agent: several in one engine", () => {
     equal(player.mqtt.deliver(`$aws/things/${THING}2/jobs/$next/get/accepted`, {}), 0);
   });
 });
+
+describe("agent: a porting layer of somebody else", () => {
+  for (const [call, input, code] of [
+    ["createFile", "job", "file-create"],
+    ["closeFile", "block i=0 l=100", "file-create"],
+    ["activate", "activate", "file-create"],
+  ] as const)
+    it(`${call} that throws fails the job and leaves the agent alive`, async () => {
+      const player = new TracePlayer();
+      player.pal[call] = () => {
+        throw new Error("deliberate");
+      };
+      await player.playAll("start", "job size=100", "block i=0 l=100");
+      if (call === "activate") await player.playAll("accepted", "activate");
+      const { status, statusDetails } = player.mqtt.json("/update").at(-1);
+      deepEqual([status, statusDetails.code, statusDetails.message], ["FAILED", code, "deliberate"], input);
+      await player.playAll("accepted", "reply {}");
+      equal(player.agent.state, "WaitingForJob");
+    });
+
+  for (const call of ["createFile", "closeFile"] as const)
+    it(`${call} that calls back after the job was given up does no harm`, async () => {
+      const player = new TracePlayer();
+      const late: (() => void)[] = [];
+      const { pal } = player;
+      const original = pal[call].bind(pal) as (...args: unknown[]) => void;
+      pal[call] = (...args: unknown[]) => {
+        const done = args.pop() as (...results: unknown[]) => void;
+        original(...args, (...results: unknown[]) => late.push(() => done(...results)));
+      };
+      await player.play("start");
+      await player.play("job size=100");
+      if (call === "closeFile") await player.play("block i=0 l=100");
+      await player.playAll("set aborted", "accepted", "job id=AFR_OTA-job2");
+      const { state } = player.agent;
+      late[0]();
+      await player.play("wait 0");
+      equal(player.agent.state, state);
+    });
+
+  it("abort that throws is told, and the job ends all the same", async () => {
+    const player = await playerIn("WaitingForFileBlock");
+    await player.playAll("fail abort abort-failed", "set aborted");
+    ok(player.events.some((event) => event.type === "notice" && event.error.code === "abort-failed"));
+    equal(player.mqtt.json("/update").at(-1).status, "FAILED");
+  });
+});
