@@ -8,6 +8,8 @@ import { XsWorker } from "../../hosts/xs/worker.js";
 
 const SHIM = fileURLToPath(new URL("shim.ts", import.meta.url));
 
+export type Host = (message: Uint8Array) => Uint8Array;
+
 /** One script with the file and all it imports. Fails for a file that imports anything of Node or npm. */
 async function bundle(file: string): Promise<string> {
   const { outputFiles } = await build({
@@ -32,18 +34,21 @@ async function bundle(file: string): Promise<string> {
 
 export class XsSuite {
   readonly #script: string;
+  readonly #host: Host | undefined;
   #worker: XsWorker | undefined;
 
-  private constructor(script: string) {
+  private constructor(script: string, host?: Host) {
     this.#script = script;
+    this.#host = host;
   }
 
-  static async load(file: string): Promise<XsSuite> {
-    return new XsSuite(await bundle(file));
+  /** @param host answers what the tests call for */
+  static async load(file: string, host?: Host): Promise<XsSuite> {
+    return new XsSuite(await bundle(file), host);
   }
 
   async start(): Promise<void> {
-    this.#worker = new XsWorker({ stdout: "inherit" });
+    this.#worker = new XsWorker({ stdout: "inherit", onCommand: this.#host });
     await this.#worker.evaluate(this.#script);
   }
 

@@ -17,6 +17,7 @@ import { call, callNumber, callText } from "./engine.js";
 
 export class XsFlash implements Flash {
   readonly #partition: number;
+  #open = true;
 
   /** @param partition its index in the list of partitions the host was given */
   constructor(partition: number) {
@@ -24,24 +25,38 @@ export class XsFlash implements Flash {
   }
 
   eraseBlock(start: number, end = start + 1): void {
+    this.#check(start, end);
     call(new Writer(10).u8(Call.flashErase).u8(this.#partition).u32(start).u32(end).finish());
   }
 
   read(buffer: Uint8Array, offset: number): void {
+    this.#check(offset);
     const message = new Writer(10).u8(Call.flashRead).u8(this.#partition).u32(offset).u32(buffer.length);
     buffer.set(call(message.finish()));
   }
 
   write(buffer: Uint8Array, offset: number): void {
+    this.#check(offset);
     const message = new Writer(6 + buffer.length).u8(Call.flashWrite).u8(this.#partition).u32(offset);
     call(message.bytes(buffer).finish());
   }
 
   status(): { size: number; blocks: number; blockLength: number } {
+    this.#check();
     return JSON.parse(fromUtf8(call(new Writer(2).u8(Call.flashStatus).u8(this.#partition).finish())));
   }
 
-  close(): void {}
+  close(): void {
+    this.#open = false;
+  }
+
+  /** What the host could not tell from the bytes it gets. */
+  #check(...numbers: number[]): void {
+    if (!this.#open) throw new Error("the partition is closed");
+    for (const number of numbers)
+      if (!(Number.isInteger(number) && number >= 0 && number < 2 ** 32))
+        throw new RangeError(`${number} lies outside the partition`);
+  }
 }
 
 export class XsBoot implements BootControl {
