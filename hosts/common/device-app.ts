@@ -3,6 +3,8 @@
  * when it can, tests itself after an update, and misbehaves when its image says so. Runs on Node and on XS.
  * @module
  */
+
+import { HttpPlane } from "../../src/http.js";
 import {
   type AppDescription,
   type BootControl,
@@ -20,6 +22,7 @@ import {
   type OtaEvent,
   type Random,
   type Store,
+  StreamPlane,
   TrustedKeys,
 } from "../../src/index.js";
 
@@ -50,6 +53,8 @@ export interface AppConfig {
     >
   >;
   readonly allowDowngrade?: boolean;
+  /** Data planes, in order of preference. Default: the agent's own choice. */
+  readonly protocols?: readonly ("MQTT" | "HTTP")[];
 }
 
 export interface AppPorts {
@@ -108,6 +113,13 @@ export class DeliberateCrash extends Error {
   override name = "DeliberateCrash";
 }
 
+function planesOf({ mqtt, http, clock }: AppPorts, config: AppConfig): readonly DataPlane[] | undefined {
+  const { thingName, protocols } = config;
+  return protocols?.map((protocol) =>
+    protocol === "HTTP" ? new HttpPlane({ http, clock, mqtt }) : new StreamPlane({ mqtt, thingName }),
+  );
+}
+
 /** A connection that never comes up. */
 const NO_NETWORK: MqttConnection = Object.freeze({
   connected: false,
@@ -118,15 +130,8 @@ const NO_NETWORK: MqttConnection = Object.freeze({
   removeObserver: () => {},
 });
 
-/**
- * Starts the application.
- * @param planes makes data planes of the ports; default: the agent's own choice
- */
-export function startApp(
-  ports: AppPorts,
-  config: AppConfig,
-  planes?: (ports: AppPorts, config: AppConfig) => readonly DataPlane[],
-): OtaAgent {
+/** Starts the application. */
+export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
   const { clock, random, crypto, slot, boot, store, log, report } = ports;
   const { thingName, behaviour, allowDowngrade } = config;
   const mqtt = behaviour === "no-network" ? NO_NETWORK : ports.mqtt;
@@ -138,7 +143,7 @@ export function startApp(
   const agent: OtaAgent = new OtaAgent({
     ...config.agent,
     ...{ thingName, mqtt, pal, clock, random, log },
-    dataPlanes: planes?.({ ...ports, mqtt }, config),
+    dataPlanes: planesOf({ ...ports, mqtt }, config),
     onState: (state) => report({ type: "state", state }),
     onEvent: (event) => handle(event),
   });

@@ -1,0 +1,221 @@
+/**
+ * The end-to-end cases of the original's test suite and of AWS IoT Device Tester (OTAE2E), under their names:
+ * a device that runs 0.9.0 over real sockets.
+ * @module
+ */
+import type { EngineName } from "../../hosts/node/engine.js";
+import { decodeCbor } from "../../service/cbor.js";
+import { generateIdentity, signImage } from "../../service/signer.js";
+import { deepEqual, equal, ok } from "../support/assert.js";
+import { type BrokerName, CERTIFICATE, firmware, type Lab, withLab } from "../support/lab.js";
+
+/** Slow enough to step in, in bytes a second. */
+const SLOWLY = { rateLimit: 64 * 1024, blockSize: 4096 };
+
+/** The update fails for this reason, and the device still runs 0.9.0. */
+async function refused(lab: Lab, jobId: string, code: string): Promise<void> {
+  const { status, statusDetails } = await lab.ended(jobId);
+  deepEqual([status, statusDetails["code"]], ["FAILED", code]);
+  await lab.runs("0.9.0");
+  equal(await lab.update(firmware("0.9.1")), "SUCCEEDED", "a good update afterwards");
+}
+
+/** `n` of each block request. */
+const blocksPerRequest = (lab: Lab) =>
+  lab.requests.map(({ payload }) => (decodeCbor(payload) as { n: number }).n);
+
+const EVERYWHERE: [BrokerName, EngineName][] = [
+  ["aedes", "node"],
+  ["aedes", "xs"],
+  ["mosquitto", "node"],
+];
+
+for (const [broker, engine] of EVERYWHERE)
+  describe(`OTAE2E over MQTT, ${broker}, device on ${engine}`, () => {
+    const on = { broker, engine };
+
+    it("GreaterVersion", () =>
+      withLab(on, async (lab) => {
+        equal(await lab.update(firmware("0.9.1")), "SUCCEEDED");
+        await lab.runs("0.9.1");
+        deepEqual(lab.boots, ["ota_0 0.9.0", "ota_1 0.9.1"]);
+      }));
+
+    it("BackToBackDownloads", () =>
+      withLab(on, async (lab) => {
+        const jobs = ["0.9.1", "0.9.2", "0.9.3"].map((version) => lab.deploy(firmware(version)));
+        for (const jobId of jobs) equal((await lab.ended(jobId)).status, "SUCCEEDED");
+        await lab.runs("0.9.3");
+        deepEqual(lab.boots, ["ota_0 0.9.0", "ota_1 0.9.1", "ota_0 0.9.2", "ota_1 0.9.3"]);
+      }));
+
+    it("CorruptSignature", () =>
+      withLab(on, async (lab) => {
+        const image = firmware("0.9.1");
+        const { key, value } = signImage(image, lab.identity.privateKeyPem);
+        const damaged = Buffer.from(value, "base64");
+        damaged[damaged.length - 5] ^= 0x10;
+        await refused(
+          lab,
+          lab.deploy(image, { signature: { key, value: damaged.toString("base64") } }),
+          "signature-check",
+        );
+      }));
+
+    it("DisconnectResume", () =>
+      withLab({ ...on, agent: SLOWLY }, async (lab) => {
+        const jobId = lab.deploy(firmware("0.9.1"));
+        await lab.received(30_000);
+        await lab.kick();
+        await lab.until(() => lab.device.connected, "the device is back");
+        equal((await lab.ended(jobId)).status, "SUCCEEDED");
+        const verified = lab.events.find((event) => event.type === "verified");
+        const { packetsProcessed, duplicates } = (verified as { statistics: Record<string, number> })
+          .statistics;
+        equal(packetsProcessed, 24, "each block is written once");
+        ok(duplicates <= 8, `${duplicates} blocks came again`);
+      }));
+
+    it("CancelThenUpdate", () =>
+      withLab({ ...on, agent: SLOWLY }, async (lab) => {
+        const first = lab.deploy(firmware("0.9.1"));
+        await lab.received(20_000);
+        lab.service.cancel(first, true);
+        const second = lab.deploy(firmware("0.9.2"));
+        equal((await lab.ended(second)).status, "SUCCEEDED");
+        equal(lab.execution(first).status, "CANCELED");
+        await lab.runs("0.9.2");
+        deepEqual(lab.failures(), ["cancelled"]);
+      }));
+  });
+
+describe("OTAE2E over MQTT", () => {
+  it("GreaterVersionMinBlockConfig", () =>
+    withLab({ agent: { blockSize: 4096, maxOutstandingBytes: 4096 } }, async (lab) => {
+      equal(await lab.update(firmware("0.9.1")), "SUCCEEDED");
+      deepEqual([...new Set(blocksPerRequest(lab))], [1]);
+    }));
+
+  it("GreaterVersionMaxBlockConfig", () =>
+    withLab({ agent: { blockSize: 1024, maxOutstandingBytes: 131_072 } }, async (lab) => {
+      equal(await lab.update(firmware("0.9.1")), "SUCCEEDED");
+      ok(Math.max(...blocksPerRequest(lab)) >= 16, blocksPerRequest(lab).join());
+    }));
+
+  it("SameVersion", () =>
+    withLab({}, async (lab) => {
+      await refused(lab, lab.deploy(firmware("0.9.0")), "same-version");
+      equal(lab.boots[1], "ota_1 0.9.1", "there was no self-test boot");
+    }));
+
+  it("PreviousVersion", () => withLab({}, (lab) => refused(lab, lab.deploy(firmware("0.8.0")), "downgrade")));
+
+  it("UnsignedImage", () =>
+    withLab({}, async (lab) => {
+      await refused(lab, lab.deploy(firmware("0.9.1"), { signature: null }), "signature-missing");
+    }));
+
+  it("UntrustedCertificate", () =>
+    withLab({}, async (lab) => {
+      const image = firmware("0.9.1");
+      const stranger = await generateIdentity();
+      await refused(
+        lab,
+        lab.deploy(image, { signature: signImage(image, stranger.privateKeyPem) }),
+        "signature-check",
+      );
+    }));
+
+  it("UntrustedCertificate, of another name", () =>
+    withLab({}, (lab) =>
+      refused(lab, lab.deploy(firmware("0.9.1"), { certFile: "/other.pem" }), "bad-signer"),
+    ));
+
+  it("IncorrectPlatform (IncorrectSigningAlgorithm)", () =>
+    withLab({}, async (lab) => {
+      const image = firmware("0.9.1");
+      const { value } = signImage(image, lab.identity.privateKeyPem);
+      await refused(
+        lab,
+        lab.deploy(image, { signature: null, attributes: { "sig-sha1-rsa": value } }),
+        "signature-missing",
+      );
+    }));
+
+  it("MissingFilename", () =>
+    withLab({}, (lab) => refused(lab, lab.deploy(firmware("0.9.1"), { filePath: "" }), "file-create")));
+
+  it("SingleByteImage", () =>
+    withLab({}, (lab) => refused(lab, lab.deploy(Uint8Array.of(0xe9)), "bad-image")));
+
+  it("CorruptImageBeforeSigning", () =>
+    withLab({}, async (lab) => {
+      const image = firmware("0.9.1");
+      image[image.length >> 1] ^= 1;
+      await refused(lab, lab.deploy(image), "activate-failed");
+    }));
+
+  it("CorruptImageAfterSigning", () =>
+    withLab({}, async (lab) => {
+      const image = firmware("0.9.1");
+      const signature = signImage(image, lab.identity.privateKeyPem);
+      image[image.length >> 1] ^= 1;
+      await refused(lab, lab.deploy(image, { signature }), "signature-check");
+    }));
+
+  it("IncorrectWifiPassword (RollbackIfUnableToConnectAfterUpdate)", () =>
+    withLab({ agent: { selfTestTimeoutMs: 1000 } }, async (lab) => {
+      await refused(lab, lab.deploy(firmware("0.9.1", "no-network", { seed: 1 })), "rolled-back");
+      deepEqual(lab.boots.slice(0, 3), ["ota_0 0.9.0", "ota_1 0.9.1", "ota_0 0.9.0"]);
+    }));
+
+  it("DisconnectCancelUpdate", () =>
+    withLab({ agent: SLOWLY, network: undefined }, async (lab) => {
+      const first = lab.deploy(firmware("0.9.1"));
+      await lab.received(20_000);
+      lab.device.dropConnection();
+      await lab.until(() => !lab.device.connected, "the device is disconnected");
+      lab.service.cancel(first, true);
+      const second = lab.deploy(firmware("0.9.2"));
+      equal((await lab.ended(second)).status, "SUCCEEDED");
+      equal(lab.execution(first).status, "CANCELED");
+    }));
+
+  it("2UpdatesCancel1st", () =>
+    withLab({ agent: SLOWLY }, async (lab) => {
+      const first = lab.deploy(firmware("0.9.1"));
+      const second = lab.deploy(firmware("0.9.2"));
+      await lab.received(20_000);
+      lab.service.cancel(first, true);
+      equal((await lab.ended(second)).status, "SUCCEEDED");
+      equal(lab.execution(first).status, "CANCELED");
+      await lab.runs("0.9.2");
+    }));
+
+  it("DummyTest", () =>
+    withLab({}, async (lab) => {
+      await lab.until(() => lab.events.some(({ type }) => type === "idle"), "the agent waits for a job");
+      await lab.runs("0.9.0");
+      equal(CERTIFICATE, "/certificates/ota.pem");
+    }));
+});
+
+for (const engine of ["node", "xs"] as const)
+  describe(`OTAE2E over MQTT, a bad image on ${engine}`, () => {
+    it("ImageCrashed", () =>
+      withLab({ engine }, async (lab) => {
+        await refused(lab, lab.deploy(firmware("0.9.1", "crash", { seed: 1 })), "rolled-back");
+        deepEqual(lab.boots.slice(0, 3), ["ota_0 0.9.0", "ota_1 0.9.1", "ota_0 0.9.0"]);
+        equal(lab.crashes.length, 1);
+      }));
+
+    it("ImageCrashed, by hanging", () =>
+      withLab({ engine }, async (lab) => {
+        await refused(lab, lab.deploy(firmware("0.9.1", "hang", { seed: 1 })), "rolled-back");
+      }));
+
+    it("self-test failed", () =>
+      withLab({ engine }, async (lab) => {
+        await refused(lab, lab.deploy(firmware("0.9.1", "fail", { seed: 1 })), "self-test-rejected");
+      }));
+  });

@@ -1,0 +1,197 @@
+/**
+ * The whole system for real: the development service, a broker, and a simulated device on a real connection.
+ * @module
+ */
+import mqtt from "mqtt";
+import type { AppConfig, AppEvent, Behaviour } from "../../hosts/common/device-app.js";
+import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
+import { buildImage, type ImageOptions } from "../../hosts/common/image-builder.js";
+import { MemoryStorage, NorFlash } from "../../hosts/common/nor-flash.js";
+import { nodeCrypto } from "../../hosts/node/crypto.js";
+import { type DeviceSetup, SimulatedDevice } from "../../hosts/node/device.js";
+import type { EngineName } from "../../hosts/node/engine.js";
+import type { ServiceRequest } from "../../service/delivery.js";
+import { type DeployOptions, DevelopmentService, type ServiceOptions } from "../../service/index.js";
+import type { Execution } from "../../service/job-records.js";
+import { generateIdentity, type SigningIdentity } from "../../service/signer.js";
+import { type Mosquitto, startMosquitto } from "./mosquitto.js";
+
+export type BrokerName = "aedes" | "mosquitto";
+
+export const CERTIFICATE = "/certificates/ota.pem";
+/** Small enough for many tests, large enough to be interrupted. */
+const SIZE = 96 * 1024;
+const SLOT_SIZE = 0x40000;
+
+export function firmware(
+  version: string,
+  behaviour: Behaviour = "pass",
+  options: Partial<ImageOptions> = {},
+): Uint8Array {
+  return buildImage({ version, projectName: "e2e", size: SIZE, behaviour, ...options }, () =>
+    nodeCrypto.sha256(),
+  );
+}
+
+export interface LabOptions {
+  readonly broker?: BrokerName;
+  readonly engine?: EngineName;
+  readonly agent?: AppConfig["agent"];
+  /** Which planes, in order of preference. Default: MQTT. */
+  readonly protocols?: AppConfig["protocols"];
+  readonly service?: Omit<ServiceOptions, "broker" | "identity" | "intercept">;
+  readonly network?: DeviceSetup["network"];
+}
+
+let identity: SigningIdentity | undefined;
+let things = 0;
+
+export class Lab {
+  readonly thingName: string;
+  readonly service: DevelopmentService;
+  readonly device: SimulatedDevice;
+  readonly identity: SigningIdentity;
+  readonly events: AppEvent[] = [];
+  /** "ota_0 0.9.0", one for each start. */
+  readonly boots: string[] = [];
+  readonly crashes: string[] = [];
+  /** Block requests that reached the service. */
+  readonly requests: ServiceRequest[];
+  readonly #mosquitto: Mosquitto | undefined;
+
+  /** A device that runs version 0.9.0, switched on. */
+  static async start(options: LabOptions = {}): Promise<Lab> {
+    identity ??= await generateIdentity();
+    const mosquitto = options.broker === "mosquitto" ? await startMosquitto() : undefined;
+    const requests: ServiceRequest[] = [];
+    const service = await DevelopmentService.start({
+      ...options.service,
+      broker: mosquitto?.url,
+      identity,
+      intercept: {
+        request: (request) => {
+          if (request.operation === "get-stream") requests.push(request);
+          return undefined;
+        },
+      },
+    });
+    const lab = new Lab(service, mosquitto, identity, requests, options);
+    await lab.device.powerOn();
+    return lab;
+  }
+
+  private constructor(
+    service: DevelopmentService,
+    mosquitto: Mosquitto | undefined,
+    signer: SigningIdentity,
+    requests: ServiceRequest[],
+    { engine = "node", agent, protocols, network }: LabOptions,
+  ) {
+    this.service = service;
+    this.#mosquitto = mosquitto;
+    this.identity = signer;
+    this.requests = requests;
+    this.thingName = `thing-${++things}`;
+    const table = slotTable({ slotSize: SLOT_SIZE });
+    const dump = buildFlashDump({ flashSize: 0x100000, table, content: { ota_0: firmware("0.9.0") } });
+    const store = new Map<string, string>();
+    this.device = new SimulatedDevice({
+      engine,
+      chip: new NorFlash(new MemoryStorage(dump)),
+      chipId: 5,
+      broker: { url: service.url, firstWait: 20, longestWait: 200 },
+      app: {
+        thingName: this.thingName,
+        trustedKeys: { [CERTIFICATE]: signer.certificatePem },
+        agent: { selfTestTimeoutMs: 10_000, ...agent },
+        protocols,
+      },
+      store: { get: (key) => store.get(key), set: (key, value) => void store.set(key, value) },
+      network,
+      watchdogMs: 300,
+    });
+    this.device.on("app", (event) => this.events.push(event));
+    this.device.on("boot", ({ slot, app }) => this.boots.push(`${slot} ${app.version}`));
+    this.device.on("crash", (reason) => this.crashes.push(reason));
+  }
+
+  /** Makes a signed update. @returns the job's id */
+  deploy(image: Uint8Array, options: Partial<DeployOptions> = {}): string {
+    return this.service.deploy({ image, things: [this.thingName], certFile: CERTIFICATE, ...options }).jobId;
+  }
+
+  /** The execution once it has ended. */
+  ended(jobId: string, timeoutMs = 20_000): Promise<Execution> {
+    return this.service.ended(jobId, this.thingName, timeoutMs);
+  }
+
+  execution(jobId: string): Execution {
+    return this.service.jobs.execution(this.thingName, jobId);
+  }
+
+  /** Updates to an image. @returns how the job ended */
+  async update(image: Uint8Array, options: Partial<DeployOptions> = {}): Promise<string> {
+    return (await this.ended(this.deploy(image, options))).status;
+  }
+
+  /** Resolves when `done()` is true. */
+  async until(done: () => boolean, what: string, timeoutMs = 20_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!done()) {
+      if (performance.now() > deadline) throw new Error(`${what}: not after ${timeoutMs} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** Resolves when a transfer has brought so many bytes. */
+  async received(bytes: number): Promise<void> {
+    const from = this.events.length;
+    const enough = () =>
+      this.events.slice(from).some((event) => event.type === "progress" && event.bytes >= bytes);
+    await this.until(enough, `${bytes} bytes received`);
+  }
+
+  /** Resolves when the device runs this version, confirmed. */
+  async runs(version: string): Promise<void> {
+    const now = () => {
+      try {
+        const { app, state } = this.device.status();
+        return app.version === version && state === "valid";
+      } catch {
+        return false;
+      }
+    };
+    await this.until(now, `${version} runs and is confirmed`);
+  }
+
+  /** What the application was told of its failures. */
+  failures(): string[] {
+    return this.events.flatMap((event) => (event.type === "fail" ? [event.error.code] : []));
+  }
+
+  /** A second client of the same name connects, so that the broker drops the device; then it goes away. */
+  async kick(): Promise<void> {
+    const intruder = await mqtt.connectAsync(this.service.url, {
+      clientId: this.thingName,
+      reconnectPeriod: 0,
+    });
+    await this.until(() => !this.device.connected, "the device is dropped");
+    await intruder.endAsync(true);
+  }
+
+  async close(): Promise<void> {
+    await this.device.powerOff();
+    await this.service.close();
+    await this.#mosquitto?.stop();
+  }
+}
+
+/** Runs `body` with a device and takes everything down again. */
+export async function withLab(options: LabOptions, body: (lab: Lab) => Promise<void>): Promise<void> {
+  const lab = await Lab.start(options);
+  try {
+    await body(lab);
+  } finally {
+    await lab.close();
+  }
+}
