@@ -132,8 +132,7 @@ export class NodeMqttConnection implements MqttConnection {
   }
 
   #wait(): number {
-    const longest = Math.min(this.#longestWait, this.#firstWait * 2 ** Math.min(this.#failures, 20));
-    return Math.ceil(longest * (1 - this.#random() / 2));
+    return reconnectWait(this.#failures, this.#firstWait, this.#longestWait, this.#random);
   }
 
   #connected(): void {
@@ -160,15 +159,14 @@ export class NodeMqttConnection implements MqttConnection {
     const { filter } = active.subscription;
     const same = this.#active.filter((other) => other.subscription.filter === filter);
     const qos = same.some((other) => other.subscription.qos === 1) ? 1 : 0;
-    this.#client.subscribe(filter, { qos }, (error, granted) => {
+    this.#client.subscribe(filter, { qos }, (cause) => {
       if (!this.#active.includes(active)) return;
-      if (error && !this.#online) return; // renewed on the next connection
+      if (cause && !this.#online) return; // renewed on the next connection
       const { done } = active;
       active.done = undefined;
-      const refused = granted?.some((grant) => grant.qos === 128);
-      const failure = error ?? (refused ? new Error(`subscription to ${filter} refused`) : undefined);
-      if (failure) this.#log?.("warn", `MQTT: ${failure.message}`);
-      done?.(failure);
+      const error = cause ? new Error(`subscription to ${filter} refused: ${cause.message}`) : undefined;
+      if (error) this.#log?.("warn", `MQTT: ${error.message}`);
+      if (done) setImmediate(done, error);
     });
   }
 
@@ -176,4 +174,9 @@ export class NodeMqttConnection implements MqttConnection {
     for (const { subscription } of [...this.#active])
       if (topicMatches(subscription.filter, topic)) deliverMessage(subscription, topic, payload);
   }
+}
+
+/** The wait before connecting again after so many failures in a row, in ms: exponential, with jitter. */
+export function reconnectWait(failures: number, first: number, longest: number, random: Random): number {
+  return Math.ceil(Math.min(longest, first * 2 ** Math.min(failures, 20)) * (1 - random() / 2));
 }
