@@ -34,7 +34,8 @@ function start({ app, seed }: StartCommand): void {
       store: xsStore,
       log: xsLog,
       hang: () => {
-        for (;;);
+        // A loop without an effect would be left out of the bundle.
+        for (;;) Reflect.set(globalThis, "hanging", true);
       },
     },
     app,
