@@ -147,6 +147,23 @@ describe("DER: public keys", () => {
     deepEqual(parsePublicKey(der(0x30, tbs, name, bits(hex("00")))), parsePublicKey(ecKey));
   });
 
+  it("takes a length in its shortest form only", () => {
+    const name = hex("3000");
+    for (const [length, short, long] of [
+      [127, "7f", "817f"],
+      [128, "8180", "820080"],
+      [255, "81ff", "8200ff"],
+      [256, "820100", "83000100"],
+    ] as const) {
+      const subject = der(0x30, new Uint8Array(length - 102 - (length > 230 ? 1 : 0)));
+      const tbs = concat(hex("020101"), name, name, name, subject, ecKey);
+      equal(tbs.length, length);
+      const certificate = (head: string) => der(0x30, concat([0x30], hex(head), tbs), name, bits(hex("00")));
+      deepEqual(parsePublicKey(certificate(short)), parsePublicKey(ecKey));
+      throws(() => parsePublicKey(certificate(long)), { code: "bad-der" });
+    }
+  });
+
   it("keeps the key when the bytes it came from change", () => {
     const source = ecKey.slice();
     const key = parsePublicKey(source);

@@ -454,9 +454,26 @@ describe("job document: not to be carried out", () => {
       equal(parsed.kind, "invalid");
     });
 
-  it("inherited fields are no fields", () => {
+  it("fields under __proto__ are no fields", () => {
     const inherited = '"files":[{"__proto__":{"filesize":9000,"fileid":0}}]';
     invalid(raw(text, `"files":${JSON.stringify([file()])}`, inherited));
+  });
+
+  it("what every object inherits is no field", () => {
+    const inherit = (key: string, value: unknown, action: () => void) => {
+      Object.defineProperty(Object.prototype, key, { value, configurable: true });
+      try {
+        action();
+      } finally {
+        Reflect.deleteProperty(Object.prototype, key);
+      }
+    };
+    inherit("filesize", 9000, () => invalid(parseFile({ filesize: undefined })));
+    inherit("execution", execution(), () => equal(parse({ clientToken: "t" }).kind, "none"));
+    inherit("afr_ota", ota(), () =>
+      equal(parse(envelope({ execution: execution({ jobDocument: {} }) })).kind, "custom"),
+    );
+    inherit("self_test", "ready", () => equal(job(parseOta({})).progress.selfTest, false));
   });
 
   it("an inherited execution is no execution", () => equal(parseJob(`{"__proto__":${text}}`).kind, "none"));
