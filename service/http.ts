@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { UrlSigner } from "./presign.js";
+import { type Credentials, UrlSigner } from "./presign.js";
 
 export interface ImageServerOptions {
   /** Address to listen on; default: loopback. */
@@ -22,6 +22,8 @@ export interface ImageServerOptions {
   expiresIn?: number;
   /** URLs have at least so many characters. */
   urlLength?: number;
+  /** What signs the URLs; default: random. */
+  credentials?: Credentials;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
@@ -45,7 +47,7 @@ const HEADER_LIMIT = 65_536;
 
 export class ImageServer {
   readonly #options: ImageServerOptions;
-  readonly #signer = new UrlSigner();
+  readonly #signer: UrlSigner;
   readonly #objects = new Map<string, StoredObject>();
   readonly #server: Server;
   #origin = "";
@@ -59,6 +61,7 @@ export class ImageServer {
 
   private constructor(options: ImageServerOptions) {
     this.#options = options;
+    this.#signer = new UrlSigner(options.credentials);
     const settings = { keepAliveTimeout: KEEP_ALIVE, maxHeaderSize: HEADER_LIMIT, noDelay: true };
     const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
     this.#server = options.tls

@@ -7,15 +7,18 @@ import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { type Broker, connectBroker, type EmbeddedBrokerOptions, startEmbeddedBroker } from "./broker.js";
 import type { Intercept, Publish } from "./delivery.js";
+import { type DeviceRecord, DeviceRegistry } from "./devices.js";
 import { OTA_PREFIX, presignedPlaceholder, signPlaceholders } from "./documents.js";
 import { ServiceError } from "./errors.js";
 import { ImageServer, type ImageServerOptions } from "./http.js";
-import type { Execution, Job } from "./job-records.js";
+import { type Execution, isTerminal, type Job } from "./job-records.js";
 import { JobService, type JobServiceOptions } from "./jobs.js";
 import { nodeClock } from "./node-clock.js";
+import { randomCredentials } from "./presign.js";
 import { type SigningIdentity, signImage } from "./signer.js";
-import { StreamService } from "./streams.js";
-import { createUpdate, streamOf, type UpdateOptions } from "./updates.js";
+import { ServiceStore } from "./store.js";
+import { memoryFile, StreamService } from "./streams.js";
+import { createUpdate, fileIdOf, streamOf, type UpdateOptions } from "./updates.js";
 
 export interface ServiceOptions {
   /** URL of a broker to serve through; default: an embedded one. */
@@ -31,8 +34,10 @@ export interface ServiceOptions {
   /** As in `JobServiceOptions`. */
   mergeDetails?: boolean;
   rejectInProgress?: boolean;
-  /** As in `JobServiceOptions`; streams have to be created again. */
+  /** As in `JobServiceOptions`; streams have to be created again. Not together with `state`. */
   restore?: JobServiceOptions["restore"];
+  /** Directory that keeps jobs, executions, devices and images over restarts; default: they are forgotten. */
+  state?: string;
 }
 
 export type DeployOptions = Omit<UpdateOptions, "updateId" | "uuid" | "signature" | "url"> & {
@@ -60,7 +65,7 @@ export interface ServiceEvents {
   deleted: [jobId: string];
   /** A device was seen for the first time, connected or disconnected. */
   device: [Device];
-  /** The connection to a broker elsewhere failed; it is tried again. */
+  /** The connection to a broker elsewhere failed and is tried again, or state could not be written. */
   failure: [Error];
 }
 
@@ -71,46 +76,78 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   readonly jobs: JobService;
   readonly streams: StreamService;
   readonly #options: ServiceOptions;
-  readonly #devices = new Map<string, Device & { clientId: string | undefined }>();
+  readonly #devices: DeviceRegistry;
+  readonly #store: ServiceStore | undefined;
   #broker: Broker | undefined;
   #images: ImageServer | undefined;
 
   /**
    * Starts a service.
-   * @throws Error when an address can not be used, or the broker does not answer
+   * @throws Error when an address or the state can not be used, or the broker does not answer
    */
   static async start(options: ServiceOptions = {}): Promise<DevelopmentService> {
-    const service = new DevelopmentService(options);
+    if (options.state !== undefined && options.restore)
+      throw new TypeError("give either state or restore, not both");
+    let service: DevelopmentService | undefined;
+    const failed = (error: Error) => service?.emit("failure", error);
+    const store =
+      options.state === undefined ? undefined : await ServiceStore.open(options.state, { failed });
     try {
+      const restore = store
+        ? { jobs: await store.jobs(), executions: await store.executions() }
+        : options.restore;
+      service = new DevelopmentService({ ...options, restore }, store, (await store?.devices()) ?? []);
       await service.#start();
     } catch (error) {
-      await service.close();
+      await (service ?? store)?.close();
       throw error;
     }
     return service;
   }
 
-  private constructor(options: ServiceOptions) {
+  private constructor(options: ServiceOptions, store: ServiceStore | undefined, known: DeviceRecord[]) {
     super();
     this.#options = options;
+    this.#store = store;
     const { intercept, mergeDetails, rejectInProgress, restore } = options;
     const publish: Publish = (topic, payload, qos) => this.#broker?.publish(topic, payload, qos);
     this.jobs = new JobService({
       clock: nodeClock,
       epoch: performance.timeOrigin,
-      publish,
+      publish: this.#onceSaved(publish),
       intercept,
       mergeDetails,
       rejectInProgress,
       deliverDocument: (document) => signPlaceholders(document, (url) => this.#imageUrl(url)),
       restore,
       observer: {
-        job: (job) => this.emit("job", job),
-        execution: (execution) => this.emit("execution", execution),
-        deleted: (jobId) => this.emit("deleted", jobId),
+        job: (job) => {
+          store?.putJob(job);
+          this.emit("job", job);
+        },
+        execution: (execution) => {
+          store?.putExecution(execution);
+          this.emit("execution", execution);
+        },
+        deleted: (jobId, executions) => {
+          store?.deleteJob(jobId, executions);
+          this.emit("deleted", jobId);
+        },
       },
     });
     this.streams = new StreamService({ clock: nodeClock, publish, intercept });
+    const changed = (device: DeviceRecord) => {
+      store?.putDevice(device);
+      this.emit("device", device);
+    };
+    this.#devices = new DeviceRegistry({ changed, known });
+  }
+
+  /** Holds messages back until the changes they tell of are stored. */
+  #onceSaved(publish: Publish): Publish {
+    const store = this.#store;
+    if (!store) return publish;
+    return (topic, payload, qos) => store.afterwards(() => publish(topic, payload, qos));
   }
 
   /** Where devices connect: `mqtt://…` or `mqtts://…`. */
@@ -128,19 +165,33 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   }
 
   async #start(): Promise<void> {
+    const { jobs, streams } = this;
+    const devices = this.#devices;
     const handler = {
       message: (topic: string, payload: Uint8Array, reply: Publish, clientId?: string) => {
-        const match = /^\$aws\/things\/([^/]+)\//.exec(topic);
-        if (match) this.#seen(match[1], clientId);
-        if (!this.jobs.handle(topic, payload, reply)) this.streams.handle(topic, payload, reply);
+        devices.request(topic, clientId, jobs.now());
+        if (!jobs.handle(topic, payload, this.#onceSaved(reply))) streams.handle(topic, payload, reply);
       },
-      connected: (clientId: string) => this.#connection(clientId, true),
-      disconnected: (clientId: string) => this.#connection(clientId, false),
+      connected: (clientId: string) => devices.connection(clientId, true, jobs.now()),
+      disconnected: (clientId: string) => devices.connection(clientId, false, jobs.now()),
       failed: (error: Error) => this.emit("failure", error),
     };
     const { broker, http, listen } = this.#options;
-    this.#images = await ImageServer.start(http);
+    const credentials = await this.#store?.credentials(randomCredentials);
+    this.#images = await ImageServer.start({ credentials, ...http });
+    for (const job of jobs.jobs()) await this.#restoreImage(job);
     this.#broker = broker ? await connectBroker(handler, broker) : await startEmbeddedBroker(handler, listen);
+  }
+
+  /** Serves again the image of a job that has not ended. */
+  async #restoreImage(job: Job): Promise<void> {
+    const key = imageKey(job.jobId.slice(OTA_PREFIX.length));
+    const open = this.jobs.executions({ jobId: job.jobId }).some(({ status }) => !isTerminal(status));
+    const image = open ? await this.#store?.image(key) : undefined;
+    if (!image) return;
+    this.#images?.put(key, image);
+    const streamId = streamOf(job);
+    if (streamId) this.streams.create(streamId, [memoryFile(fileIdOf(job), image)]);
   }
 
   /**
@@ -164,6 +215,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
           : (signature ?? undefined),
     });
     this.#images?.put(key, options.image);
+    this.#store?.putImage(key, options.image);
     return job;
   }
 
@@ -177,7 +229,9 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const streamId = streamOf(this.jobs.job(jobId));
     this.jobs.deleteJob(jobId, force);
     if (streamId && this.streams.has(streamId)) this.streams.delete(streamId);
-    this.#images?.delete(imageKey(jobId.slice(OTA_PREFIX.length)));
+    const key = imageKey(jobId.slice(OTA_PREFIX.length));
+    this.#images?.delete(key);
+    this.#store?.deleteImage(key);
   }
 
   /**
@@ -186,7 +240,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
    */
   async ended(jobId: string, thingName: string, timeoutMs = 60_000): Promise<Execution> {
     const current = this.jobs.execution(thingName, jobId);
-    if (current.status !== "QUEUED" && current.status !== "IN_PROGRESS") return current;
+    if (isTerminal(current.status)) return current;
     return await new Promise((resolve, reject) => {
       const finish = () => {
         clearTimeout(timer);
@@ -202,7 +256,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       }, timeoutMs);
       const listener = (execution: Execution) => {
         if (execution.jobId !== jobId || execution.thingName !== thingName) return;
-        if (execution.status === "QUEUED" || execution.status === "IN_PROGRESS") return;
+        if (!isTerminal(execution.status)) return;
         finish();
         resolve(execution);
       };
@@ -211,7 +265,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   }
 
   devices(): Device[] {
-    const names = new Set(this.#devices.keys());
+    const names = new Set(this.#devices.names());
     for (const job of this.jobs.jobs()) for (const target of job.targets) names.add(target);
     return [...names].sort().map((thingName) => {
       const { connected, lastSeen } = this.#devices.get(thingName) ?? {};
@@ -219,30 +273,20 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     });
   }
 
-  #seen(thingName: string, clientId: string | undefined): void {
-    const known = this.#devices.get(thingName);
-    const connected = clientId === undefined ? undefined : true;
-    const device = { thingName, clientId, connected, lastSeen: this.jobs.now() };
-    this.#devices.set(thingName, device);
-    if (!known || known.connected !== connected) this.emit("device", device);
-  }
-
-  #connection(clientId: string, connected: boolean): void {
-    for (const [thingName, device] of this.#devices) {
-      if (device.clientId !== clientId || device.connected === connected) continue;
-      const changed = { ...device, connected };
-      this.#devices.set(thingName, changed);
-      this.emit("device", changed);
-    }
+  /** Resolves when every change so far is stored. */
+  async settled(): Promise<void> {
+    await this.#store?.settled();
   }
 
   /** Stops serving. */
   async close(): Promise<void> {
     this.jobs.close();
     this.streams.close();
+    await this.settled();
     await Promise.all([this.#broker?.close(), this.#images?.close()]);
     this.#broker = undefined;
     this.#images = undefined;
+    await this.#store?.close();
   }
 }
 

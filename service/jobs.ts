@@ -30,7 +30,7 @@ export interface JobObserver {
   job?(job: Job): void;
   execution?(execution: Execution): void;
   /** A job and all its executions are gone. */
-  deleted?(jobId: string): void;
+  deleted?(jobId: string, executions: readonly Execution[]): void;
 }
 
 export interface JobServiceOptions {
@@ -139,8 +139,9 @@ export class JobService {
     const job = this.job(jobId);
     if (job.status === "IN_PROGRESS" && !force)
       throw new ServiceError("InvalidStateTransition", `Job "${jobId}" is in progress.`);
+    const gone = this.executions({ jobId });
     this.#jobs.delete(jobId);
-    this.#observer.deleted?.(jobId);
+    this.#observer.deleted?.(jobId, gone);
     for (const [thingName, executions] of this.#things)
       this.transact(thingName, () => {
         for (const execution of executions.get(jobId) ?? []) this.#disarm(execution);

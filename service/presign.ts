@@ -112,7 +112,7 @@ export class UrlSigner {
 }
 
 /** In the form of temporary credentials. */
-function randomCredentials(): Credentials {
+export function randomCredentials(): Credentials {
   return {
     accessKeyId: `ASIA${randomBytes(8).toString("hex").toUpperCase()}`,
     secretAccessKey: randomBytes(30).toString("base64"),

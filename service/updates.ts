@@ -35,10 +35,19 @@ export interface UpdateOptions {
   retries?: Partial<Retries>;
 }
 
+interface UpdateDocument {
+  readonly streamname?: string;
+  readonly files?: readonly { readonly fileid: number }[];
+}
+
 /** The stream that `createUpdate` makes for a job, when it is delivered over MQTT. */
 export function streamOf(job: Job): string | undefined {
-  const update = job.document["afr_ota"] as { streamname?: string } | undefined;
-  return update?.streamname;
+  return (job.document["afr_ota"] as UpdateDocument | undefined)?.streamname;
+}
+
+/** The file that `createUpdate` puts into the stream. */
+export function fileIdOf(job: Job): number {
+  return (job.document["afr_ota"] as UpdateDocument | undefined)?.files?.[0]?.fileid ?? 0;
 }
 
 /** @throws ServiceError as `JobService.createJob` and `StreamService.create` */

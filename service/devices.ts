@@ -1,0 +1,66 @@
+/**
+ * The things the service has heard of.
+ * @module
+ */
+
+/** A thing that has sent a request. */
+export interface DeviceRecord {
+  readonly thingName: string;
+  /** Undefined when the broker does not tell. */
+  readonly connected: boolean | undefined;
+  /** Of its last request, milliseconds since 1970. */
+  readonly lastSeen: number;
+  /** MQTT client identifier of its last request, where the broker tells. */
+  readonly clientId: string | undefined;
+}
+
+export interface DeviceRegistryOptions {
+  /** Told when a device is new, or has connected or disconnected. */
+  changed: (device: DeviceRecord) => void;
+  /** From an earlier run; none of these is connected. */
+  known?: Iterable<DeviceRecord>;
+}
+
+const THING = /^\$aws\/things\/([a-zA-Z0-9:_-]{1,128})\//;
+
+export class DeviceRegistry {
+  readonly #changed: DeviceRegistryOptions["changed"];
+  readonly #devices = new Map<string, DeviceRecord>();
+
+  constructor({ changed, known = [] }: DeviceRegistryOptions) {
+    this.#changed = changed;
+    for (const device of known) {
+      const connected = device.connected === undefined ? undefined : false;
+      this.#devices.set(device.thingName, { ...device, connected });
+    }
+  }
+
+  /** A request came in at `now`, milliseconds since 1970. */
+  request(topic: string, clientId: string | undefined, now: number): void {
+    const thingName = THING.exec(topic)?.[1];
+    if (thingName === undefined) return;
+    const before = this.#devices.get(thingName);
+    const connected = clientId === undefined ? undefined : true;
+    const device = { thingName, clientId, connected, lastSeen: now };
+    this.#devices.set(thingName, device);
+    if (!before || before.connected !== connected || before.clientId !== clientId) this.#changed(device);
+  }
+
+  /** A client came or went. */
+  connection(clientId: string, connected: boolean, now: number): void {
+    for (const [thingName, device] of this.#devices) {
+      if (device.clientId !== clientId || device.connected === connected) continue;
+      const changed = { ...device, connected, lastSeen: now };
+      this.#devices.set(thingName, changed);
+      this.#changed(changed);
+    }
+  }
+
+  get(thingName: string): DeviceRecord | undefined {
+    return this.#devices.get(thingName);
+  }
+
+  names(): Iterable<string> {
+    return this.#devices.keys();
+  }
+}
