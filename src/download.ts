@@ -548,7 +548,7 @@ export class Download implements BlockSink {
     if (due >= this.#timerAt) return;
     clock.clear(this.#timer);
     this.#timerAt = due;
-    this.#timer = due === NEVER ? undefined : clock.set(() => this.#tick(), Math.max(0, due - now));
+    this.#timer = due === NEVER ? undefined : clock.set(() => this.#tick(), Math.max(0, Math.ceil(due - now)));
   }
 
   // Beginnings and ends
