@@ -158,12 +158,10 @@ out PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"}
 in job
 +out PAL.setImageState 3 # the image on trial is given up on purpose: recorded, reported, then the restart (the original waits for its self-test timer)
 +out CB SelfTestFailed # @told
-+out PUB q1 jobs/AFR_OTA-job1/update {"status":"FAILED","statusDetails":{"reason":"rejected: 0x00000011"}} # the image on trial is given up on purpose: recorded, reported, then the restart (the original waits for its self-test timer)
-in accepted
--out CB ReceivedJob jobId=AFR_OTA-job1 # @trial
-out PAL.abort
 +out UNSUB jobs/notify-next # @last
-+out PAL.reset # the image on trial is given up on purpose: recorded, reported, then the restart (the original waits for its self-test timer)
++out PAL.reset # the image on trial is given up on purpose: recorded, then the restart (the original waits for its self-test timer)
+-out CB ReceivedJob jobId=AFR_OTA-job1 # @trial
+-out PAL.abort # the job has installed nothing: the old image takes it up
 `,
   },
   {
