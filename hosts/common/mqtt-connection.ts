@@ -53,6 +53,8 @@ export interface EcmaMqttOptions {
 interface Active {
   readonly subscription: MqttSubscription;
   done: Done | undefined;
+  /** The broker has granted it before. */
+  granted?: boolean;
 }
 
 /** A message being received. */
@@ -67,6 +69,8 @@ interface Incoming {
 
 /** Bytes of an unwanted message thrown away at a time. */
 const DISCARD = 256;
+/** Wait before a subscription that was granted before and is refused now is asked for again, milliseconds. */
+const RENEW_MS = 30_000;
 
 export class EcmaMqttConnection implements MqttConnection {
   readonly #options: EcmaMqttOptions;
@@ -229,7 +233,14 @@ export class EcmaMqttConnection implements MqttConnection {
       const { done } = active;
       active.done = undefined;
       this.#report(done, error);
+      // Whoever was granted it once does not hear of this: without it the subscriber would be deaf from now on.
+      if (error && active.granted) this.#options.clock.set(() => this.#renew(active), RENEW_MS);
+      else active.granted = !error;
     });
+  }
+
+  #renew(active: Active): void {
+    if (this.#online && this.#active.includes(active)) this.#request(active);
   }
 
   // Out

@@ -24,7 +24,12 @@ export interface NodeMqttOptions {
 interface Active {
   readonly subscription: MqttSubscription;
   done: ((error?: Error) => void) | undefined;
+  /** The broker has granted it before. */
+  granted?: boolean;
 }
+
+/** Wait before a subscription that was granted before and is refused now is asked for again, milliseconds. */
+const RENEW_MS = 30_000;
 
 type Done = (error?: Error) => void;
 
@@ -167,7 +172,14 @@ export class NodeMqttConnection implements MqttConnection {
       const error = cause ? new Error(`subscription to ${filter} refused: ${cause.message}`) : undefined;
       if (error) this.#log?.("warn", `MQTT: ${error.message}`);
       if (done) setImmediate(done, error);
+      // Whoever was granted it once does not hear of this: without it the subscriber would be deaf from now on.
+      if (error && active.granted) setTimeout(() => this.#renew(active), RENEW_MS).unref();
+      else active.granted = !error;
     });
+  }
+
+  #renew(active: Active): void {
+    if (this.#online && this.#active.includes(active)) this.#request(active);
   }
 
   #message(topic: string, payload: Buffer): void {

@@ -33,6 +33,9 @@ export interface Traffic {
   lost: number;
 }
 
+/** As the adapters do. */
+const RENEW_MS = 30_000;
+
 /** One direction of a link. */
 class Lane {
   readonly traffic: Traffic = { messages: 0, bytes: 0, lost: 0 };
@@ -112,6 +115,8 @@ export class VirtualMqtt implements MqttConnection {
   link: Link;
   /** Answers a subscription with this error. */
   refuse: ((filter: string) => Error | undefined) | undefined;
+  /** Nothing passes any more in either direction, and nobody has noticed yet. Ends with `disconnect`. */
+  dark = false;
   readonly #broker: VirtualBroker;
   readonly #clock: VirtualClock;
   readonly #up = new Lane();
@@ -135,6 +140,15 @@ export class VirtualMqtt implements MqttConnection {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** How many subscriptions, and observers, the device has. */
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  get observers(): number {
+    return this.#observers.size;
   }
 
   get up(): Traffic {
@@ -185,6 +199,7 @@ export class VirtualMqtt implements MqttConnection {
   disconnect(): void {
     if (!this.#connected) return;
     this.#connected = false;
+    this.dark = false;
     this.#session++;
     this.#active.clear();
     const failed = [...this.#unacknowledged];
@@ -244,6 +259,13 @@ export class VirtualMqtt implements MqttConnection {
       this.#answer(() => {
         const done = this.#subscriptions.get(subscription);
         if (!this.#subscriptions.has(subscription)) return;
+        if (error && !done) {
+          // It was granted before: nobody hears of this, and it is asked for again.
+          this.#clock.post(this.#clock.now() + RENEW_MS, () => {
+            if (this.#connected && this.#subscriptions.has(subscription)) this.#subscribe(subscription);
+          });
+          return;
+        }
         if (error) this.#subscriptions.delete(subscription);
         else this.#subscriptions.set(subscription, undefined);
         done?.(error);
@@ -258,7 +280,7 @@ export class VirtualMqtt implements MqttConnection {
     const bandwidth = link.upBandwidth ?? link.bandwidth ?? 0;
     for (const at of this.#up.arrivals(link, bandwidth, this.#clock.now(), size, qos, this.#broker.random))
       this.#broker.time.at(at, () => {
-        if (session === this.#session) arrived();
+        if (session === this.#session && !this.dark) arrived();
       });
   }
 
@@ -269,7 +291,7 @@ export class VirtualMqtt implements MqttConnection {
     const { time, random } = this.#broker;
     for (const at of this.#down.arrivals(link, link.bandwidth ?? 0, time.now, size, qos, random))
       this.#clock.post(at, () => {
-        if (session === this.#session) arrived();
+        if (session === this.#session && !this.dark) arrived();
       });
   }
 }

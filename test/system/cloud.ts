@@ -1,0 +1,250 @@
+/**
+ * The fleet's side of a story: the service with its faults, what is deployed, and what the operator does.
+ * @module
+ */
+import type { ServiceMessage, ServiceRequest } from "../../service/delivery.js";
+import type { ServiceErrorCode } from "../../service/errors.js";
+import { type Execution, isTerminal } from "../../service/job-records.js";
+import { JobService } from "../../service/jobs.js";
+import { StreamService } from "../../service/streams.js";
+import { createUpdate, streamOf } from "../../service/updates.js";
+import { encodeUtf8 } from "../../src/bytes.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import type { VirtualBroker } from "../support/virtual-network.js";
+import { THING } from "./app.js";
+import type { Firmware, Foundry } from "./images.js";
+import type { JobStory, Scenario } from "./scenario.js";
+import type { Trouble } from "./trouble.js";
+
+/** Messages kept to be sent again. */
+const MEMORY = 60;
+const LATE_MS = 8_000;
+/** How long a message may be on its way. */
+const IN_FLIGHT_MS = 10_000;
+export const FINAL_VERSION = "90.0.0";
+const FINAL: JobStory = Object.freeze({
+  ...({ at: 0, kind: "good", size: 20_000, fileId: 0 } as const),
+  ...({ retries: 0, timeoutInMinutes: 0, answer: "apply" } as const),
+});
+
+export interface Deployment {
+  readonly story: JobStory;
+  readonly jobId: string;
+  readonly firmware: Firmware | undefined;
+  /** The operator, or a timer of the service, ended it. */
+  withdrawn: boolean;
+}
+
+export class Cloud {
+  readonly jobs: JobService;
+  readonly streams: StreamService;
+  /** In the order created; one replaced stands there twice. */
+  readonly deployments: Deployment[] = [];
+  /** Everything made, the factory's first. */
+  readonly firmware: Firmware[] = [];
+  onExecution: (execution: Execution) => void = () => {};
+  /** Blocks still to be corrupted. */
+  corrupt = 0;
+  readonly #scenario: Scenario;
+  readonly #broker: VirtualBroker;
+  readonly #trouble: () => Trouble;
+  readonly #foundry: Foundry;
+  readonly #random: () => number;
+  readonly #sent: ServiceMessage[] = [];
+  /** Job ids that were given to another job, and when. */
+  readonly #replacedAt = new Map<string, number>();
+  #uuid = 0;
+
+  constructor(
+    scenario: Scenario,
+    broker: VirtualBroker,
+    foundry: Foundry,
+    random: () => number,
+    trouble: () => Trouble,
+  ) {
+    this.#scenario = scenario;
+    this.#broker = broker;
+    this.#foundry = foundry;
+    this.#random = random;
+    this.#trouble = trouble;
+    this.firmware.push(foundry.make("good", "1.0.0", 20_000));
+    const options = {
+      clock: new VirtualClock(broker.time),
+      publish: (topic: string, payload: Uint8Array, qos: 0 | 1) => broker.publish(topic, payload, qos),
+      intercept: {
+        request: (request: ServiceRequest) => this.#admit(request),
+        message: (message: ServiceMessage) => this.#delays(message),
+      },
+    };
+    const observer = { execution: (execution: Execution) => this.onExecution(execution) };
+    this.jobs = new JobService({ ...options, observer });
+    this.streams = new StreamService(options);
+  }
+
+  handle(topic: string, payload: Uint8Array): void {
+    if (!this.jobs.handle(topic, payload)) this.streams.handle(topic, payload);
+  }
+
+  /** Deploys the job of that number in the story. */
+  deploy(index: number, version = `${index + 2}.0.0`): void {
+    this.#deploy(this.#scenario.jobs[index], `s-${index}`, version);
+  }
+
+  deployFinal(): Deployment {
+    return this.#deploy(FINAL, "s-final", FINAL_VERSION);
+  }
+
+  /** The latest deployment under a job id. */
+  deployment(jobId: string): Deployment | undefined {
+    return this.deployments.findLast((deployment) => deployment.jobId === jobId);
+  }
+
+  /** Whether this may be the word of a job that was replaced under the same name a moment ago. */
+  isStale({ jobId, status }: Execution): boolean {
+    const since = this.#replacedAt.get(jobId) ?? Number.NEGATIVE_INFINITY;
+    return isTerminal(status) && this.#broker.time.now - since < IN_FLIGHT_MS;
+  }
+
+  cancel(index: number, force: boolean): void {
+    this.#operate(index, (deployment) => {
+      this.jobs.cancelJob(deployment.jobId, force);
+      deployment.withdrawn = true;
+    });
+  }
+
+  delete(index: number): void {
+    this.#operate(index, (deployment) => {
+      deployment.withdrawn = true;
+      this.jobs.deleteJob(deployment.jobId, true);
+    });
+  }
+
+  replace(index: number): void {
+    this.#operate(index, (deployment) => {
+      deployment.withdrawn = true;
+      this.jobs.deleteJob(deployment.jobId, true);
+      this.#replacedAt.set(deployment.jobId, this.#broker.time.now);
+      this.deploy(index, `${index + 2}.5.0`);
+    });
+  }
+
+  dropStream(index: number): void {
+    this.#operate(index, ({ jobId }) => {
+      const stream = streamOf(this.jobs.job(jobId));
+      if (stream && this.streams.has(stream)) this.streams.delete(stream);
+    });
+  }
+
+  /** What nobody will ever answer is taken back. */
+  cleanUp(): void {
+    for (const deployment of this.deployments)
+      if (deployment.story.kind === "custom" && !this.#scenario.app.claims && this.#exists(deployment.jobId))
+        if (this.jobs.job(deployment.jobId).status === "IN_PROGRESS") {
+          this.jobs.cancelJob(deployment.jobId, true);
+          deployment.withdrawn = true;
+        }
+  }
+
+  replay(): void {
+    for (const { topic, payload, qos } of [...this.#sent]) this.#broker.publish(topic, payload, qos);
+  }
+
+  forge(what: "job" | "none" | "garbage" | "block"): void {
+    const next = `$aws/things/${THING}/jobs/notify-next`;
+    const send = (topic: string, body: unknown) =>
+      this.#broker.publish(topic, encodeUtf8(JSON.stringify(body)), 1);
+    const block = this.#sent.findLast(({ kind }) => kind === "block");
+    if (what === "none") send(next, { timestamp: 1 });
+    if (what === "garbage") this.#broker.publish(next, Uint8Array.of(0xff, 0, 1, 2), 1);
+    if (what === "job") {
+      const file = {
+        filesize: 9000,
+        fileid: 0,
+        certfile: "x",
+        "sig-sha256-ecdsa": this.firmware[0].signature,
+      };
+      const jobDocument = { afr_ota: { protocols: ["MQTT"], streamname: "forged", files: [file] } };
+      send(next, { execution: { jobId: "forged", status: "QUEUED", executionNumber: 1, jobDocument } });
+    }
+    if (what === "block" && block) {
+      // Right in form, wrong in content.
+      const payload = block.payload.slice();
+      payload[payload.length - 7] ^= 0x55;
+      this.#broker.publish(block.topic, payload, 0);
+    }
+  }
+
+  /** Executions that have not ended. */
+  get open(): Execution[] {
+    return this.jobs.pending(THING);
+  }
+
+  #deploy(story: JobStory, updateId: string, version: string): Deployment {
+    const { kind, size, fileId, retries, timeoutInMinutes } = story;
+    const jobId = kind === "custom" ? `${updateId}-custom` : `AFR_OTA-${updateId}`;
+    if (kind === "custom") {
+      const deployment: Deployment = { story, jobId, firmware: undefined, withdrawn: false };
+      this.deployments.push(deployment);
+      this.jobs.createJob({ jobId, document: { operation: "reboot" }, targets: [THING] });
+      return deployment;
+    }
+    const odd: Partial<Record<string, string>> = { older: "0.9.0", same: "1.0.0" };
+    const firmware = this.#foundry.make(kind, odd[kind] ?? version, size);
+    const deployment: Deployment = { story, jobId, firmware, withdrawn: false };
+    this.firmware.push(firmware);
+    this.deployments.push(deployment);
+    const uuid = `00000000-0000-0000-0000-${String(++this.#uuid).padStart(12, "0")}`;
+    createUpdate(this, {
+      ...{ updateId, uuid, fileId, image: firmware.bytes, things: [THING] },
+      signature: firmware.signature ? { key: "sig-sha256-ecdsa", value: firmware.signature } : undefined,
+      timeoutInMinutes: timeoutInMinutes || undefined,
+      retries: { failed: retries, timedOut: timeoutInMinutes ? retries : 0 },
+    });
+    return deployment;
+  }
+
+  /** Lets the operator do something to a deployed job that has not ended. */
+  #operate(index: number, action: (deployment: Deployment) => void): void {
+    const deployment = this.deployments.findLast(({ story }) => story === this.#scenario.jobs[index]);
+    if (!deployment || !this.#exists(deployment.jobId)) return;
+    if (this.jobs.job(deployment.jobId).status === "IN_PROGRESS") action(deployment);
+  }
+
+  #exists(jobId: string): boolean {
+    return this.jobs.jobs().some((job) => job.jobId === jobId);
+  }
+
+  #admit({ operation }: ServiceRequest): "drop" | ServiceErrorCode | undefined {
+    for (const fault of this.#trouble().active("service")) {
+      if (fault.operation !== "any" && fault.operation !== operation) continue;
+      if (fault.what === "drop") return "drop";
+      if (fault.what === "lose-reply" || fault.what === "late" || fault.what === "twice") continue;
+      // Jobs do not vanish for a while.
+      if (fault.what === "ResourceNotFound" && operation !== "get-stream") return "InternalError";
+      return fault.what;
+    }
+    return undefined;
+  }
+
+  #delays(message: ServiceMessage): readonly number[] | undefined {
+    this.#sent.push(message);
+    if (this.#sent.length > MEMORY) this.#sent.shift();
+    if (this.corrupt > 0 && message.kind === "block") {
+      this.corrupt--;
+      message.payload[message.payload.length - 5] ^= 0x04;
+    }
+    const random = this.#random;
+    for (const { what, operation } of this.#trouble().active("service")) {
+      if (operation === "get-stream" && message.kind !== "block") continue;
+      if (what === "lose-reply") return [];
+      if (what === "late") return [random() * LATE_MS];
+      if (what === "twice") return [0, random() * LATE_MS];
+    }
+    return undefined;
+  }
+
+  /** Executions that can still change, none of them the operator's to end. */
+  get unfinished(): Execution[] {
+    return this.jobs.executions({ thingName: THING }).filter(({ status }) => !isTerminal(status));
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Watches a story and says what must never happen. The first violation counts.
+ * @module
+ */
+import type { Execution } from "../../service/job-records.js";
+import type { Firmware } from "./images.js";
+import type { JobStory, Scenario } from "./scenario.js";
+
+/** The part of the device's state the judge looks at. */
+export interface Kept {
+  readonly firmware: Firmware | undefined;
+  /** What stands in for its bytes when it is none of those that were made: a description. */
+  readonly description: string;
+}
+
+/** Largest number of timers agent and porting layer may have armed, of subscriptions, and of observers. */
+const MOST_TIMERS = 12;
+const MOST_SUBSCRIPTIONS = 8;
+
+export class Judge {
+  violation: string | undefined;
+  /** The newest firmware ever confirmed. */
+  kept: Firmware;
+  /** Versions the application accepted. */
+  readonly accepted = new Set<Firmware>();
+  /** Everything that was ever confirmed. */
+  readonly confirmed = new Set<Firmware>();
+
+  constructor(factory: Firmware) {
+    this.kept = factory;
+    this.confirmed.add(factory);
+    this.accepted.add(factory);
+  }
+
+  fail(what: string): void {
+    this.violation ??= what;
+  }
+
+  /** The boot loader has started something, or nothing. */
+  booted({ firmware, description }: Kept, onTrial: boolean): void {
+    if (!firmware) return this.fail(`the boot loader started ${description}`);
+    if (firmware === this.kept) return;
+    if (!firmware.bootable)
+      return this.fail(`the boot loader started ${description}, which is ${firmware.kind}`);
+    if (major(firmware) < major(this.kept))
+      return this.fail(
+        `the boot loader started ${description}, older than the confirmed ${this.kept.version}`,
+      );
+    if (!onTrial && !this.accepted.has(firmware))
+      this.fail(`${description} runs, not on trial although nobody accepted it`);
+  }
+
+  /** What otadata says is confirmed. */
+  confirms(firmware: Firmware): void {
+    if (firmware === this.kept) return;
+    if (!this.accepted.has(firmware))
+      return this.fail(`${firmware.version} is confirmed, but was not accepted`);
+    if (!firmware.bootable) return this.fail(`${firmware.kind} ${firmware.version} is confirmed`);
+    if (major(firmware) <= major(this.kept))
+      return this.fail(`${firmware.version} is confirmed after ${this.kept.version}`);
+    this.kept = firmware;
+    this.confirmed.add(firmware);
+  }
+
+  /** A status of an execution, at the moment the service took it. */
+  status({ status, jobId, statusDetails }: Execution, firmware: Firmware | undefined): void {
+    if (!firmware) return;
+    if (status === "SUCCEEDED" && this.kept !== firmware)
+      this.fail(`${jobId} SUCCEEDED with ${firmware.version}, but the device keeps ${this.kept.version}`);
+    if ((status === "FAILED" || status === "REJECTED") && this.confirmed.has(firmware)) {
+      // Another attempt at what runs already is refused, truthfully, as nothing new.
+      if (statusDetails["code"] === "same-version" || statusDetails["code"] === "refused") return;
+      this.fail(
+        `${jobId} ${status} (${statusDetails["code"]}) with ${firmware.version}, which the device keeps`,
+      );
+    }
+  }
+
+  /** After the device has confirmed something: no job may have said that it did not. */
+  statuses(executions: readonly Execution[], firmwareOf: (jobId: string) => Firmware | undefined): void {
+    const last = new Map(executions.map((execution) => [execution.jobId, execution]));
+    for (const execution of last.values()) {
+      this.status(execution, execution.status === "SUCCEEDED" ? undefined : firmwareOf(execution.jobId));
+      if (execution.status === "SUCCEEDED" && !this.confirmed.has(firmwareOf(execution.jobId)!))
+        this.fail(`${execution.jobId} SUCCEEDED, but its firmware was never confirmed`);
+    }
+  }
+
+  memory(timers: number, subscriptions: number, observers: number, unacknowledged: number): void {
+    if (timers > MOST_TIMERS) this.fail(`${timers} timers are armed`);
+    if (subscriptions > MOST_SUBSCRIPTIONS) this.fail(`${subscriptions} subscriptions`);
+    if (observers > 3) this.fail(`${observers} observers of the connection`);
+    if (unacknowledged > 40) this.fail(`${unacknowledged} messages wait for their acknowledgement`);
+  }
+}
+
+function major({ version }: Firmware): number {
+  return Number.parseFloat(version);
+}
+
+/** What has to be in a story for a good job to fail with a code. */
+export function excused(code: string, { faults, agent, link, app }: Scenario, story: JobStory): boolean {
+  const has = (...kinds: string[]) => faults.some(({ kind }) => kinds.includes(kind));
+  const flash = has("flash", "rot", "stuck");
+  const power = has("power", "cut");
+  switch (code) {
+    case "no-progress":
+      return (
+        has("service", "outage", "refuse", "stream-gone", "corrupt") ||
+        isSlow(link, agent.noProgressTimeoutMs)
+      );
+    case "too-slow":
+      return agent.minRate !== undefined || agent.totalDeadlineMs !== undefined;
+    case "stream-refused":
+      return has("service", "stream-gone", "refuse", "delete", "replace");
+    case "flash-write":
+    case "file-close":
+    case "bad-image":
+    case "activate-failed":
+    case "commit-failed":
+    case "file-create":
+      return flash;
+    case "signature-check":
+      return flash || has("corrupt", "forge");
+    case "rolled-back":
+      return power || flash || has("app") || app.testMs >= agent.selfTestTimeoutMs;
+    case "self-test-timeout":
+      return has("outage", "service", "refuse", "app", "forge", "cancel", "replay");
+    case "self-test-rejected":
+    case "user-abort":
+      return has("app");
+    case "image-state-mismatch":
+      return has("service", "cancel", "delete", "replace", "forge", "replay") || story.timeoutInMinutes > 0;
+    case "refused":
+      return story.answer === "refuse";
+    case "same-version":
+    case "downgrade":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Whether one block may take longer than the agent waits. */
+function isSlow({ bandwidth = 0 }: Scenario["link"], limit: number): boolean {
+  return bandwidth > 0 && (70_000 / bandwidth) * 1000 > limit / 3;
+}

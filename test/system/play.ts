@@ -1,0 +1,202 @@
+/**
+ * Plays a scenario from beginning to end in virtual time.
+ * @module
+ */
+import { type Execution, isTerminal } from "../../service/job-records.js";
+import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
+import { seeded, VirtualTime } from "../support/virtual-clock.js";
+import { VirtualBroker } from "../support/virtual-network.js";
+import { COMMANDS, TELEMETRY, THING } from "./app.js";
+import { Cloud, FINAL_VERSION } from "./cloud.js";
+import { Device } from "./device.js";
+import type { Foundry } from "./images.js";
+import { excused, Judge } from "./judge.js";
+import type { Fault, Scenario } from "./scenario.js";
+import { Trouble } from "./trouble.js";
+
+/** How long device and service may take for the last job once every fault is over, milliseconds. */
+const PATIENCE_MS = 4 * 3_600_000;
+/** After everything: nothing may happen any more that would be wrong. */
+const REST_MS = 60_000;
+const LINES = 400;
+const MOST_EVENTS = 3_000_000;
+
+export interface Outcome {
+  /** What went wrong; undefined: nothing did. */
+  readonly violation: string | undefined;
+  /** What happened, latest last. */
+  readonly log: readonly string[];
+  /** Final status of each job with its code, such as "good SUCCEEDED" or "tampered FAILED signature-check". */
+  readonly results: readonly string[];
+  readonly lives: number;
+  /** Most erase cycles of a sector. */
+  readonly wear: number;
+  /** Virtual milliseconds. */
+  readonly duration: number;
+}
+
+export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcome> {
+  const log: string[] = [];
+  const time = new VirtualTime();
+  const random = seeded(scenario.seed);
+  const note = (text: string) => {
+    log.push(`${(time.now / 1000).toFixed(3).padStart(9)}  ${text}`);
+    if (log.length > LINES) log.shift();
+  };
+  const broker = new VirtualBroker(time, random);
+  const cloud: Cloud = new Cloud(scenario, broker, foundry, random, () => trouble);
+  const judge = new Judge(cloud.firmware[0]);
+  const trouble: Trouble = new Trouble(scenario, time, (fault) => act(fault));
+  const { firmware } = cloud;
+  const device = new Device({ scenario, broker, trouble, judge, foundry, firmware, random, note });
+
+  broker.onMessage = (topic, payload) => {
+    if (topic === TELEMETRY) device.telemetry.add(Number(decodeUtf8(payload)));
+    else cloud.handle(topic, payload);
+  };
+  cloud.onExecution = (execution) => {
+    note(`service: ${execution.jobId} #${execution.executionNumber} ${execution.status}`);
+    const deployment = cloud.deployment(execution.jobId);
+    if (execution.status === "TIMED_OUT" && deployment) deployment.withdrawn = true;
+    // What a job said when it was replaced under its own name counts for the one that has the name now.
+    if (cloud.isStale(execution)) deployment!.withdrawn = true;
+    device.look();
+    if (!deployment?.withdrawn) judge.status(execution, deployment?.firmware);
+  };
+
+  function act(fault: Fault): void {
+    note(`fault: ${JSON.stringify(fault)}`);
+    switch (fault.kind) {
+      case "power":
+        return device.power(fault.off);
+      case "rot":
+        return device.rot(fault.place, fault.mask);
+      case "outage":
+        return outage(fault.span, fault.silent);
+      case "cancel":
+        return cloud.cancel(fault.job, fault.force);
+      case "delete":
+        return cloud.delete(fault.job);
+      case "replace":
+        return cloud.replace(fault.job);
+      case "stream-gone":
+        return cloud.dropStream(fault.job);
+      case "corrupt":
+        cloud.corrupt += fault.count;
+        return;
+      case "replay":
+        return cloud.replay();
+      case "forge":
+        return cloud.forge(fault.what);
+      case "app":
+        return device.app?.act(fault.what, fault.span);
+    }
+  }
+
+  function outage(span: number, silent: number): void {
+    device.offlineUntil = Math.max(device.offlineUntil, Math.min(time.now + span, scenario.horizon));
+    const { mqtt } = device;
+    if (!mqtt) return;
+    mqtt.dark = true;
+    time.at(time.now + silent, () => {
+      if (device.mqtt !== mqtt) return;
+      mqtt.disconnect();
+      device.reconnect();
+    });
+  }
+
+  let events = 0;
+  /** Lets time pass until `done`, at most until `limit`. @returns false when it is not done then */
+  async function pass(limit: number, done: () => boolean = () => false): Promise<boolean> {
+    while (!judge.violation && !done()) {
+      try {
+        if (!time.step(limit)) {
+          time.runUntil(limit);
+          return done();
+        }
+      } catch (error) {
+        // The code of a life that is over may fail as it likes.
+        if (!device.clock.over) judge.fail(`uncaught: ${(error as Error).stack}`);
+      }
+      if (++events > MOST_EVENTS) judge.fail("it never ends");
+      if (scenario.faults.length && events % 8 === 0) await undefined;
+    }
+    return !judge.violation;
+  }
+
+  scenario.jobs.forEach((job, index) => void time.at(job.at, () => cloud.deploy(index)));
+  device.powerOn();
+  await pass(scenario.horizon);
+
+  // Every fault is over. What comes now must arrive.
+  note("all faults end");
+  cloud.corrupt = 0;
+  cloud.cleanUp();
+  if (device.mqtt) {
+    device.mqtt.link = { rtt: 40 };
+    if (device.mqtt.dark) device.mqtt.disconnect();
+    device.reconnect();
+  }
+  const final = cloud.deployFinal();
+  const settled = await pass(time.now + PATIENCE_MS, () => cloud.unfinished.length === 0);
+  const sent = commands();
+  await pass(time.now + REST_MS);
+  if (!judge.violation) verdict(settled);
+  const results = cloud.deployments.filter(({ withdrawn }) => !withdrawn).map(result);
+  const wear = device.flash.wear.reduce((most, count) => Math.max(most, count), 0);
+  return { violation: judge.violation, log, results, lives: device.lives, wear, duration: time.now };
+
+  function commands(): number[] {
+    const numbers = [1, 2, 3];
+    for (const number of numbers)
+      time.at(time.now + 10_000 + number * 1000, () => {
+        if (device.app?.connected) broker.publish(COMMANDS, encodeUtf8(String(number)), 1);
+      });
+    return numbers;
+  }
+
+  function result({ story, jobId }: (typeof cloud.deployments)[number]): string {
+    const execution = last(jobId);
+    const { status = "?", statusDetails = {} } = execution ?? {};
+    return [story.kind, status, statusDetails["code"] ?? ""].join(" ").trim();
+  }
+
+  function last(jobId: string): Execution | undefined {
+    return cloud.jobs.executions({ thingName: THING, jobId }).at(-1);
+  }
+
+  function verdict(settled: boolean): void {
+    if (!settled) {
+      const open = cloud.unfinished.map(({ jobId, status }) => `${jobId} ${status}`).join(", ");
+      return judge.fail(`never ends: ${open}; the agent is ${device.app?.agent.state}`);
+    }
+    device.look();
+    const current = cloud.deployments.filter(({ withdrawn }) => !withdrawn);
+    for (const { story, jobId, firmware } of current) {
+      const execution = last(jobId);
+      if (!execution || !firmware) continue;
+      const { status, statusDetails } = execution;
+      if (!isTerminal(status)) return judge.fail(`${jobId} is ${status}`);
+      const code = statusDetails["code"] ?? "";
+      if (status === "SUCCEEDED" ? !judge.confirmed.has(firmware) : judge.confirmed.has(firmware))
+        if (code !== "same-version" && code !== "refused" && status !== "CANCELED" && status !== "TIMED_OUT")
+          return judge.fail(
+            `${jobId} is ${status}, but its firmware is ${status === "SUCCEEDED" ? "not " : ""}kept`,
+          );
+      if (story.kind === "good" && status === "FAILED" && !excused(code, scenario, story))
+        return judge.fail(`good ${jobId} FAILED without a cause: ${JSON.stringify(statusDetails)}`);
+    }
+    const lasting = scenario.faults.some((fault) => fault.kind === "stuck" && fault.lasting);
+    if (last(final.jobId)?.status !== "SUCCEEDED" && !lasting)
+      return judge.fail(`the last job is ${JSON.stringify(last(final.jobId))}`);
+    if (!lasting && device.app?.firmware.version !== FINAL_VERSION)
+      return judge.fail(`${device.app?.firmware.version} runs in the end`);
+    if (device.app?.agent.state !== "WaitingForJob")
+      return judge.fail(`the agent ends as ${device.app?.agent.state}`);
+    const missing = sent.filter((number) => !device.app?.commands.includes(number));
+    if (missing.length) judge.fail(`commands ${missing} never reached the application`);
+    for (const [number, since] of device.app?.open ?? [])
+      if (time.now - since > 10_000)
+        judge.fail(`message ${number} was neither acknowledged nor reported lost`);
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * One story of a device and its cloud as plain data: who it is, what is deployed, and everything that goes wrong.
+ * Made from a seed; a shrunk one can be written as JSON and played again.
+ * @module
+ */
+import type { CutMoment } from "../../hosts/common/flash-faults.js";
+import type { Link } from "../support/virtual-network.js";
+import { Dice } from "./dice.js";
+
+/** What the application is told, and what else a fault can be tied to. */
+export type Anchor =
+  | "boot"
+  | "received-job"
+  | "image"
+  | "progress"
+  | "activate"
+  | "start-test"
+  | "update-complete"
+  | "fail"
+  | "self-test-failed"
+  | "status";
+
+/** A time in milliseconds, or so long after something happened for the `nth` time (0 is the first). */
+export type When = { readonly at: number } | { readonly on: Anchor; nth: number; delay: number };
+
+/** "good" … "no-network": signed and for this device, and what it does once it boots. The others must not boot. */
+export type JobKind =
+  | "good"
+  | "fail"
+  | "crash"
+  | "hang"
+  | "no-network"
+  | "older"
+  | "same"
+  | "no-version"
+  | "low-secure"
+  | "wrong-chip"
+  | "wrong-project"
+  | "unsigned"
+  | "other-signature"
+  | "tampered"
+  | "too-large"
+  | "custom";
+
+export const BOOTABLE: ReadonlySet<JobKind> = new Set(["good", "fail", "crash", "hang", "no-network"]);
+
+export interface JobStory {
+  readonly at: number;
+  readonly kind: JobKind;
+  /** Bytes of the image. */
+  readonly size: number;
+  readonly fileId: number;
+  readonly retries: number;
+  /** Of the job's in-progress timer; 0: none. */
+  readonly timeoutInMinutes: number;
+  /** What the application answers when it is offered for the first time. */
+  readonly answer: "apply" | "defer" | "refuse";
+}
+
+/** Part of the flash, seen from the running application: the slot not in use and what is written there. */
+export type Zone = "any" | "data" | "journal" | "otadata";
+
+/** What an application may do at any time. */
+export type AppAct = "suspend" | "abort" | "check" | "restart" | "reject" | "accept";
+
+export type Fault =
+  /** The power fails for `off` ms. */
+  | { readonly kind: "power"; readonly when: When; readonly off: number }
+  /** The power fails at the `nth` page program or erase command in a zone. */
+  | {
+      readonly kind: "cut";
+      readonly zone: Zone;
+      readonly nth: number;
+      readonly moment: CutMoment;
+      readonly tear: number;
+      readonly off: number;
+    }
+  /** `count` commands of a sort, from the `nth` in the zone on, fail or do nothing. */
+  | {
+      readonly kind: "flash";
+      readonly zone: Zone;
+      readonly command: "write" | "erase" | "read";
+      readonly fate: "fail" | "ignore";
+      readonly nth: number;
+      readonly count: number;
+    }
+  /** Bits of the slot not in use flip. `place` is a share of the slot. */
+  | { readonly kind: "rot"; readonly when: When; readonly place: number; readonly mask: number }
+  /** Cells of a slot stick; `lasting`: for ever, otherwise until all faults end. */
+  | {
+      readonly kind: "stuck";
+      readonly slot: 0 | 1;
+      readonly place: number;
+      readonly mask: number;
+      readonly value: number;
+      readonly lasting: boolean;
+    }
+  /** No message passes; after `silent` ms both ends notice, the connection breaks, and comes back at the end. */
+  | { readonly kind: "outage"; readonly when: When; readonly span: number; readonly silent: number }
+  | { readonly kind: "refuse"; readonly when: When; readonly span: number }
+  | {
+      readonly kind: "service";
+      readonly when: When;
+      readonly span: number;
+      readonly operation: "describe" | "update" | "get-stream" | "any";
+      readonly what:
+        | "drop"
+        | "lose-reply"
+        | "late"
+        | "twice"
+        | "RequestThrottled"
+        | "InternalError"
+        | "ResourceNotFound";
+    }
+  | { readonly kind: "cancel"; readonly when: When; readonly job: number; readonly force: boolean }
+  | { readonly kind: "delete"; readonly when: When; readonly job: number }
+  /** Deleted and made anew under the same name with another image. */
+  | { readonly kind: "replace"; readonly when: When; readonly job: number }
+  | { readonly kind: "stream-gone"; readonly when: When; readonly job: number }
+  /** A byte in each of the next `count` blocks changes on the way. */
+  | { readonly kind: "corrupt"; readonly when: When; readonly count: number }
+  /** Every message to the device of an earlier time comes again. */
+  | { readonly kind: "replay"; readonly when: When }
+  /** Somebody with access to the broker sends a made-up message. */
+  | { readonly kind: "forge"; readonly when: When; readonly what: "job" | "none" | "garbage" | "block" }
+  | {
+      readonly kind: "app";
+      readonly when: When;
+      readonly what: AppAct;
+      readonly span: number;
+    };
+
+export interface Scenario {
+  /** Decides what the story leaves open, such as which messages get lost. */
+  readonly seed: number;
+  readonly device: {
+    readonly encrypted: boolean;
+    /** A data partition that may hold the journal. */
+    readonly storage: boolean;
+    readonly efuse: boolean;
+    readonly eraseLength: number;
+    /** Milliseconds from power to a connection. */
+    readonly connect: number;
+  };
+  readonly agent: {
+    readonly blockSize: number;
+    readonly maxOutstandingBytes: number;
+    readonly statusInterval: number;
+    readonly noProgressTimeoutMs: number;
+    readonly selfTestTimeoutMs: number;
+    readonly totalDeadlineMs?: number;
+    readonly minRate?: number;
+    readonly rateLimit?: number;
+    readonly pollMs: number;
+  };
+  readonly app: {
+    /** Without callbacks: everything by default. */
+    readonly bare: boolean;
+    readonly testMs: number;
+    readonly activateMs: number;
+    readonly claims: boolean;
+  };
+  readonly link: Link;
+  readonly jobs: readonly JobStory[];
+  readonly faults: readonly Fault[];
+  /** When every fault ends, and the last job is deployed: a good one. */
+  readonly horizon: number;
+}
+
+const BLOCK_SIZES = Object.freeze([256, 1008, 1024, 2048, 4096, 4096, 4096, 8192, 16384, 65536]);
+const SIZES = Object.freeze([
+  2_000, 9_000, 12_288, 16_400, 20_000, 28_000, 32_768, 40_000, 56_000, 61_440, 65_000,
+]);
+const ODD_KINDS: readonly JobKind[] = Object.freeze([
+  ...(["fail", "crash", "hang", "no-network", "older", "same", "no-version", "low-secure"] as const),
+  ...([
+    "wrong-chip",
+    "wrong-project",
+    "unsigned",
+    "other-signature",
+    "tampered",
+    "too-large",
+    "custom",
+  ] as const),
+]);
+const ANCHORS: readonly Anchor[] = Object.freeze([
+  ...(["boot", "received-job", "image", "progress", "progress", "progress", "activate"] as const),
+  ...(["start-test", "update-complete", "fail", "self-test-failed", "status"] as const),
+]);
+const MOMENTS: readonly CutMoment[] = Object.freeze(["before", "prefix", "bits", "all-pages", "after"]);
+/** Time for the last fault's effects before all of them end, milliseconds. */
+const AFTERMATH = 60_000;
+
+export function scenarioOf(seed: number): Scenario {
+  const dice = new Dice(seed);
+  const jobs: JobStory[] = [];
+  let at = 0;
+  for (let count = dice.pick([1, 1, 2, 2, 3]); count > 0; count--) {
+    jobs.push(jobStory(dice, at));
+    at += dice.chance(0.3) ? dice.int(0, 3_000) : dice.int(5_000, 120_000);
+  }
+  const end = jobs[jobs.length - 1].at + 30_000;
+  const faults: Fault[] = [];
+  // From a quiet life to a miserable one.
+  for (let count = dice.pick([0, 1, 1, 2, 2, 3, 4, 6, 9]); count > 0; count--)
+    faults.push(fault(dice, end, jobs.length));
+  return {
+    seed,
+    device: {
+      encrypted: dice.chance(0.3),
+      storage: dice.chance(0.5),
+      efuse: dice.chance(0.2),
+      eraseLength: dice.pick([4096, 65_536, 65_536]),
+      connect: dice.int(10, 3_000),
+    },
+    agent: agentOptions(dice),
+    app: {
+      bare: dice.chance(0.1),
+      testMs: dice.pick([0, 200, 200, 5_000]),
+      activateMs: dice.pick([0, 0, 1, 2_000]),
+      claims: dice.chance(0.6),
+    },
+    link: link(dice),
+    jobs,
+    faults,
+    horizon: end + AFTERMATH,
+  };
+}
+
+function jobStory(dice: Dice, at: number): JobStory {
+  const kind = dice.chance(0.6) ? "good" : dice.pick(ODD_KINDS);
+  return {
+    at: at + dice.int(0, 4_000),
+    kind,
+    size: dice.pick(SIZES),
+    fileId: dice.chance(0.7) ? 0 : dice.int(1, 255),
+    retries: dice.chance(0.2) ? dice.int(1, 2) : 0,
+    timeoutInMinutes: dice.chance(0.1) ? dice.int(1, 2) : 0,
+    answer: dice.chance(0.9) ? "apply" : dice.pick(["defer", "refuse"] as const),
+  };
+}
+
+function agentOptions(dice: Dice): Scenario["agent"] {
+  return {
+    blockSize: dice.pick(BLOCK_SIZES),
+    maxOutstandingBytes: dice.pick([256, 4096, 32_768, 262_144]),
+    statusInterval: dice.pick([1, 8, 64]),
+    noProgressTimeoutMs: dice.pick([20_000, 60_000, 300_000]),
+    selfTestTimeoutMs: dice.pick([15_000, 30_000, 90_000]),
+    totalDeadlineMs: dice.chance(0.1) ? dice.int(5_000, 120_000) : undefined,
+    minRate: dice.chance(0.1) ? dice.int(10, 3_000) : undefined,
+    rateLimit: dice.chance(0.1) ? dice.int(2_000, 50_000) : undefined,
+    pollMs: dice.pick([10_000, 60_000, 3_600_000]),
+  };
+}
+
+function link(dice: Dice): Link {
+  const wild = dice.chance(0.5);
+  return {
+    rtt: dice.pick([2, 20, 80, 300, 900]),
+    jitter: wild ? dice.int(0, 200) : 0,
+    bandwidth: dice.pick([2_000, 8_000, 30_000, 200_000, 0]),
+    loss: wild ? dice.pick([0, 0.01, 0.05, 0.2]) : 0,
+    duplicate: wild ? dice.pick([0, 0.05]) : 0,
+    reorder: wild ? dice.pick([0, 0.05, 0.3]) : 0,
+    reorderMs: 300,
+  };
+}
+
+function when(dice: Dice, end: number): When {
+  if (dice.chance(0.4)) return { at: dice.int(0, end) };
+  const on = dice.pick(ANCHORS);
+  const nth = on === "progress" ? dice.int(0, 60) : dice.int(0, 2);
+  return { on, nth, delay: dice.chance(0.3) ? 0 : dice.scaled(3_000) };
+}
+
+function fault(dice: Dice, end: number, jobs: number): Fault {
+  const off = dice.pick([0, 10, 500, 20_000]);
+  const job = dice.int(0, jobs - 1);
+  const moment = when(dice, end);
+  const span = dice.scaled(60_000);
+  const zone = dice.pick(["any", "data", "journal", "otadata"] as const);
+  const [kind] = dice.pick(KINDS);
+  switch (kind) {
+    case "power":
+      return { kind, when: moment, off };
+    case "cut": {
+      const nth = zone === "any" || zone === "data" ? dice.scaled(600) : dice.scaled(30);
+      return { kind, zone, nth, moment: dice.pick(MOMENTS), tear: dice.int(0, 999), off };
+    }
+    case "flash":
+      return flashFault(dice);
+    case "rot":
+      return { kind, when: moment, place: dice.number(), mask: 1 << dice.int(0, 7) };
+    case "stuck":
+      return {
+        ...{ kind, slot: dice.int(0, 1) as 0 | 1, place: dice.number() * 0.6 },
+        ...{ mask: 1 << dice.int(0, 7), value: dice.pick([0, 255]), lasting: dice.chance(0.3) },
+      };
+    case "outage":
+      return { kind, when: moment, span, silent: dice.chance(0.5) ? 0 : dice.int(0, Math.min(span, 20_000)) };
+    case "refuse":
+      return { kind, when: moment, span };
+    case "service":
+      return {
+        ...{ kind, when: moment, span },
+        operation: dice.pick(["describe", "update", "get-stream", "any"] as const),
+        what: dice.pick([
+          ...(["drop", "lose-reply", "late", "twice", "RequestThrottled", "InternalError"] as const),
+          "ResourceNotFound",
+        ] as const),
+      };
+    case "cancel":
+      return { kind, when: moment, job, force: dice.chance(0.7) };
+    case "delete":
+    case "replace":
+    case "stream-gone":
+      return { kind, when: moment, job };
+    case "corrupt":
+      return { kind, when: moment, count: dice.int(1, 5) };
+    case "replay":
+      return { kind, when: moment };
+    case "forge":
+      return { kind, when: moment, what: dice.pick(["job", "none", "garbage", "block"] as const) };
+    case "app":
+      return {
+        ...{ kind, when: moment, span },
+        what: dice.pick(["suspend", "suspend", "abort", "check", "restart", "reject", "accept"] as const),
+      };
+  }
+}
+
+/** The kinds of faults; those that have found more stand there more often. */
+const KINDS: readonly (readonly [Fault["kind"]])[] = Object.freeze(
+  [
+    ...(["power", "power", "cut", "cut", "cut", "flash", "rot", "stuck", "outage", "outage"] as const),
+    ...(["refuse", "service", "service", "service", "cancel", "delete", "replace", "stream-gone"] as const),
+    ...(["corrupt", "replay", "forge", "app", "app"] as const),
+  ].map((kind) => Object.freeze([kind] as const)),
+);
+
+function flashFault(dice: Dice): Fault {
+  const count = dice.pick([1, 1, 3, 40]);
+  // A lie about otadata can not be noticed by anybody: there only failures are reported.
+  if (dice.chance(0.2)) {
+    const command = dice.pick(["write", "erase"] as const);
+    return { kind: "flash", zone: "otadata", command, fate: "fail", nth: dice.scaled(6), count: 1 };
+  }
+  const zone = dice.pick(["data", "data", "journal"] as const);
+  const command = dice.pick(["write", "erase", "read"] as const);
+  const fate = command === "read" ? "fail" : dice.pick(["fail", "ignore"] as const);
+  return { kind: "flash", zone, command, fate, nth: dice.scaled(zone === "data" ? 300 : 20), count };
+}
