@@ -185,8 +185,8 @@ describe("weaknesses of the original: robustness", () => {
     const duration = (lose: boolean): number => {
       const world = new World({ link: { rtt: 100 } });
       let blocks = 0;
-      world.intercept.message = ({ kind }) => (kind === "block" && ++blocks === 5 && lose ? [] : undefined);
-      const jobId = world.deploy(image("1.1.0", { size: 60_000 }));
+      world.intercept.message = ({ kind }) => (kind === "block" && ++blocks === 3 && lose ? [] : undefined);
+      const jobId = world.deploy(image("1.1.0", { size: 28_000 }));
       world.powerOn().ended(jobId);
       return world.time.now;
     };
