@@ -3,7 +3,11 @@
  * See test/traces/README.md for both vocabularies. Runs on Node and on XS.
  * @module
  */
+import { deliverBody } from "../../hosts/common/delivery.js";
+import { HttpPlane } from "../../src/http.js";
 import { OtaAgent, type OtaAgentOptions, type OtaEvent } from "../../src/index.js";
+import type { HttpHandler } from "../../src/ports.js";
+import { StreamPlane } from "../../src/stream.js";
 import { ours } from "../traces/rules.js";
 import { FakeMqtt } from "./fake-mqtt.js";
 import { app, FakePal } from "./fake-pal.js";
@@ -144,10 +148,11 @@ export class TracePlayer {
   /** Topic, token and status of the latest update. */
   #update: { topic: string; clientToken: string; status: string } | undefined;
 
-  constructor(
-    options: Partial<OtaAgentOptions> = {},
-    planes?: (player: TracePlayer) => OtaAgentOptions["dataPlanes"],
-  ) {
+  /** HTTP requests not answered yet. */
+  readonly #http: { first: number; last: number; handler: HttpHandler }[] = [];
+  #url = "";
+
+  constructor(options: Partial<OtaAgentOptions> = {}) {
     const { mqtt, pal, clock } = this;
     mqtt.onTraffic = (verb, topic, qos, payload) => this.#traffic(verb, topic, qos, payload);
     this.dataPal.running = undefined;
@@ -155,7 +160,10 @@ export class TracePlayer {
     this.agent = new OtaAgent({
       ...{ mqtt, pal, clock, thingName: THING, random: () => 0.5 },
       otherPals: { 2: this.dataPal },
-      dataPlanes: planes?.(this),
+      dataPlanes: [
+        new StreamPlane({ mqtt, thingName: THING }),
+        new HttpPlane({ mqtt, clock, http: { get: (...request) => this.#get(...request), close: () => {} } }),
+      ],
       log: (level, text) => void this.log.push(`${level}: ${text}`),
       onEvent: (event) => {
         this.events.push(event);
@@ -221,6 +229,8 @@ export class TracePlayer {
         const message = encodeBlock(Number(f), Number(i), Number(l), payload);
         return void mqtt.deliver(`${PREFIX}streams/${this.#stream}/data/cbor`, message);
       }
+      case "http":
+        return this.#respond(Number(rest || 206));
       case "accepted":
         return this.#answer("accepted", {});
       case "rejected":
@@ -271,6 +281,27 @@ export class TracePlayer {
     if (!this.#update) throw new Error("there is no update to answer");
     const { topic, clientToken, status } = this.#update;
     this.mqtt.deliver(`${topic}/${outcome}`, { clientToken, executionState: { status }, ...body });
+  }
+
+  #get(url: string, headers: ReadonlyMap<string, string>, handler: HttpHandler): () => void {
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.get("range") ?? "") ?? [];
+    const request = { first: Number(first), last: Number(last), handler };
+    if (url !== this.#url) this.#write(`HTTP.init ${url}`);
+    this.#url = url;
+    this.#write(`HTTP.range ${first}-${last}`);
+    this.#http.push(request);
+    return () => void this.#http.splice(this.#http.indexOf(request), 1);
+  }
+
+  /** Answers the oldest HTTP request. */
+  #respond(status: number): void {
+    const request = this.#http.shift();
+    if (!request) throw new Error("there is no HTTP request to answer");
+    const { first, last, handler } = request;
+    const range = new Map([["content-range", `bytes ${first}-${last}/9000`]]);
+    if (handler.headers(status, status === 206 ? range : new Map()) && status === 206)
+      deliverBody(handler, new Uint8Array(last - first + 1), () => false);
+    handler.done();
   }
 
   #traffic(verb: string, topic: string, qos: 0 | 1, payload: Uint8Array): void {

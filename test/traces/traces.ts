@@ -24,6 +24,8 @@ export const REASONS: Readonly<Record<string, string>> = Object.freeze({
   trial: "a job that comes back in self-test is not a new one",
   custom: "a document with afr_ota is an OTA job, be it a bad one",
   progress: "the last block is reported too",
+  range: "asks for all blocks in a row with one range: what comes is told by Content-Range, not by counting",
+  deinit: "the connection stays open for what comes next",
   asks: "another job in front does not say that this one is over: the service is asked",
 });
 
@@ -1113,6 +1115,93 @@ out PAL.abort
 out PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"}
 in reply {}
 out CB NoActiveJob
+`,
+  },
+  {
+    title: "HTTP",
+    original: "17 http",
+    text: `
+in start
+out PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"}
+in job protocols=HTTP url=https://b/x?y stream=none
+out CB ReceivedJob jobId=AFR_OTA-job1
+out PAL.create size=9000
+out HTTP.init https://b/x?y
+out HTTP.range 0-4095
+in http
+out PAL.write off=0 n=4096
+out PUB q0 jobs/AFR_OTA-job1/update {"status":"IN_PROGRESS","statusDetails":{"receive":"1/3"}}
++out HTTP.range 4096-8999 # @range
+in http
+-out HTTP.range 4096-8191 # @range
+out PAL.write off=4096 n=4096
+-out HTTP.range 8192-8999 # @range
+out PAL.write off=8192 n=808
+out PAL.close
+out PUB q1 jobs/AFR_OTA-job1/update {"status":"IN_PROGRESS","statusDetails":{"self_test":"ready","updatedBy":"0x01000001"}}
+in accepted
+out CB Activate jobId=AFR_OTA-job1
+-out HTTP.deinit # @deinit
+-out PAL.abort # @close
+`,
+  },
+  {
+    title: "HTTP, a fresh URL",
+    original: "S http refresh same job",
+    text: `
+in start
+out PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"}
+in job protocols=HTTP url=https://b/x?1 stream=none
+out CB ReceivedJob jobId=AFR_OTA-job1
+out PAL.create size=9000
+out HTTP.init https://b/x?1
+out HTTP.range 0-4095
+in http
+out PAL.write off=0 n=4096
+out PUB q0 jobs/AFR_OTA-job1/update {"status":"IN_PROGRESS","statusDetails":{"receive":"1/3"}}
++out HTTP.range 4096-8999 # @range
+in check
+-out HTTP.range 4096-8191 # @range
+out PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"}
+in job protocols=HTTP url=https://b/x?2 stream=none
++out HTTP.init https://b/x?2 # the original loses the fresh URL
++out HTTP.range 4096-8999 # @range
+-out HTTP.init (null) # the original loses the fresh URL
+-out HTTP.range 4096-8191 # @range
+`,
+  },
+  {
+    title: "HTTP, a response that does not come",
+    original: "R http late duplicate response",
+    text: `
+in start
+out PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"}
+in job protocols=HTTP url=https://b/x?1 stream=none
+out CB ReceivedJob jobId=AFR_OTA-job1
+out PAL.create size=9000
+out HTTP.init https://b/x?1
+out HTTP.range 0-4095
+in http
+out PAL.write off=0 n=4096
+out PUB q0 jobs/AFR_OTA-job1/update {"status":"IN_PROGRESS","statusDetails":{"receive":"1/3"}}
++out HTTP.range 4096-8999 # @range
+in wait 16000
++out HTTP.range 4096-8999 # @range
+in http
+-out HTTP.range 4096-8191 # @range
+-out HTTP.range 4096-8191 # @range
+out PAL.write off=4096 n=4096
++out PAL.write off=8192 n=808 # the original takes the late second answer for the next block, and the job for lost
++out PAL.close # the original takes the late second answer for the next block, and the job for lost
++out PUB q1 jobs/AFR_OTA-job1/update {"status":"IN_PROGRESS","statusDetails":{"self_test":"ready","updatedBy":"0x01000001"}} # the original takes the late second answer for the next block, and the job for lost
+in accepted
++out CB Activate jobId=AFR_OTA-job1 # the original takes the late second answer for the next block, and the job for lost
+-out PAL.setImageState 3 # the original takes the late second answer for the next block, and the job for lost
+-out PUB q1 jobs/AFR_OTA-job1/update {"status":"FAILED","statusDetails":{"reason":"0x000000e0: 0x00000000"}} # the original takes the late second answer for the next block, and the job for lost
+-out CB Fail jobId=AFR_OTA-job1 # the original takes the late second answer for the next block, and the job for lost
+-out HTTP.range 12288-8999 # the original counts responses instead of looking what they are
+-out HTTP.deinit # @deinit
+-out PAL.abort # @close
 `,
   },
 ]);

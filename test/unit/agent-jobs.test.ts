@@ -498,12 +498,6 @@ describe("jobs: every job ends in a truthful status", () => {
     ["a file of no bytes", "job size=0", "0x0000000c: 0x00000004", "job-parser"],
     ["no protocol known here", "job protocols=BLE", "aborted: 0x0000000d", "data-protocol"],
     ["a protocol without what it takes", "job stream=none", "aborted: 0x0000000d", "data-protocol"],
-    [
-      "a protocol this agent was not built with",
-      "job protocols=HTTP url=https://h/f stream=none",
-      "aborted: 0x0000000d",
-      "data-protocol",
-    ],
     ["several files", "job files=2", "0x0000000c: 0x00000004", "job-parser"],
     ["a file for nobody", "job type=9", "aborted: 0xe4000000", "file-create"],
   ];
@@ -519,6 +513,12 @@ describe("jobs: every job ends in a truthful status", () => {
       await player.playAll("accepted", "job id=AFR_OTA-good");
       equal(player.agent.state, "RequestingFileBlock", "a good job after it");
     });
+
+  it("a protocol this agent was not built with: FAILED", async () => {
+    const player = await started({ dataPlanes: [] });
+    await player.play("job");
+    equal(updates(player).at(-1).statusDetails.reason, "aborted: 0x0000000d");
+  });
 
   it("a slot that is too small: FAILED, told", async () => {
     const player = await started();
