@@ -318,7 +318,9 @@ export class OtaAgent {
 
   /** Looks at the queue again in a while, should no notification come. */
   #pollLater(): void {
-    this.#poll = this.#timer(this.#poll, this.#options.pollMs, () => this.#post("RequestJobDocument"));
+    const { pollMs, random } = this.#options;
+    const wait = pollMs * (0.75 + random() / 2);
+    this.#poll = this.#timer(this.#poll, wait, () => this.#post("RequestJobDocument"));
   }
 
   /** A job document while no transfer is under way. */

@@ -98,7 +98,10 @@ export interface OtaAgentOptions {
   minRate?: number;
   /** Fastest transfer in bytes a second, for the application's sake. Default: none. */
   rateLimit?: number;
-  /** The queue is looked at again after this long without a notification, milliseconds. Default 3600000. */
+  /**
+   * The queue is looked at again after about this long without a notification (±25 %, so that a fleet does not ask in
+   * step), milliseconds. Default 3600000.
+   */
   pollMs?: number;
   /** Update although a bad image could not be rolled back. Default false. */
   allowNoRollback?: boolean;
@@ -117,7 +120,7 @@ const NUMBERS = Object.freeze([
   Object.freeze(["totalDeadlineMs", undefined, 1_000, 2_147_483_647] as const),
   Object.freeze(["minRate", undefined, 1, 1_000_000_000] as const),
   Object.freeze(["rateLimit", undefined, 256, 1_000_000_000] as const),
-  Object.freeze(["pollMs", 3_600_000, 10_000, 2_147_483_647] as const),
+  Object.freeze(["pollMs", 3_600_000, 10_000, 1_000_000_000] as const),
 ] as const);
 
 type Defaulted =
@@ -135,7 +138,7 @@ export type CheckedOptions = OtaAgentOptions & Required<Pick<OtaAgentOptions, De
  */
 export function checkOptions(options: OtaAgentOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
-  const checked: Record<string, unknown> = { log: () => {}, ...options };
+  const checked: Record<string, unknown> = { ...options };
   for (const name of ["mqtt", "pal", "clock"])
     if (typeof checked[name] !== "object" || checked[name] === null)
       throw new TypeError(`option "${name}" must be an object`);
@@ -143,7 +146,12 @@ export function checkOptions(options: OtaAgentOptions): CheckedOptions {
   for (const name of ["onEvent", "onUpdateAvailable", "onCustomJob", "onState", "log"])
     if (checked[name] !== undefined && typeof checked[name] !== "function")
       throw new TypeError(`option "${name}" must be a function`);
-  const { thingName } = options;
+  checked["log"] ??= () => {};
+  const { thingName, dataPlanes, otherPals = {} } = options;
+  if (dataPlanes !== undefined && !Array.isArray(dataPlanes))
+    throw new TypeError('option "dataPlanes" must be an array');
+  if (typeof otherPals !== "object" || otherPals === null)
+    throw new TypeError('option "otherPals" must be an object');
   if (typeof thingName !== "string") throw new TypeError('option "thingName" must be a string');
   if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(thingName))
     throw new RangeError('option "thingName" must have 1 to 128 characters of a-z A-Z 0-9 : _ -');
