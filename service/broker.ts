@@ -8,7 +8,7 @@ import { Aedes, type Client } from "aedes";
 import mqtt from "mqtt";
 import type { Publish } from "./delivery.js";
 
-/** The topics requests arrive on (AWS IoT Jobs and file streams). */
+/** The topics requests arrive on (AWS IoT Jobs, file streams, classic shadow). */
 export const REQUEST_FILTERS: readonly string[] = Object.freeze([
   "$aws/things/+/jobs/get",
   "$aws/things/+/jobs/start-next",
@@ -16,6 +16,7 @@ export const REQUEST_FILTERS: readonly string[] = Object.freeze([
   "$aws/things/+/jobs/+/update",
   "$aws/things/+/streams/+/get/+",
   "$aws/things/+/streams/+/describe/+",
+  "$aws/things/+/shadow/update",
 ]);
 
 /** What the broker tells the service. */

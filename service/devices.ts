@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { Reported } from "./shadows.js";
+
 /** A thing that has sent a request. */
 export interface DeviceRecord {
   readonly thingName: string;
@@ -12,10 +14,12 @@ export interface DeviceRecord {
   readonly lastSeen: number;
   /** MQTT client identifier of its last request, where the broker tells. */
   readonly clientId: string | undefined;
+  /** What it says of itself in its shadow. */
+  readonly reported?: Reported;
 }
 
 export interface DeviceRegistryOptions {
-  /** Told when a device is new, or has connected or disconnected. */
+  /** Told when a device is new, has connected or disconnected, or reported something of itself. */
   changed: (device: DeviceRecord) => void;
   /** From an earlier run; none of these is connected. */
   known?: Iterable<DeviceRecord>;
@@ -41,7 +45,7 @@ export class DeviceRegistry {
     if (thingName === undefined) return;
     const before = this.#devices.get(thingName);
     const connected = clientId === undefined ? undefined : true;
-    const device = { thingName, clientId, connected, lastSeen: now };
+    const device = { ...before, thingName, clientId, connected, lastSeen: now };
     this.#devices.set(thingName, device);
     if (!before || before.connected !== connected || before.clientId !== clientId) this.#changed(device);
   }
@@ -54,6 +58,15 @@ export class DeviceRegistry {
       this.#devices.set(thingName, changed);
       this.#changed(changed);
     }
+  }
+
+  /** A thing that has sent a request reports of itself. */
+  report(thingName: string, reported: Reported): void {
+    const device = this.#devices.get(thingName);
+    if (!device) return;
+    const changed = { ...device, reported };
+    this.#devices.set(thingName, changed);
+    this.#changed(changed);
   }
 
   get(thingName: string): DeviceRecord | undefined {

@@ -15,6 +15,7 @@ import { type Execution, isTerminal, type Job } from "./job-records.js";
 import { JobService, type JobServiceOptions } from "./jobs.js";
 import { nodeClock } from "./node-clock.js";
 import { randomCredentials } from "./presign.js";
+import { type Reported, ShadowService } from "./shadows.js";
 import { type SigningIdentity, signImage } from "./signer.js";
 import { ServiceStore } from "./store.js";
 import { memoryFile, StreamService } from "./streams.js";
@@ -54,6 +55,8 @@ export interface Device {
   readonly connected: boolean | undefined;
   /** Of its last request, milliseconds since 1970; undefined when there was none. */
   readonly lastSeen: number | undefined;
+  /** What it says of itself in its shadow. */
+  readonly reported?: Reported;
 }
 
 export interface ServiceEvents {
@@ -63,7 +66,7 @@ export interface ServiceEvents {
   execution: [Execution];
   /** A job and its executions are gone. */
   deleted: [jobId: string];
-  /** A device was seen for the first time, connected or disconnected. */
+  /** A device was seen for the first time, connected, disconnected, or reported something of itself. */
   device: [Device];
   /** The connection to a broker elsewhere failed and is tried again, or state could not be written. */
   failure: [Error];
@@ -77,6 +80,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   readonly streams: StreamService;
   readonly #options: ServiceOptions;
   readonly #devices: DeviceRegistry;
+  readonly #shadows: ShadowService;
   readonly #store: ServiceStore | undefined;
   #broker: Broker | undefined;
   #images: ImageServer | undefined;
@@ -141,6 +145,11 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       this.emit("device", device);
     };
     this.#devices = new DeviceRegistry({ changed, known });
+    this.#shadows = new ShadowService({
+      now: () => this.jobs.now(),
+      reported: (thingName) => this.#devices.get(thingName)?.reported,
+      update: (thingName, reported) => this.#devices.report(thingName, reported),
+    });
   }
 
   /** Holds messages back until the changes they tell of are stored. */
@@ -166,11 +175,14 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
 
   async #start(): Promise<void> {
     const { jobs, streams } = this;
+    const shadows = this.#shadows;
     const devices = this.#devices;
     const handler = {
       message: (topic: string, payload: Uint8Array, reply: Publish, clientId?: string) => {
         devices.request(topic, clientId, jobs.now());
-        if (!jobs.handle(topic, payload, this.#onceSaved(reply))) streams.handle(topic, payload, reply);
+        const saved = this.#onceSaved(reply);
+        if (jobs.handle(topic, payload, saved) || shadows.handle(topic, payload, saved)) return;
+        streams.handle(topic, payload, reply);
       },
       connected: (clientId: string) => devices.connection(clientId, true, jobs.now()),
       disconnected: (clientId: string) => devices.connection(clientId, false, jobs.now()),
@@ -268,8 +280,8 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const names = new Set(this.#devices.names());
     for (const job of this.jobs.jobs()) for (const target of job.targets) names.add(target);
     return [...names].sort().map((thingName) => {
-      const { connected, lastSeen } = this.#devices.get(thingName) ?? {};
-      return { thingName, connected, lastSeen };
+      const { connected, lastSeen, reported } = this.#devices.get(thingName) ?? {};
+      return { thingName, connected, lastSeen, reported };
     });
   }
 

@@ -1,0 +1,295 @@
+/**
+ * The HTTP side of the service at a desk: the page, and the API that page and command line use.
+ *
+ * | request | answer |
+ * |---|---|
+ * | GET / | the page |
+ * | GET /api/status | addresses, signing, memory |
+ * | GET /api/state | devices, jobs, executions |
+ * | GET /api/events | server-sent events: "state" at first, then "change" |
+ * | GET /api/images | the images in the folder |
+ * | POST /api/inspect | inspection of the image in the body, or of `?image=` in the folder |
+ * | GET /api/jobs/{id} | the job with the history of its executions |
+ * | POST /api/jobs | deploys the image in the body, or `?image=`; options in the query |
+ * | POST /api/jobs/{id}/cancel | cancels |
+ * | DELETE /api/jobs/{id} | forgets |
+ *
+ * Errors are `{"error":{"code","message"}}`. There is no authentication: who reaches the port may deploy. Requests
+ * that a browser sends for another site are refused.
+ * @module
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, isIP } from "node:net";
+import { hostname } from "node:os";
+import { ImageError } from "../hosts/common/esp-image-layout.js";
+import type { Desk, DeskChange, DeskDeployment } from "./desk.js";
+import { ServiceError } from "./errors.js";
+import { inspectImageBytes } from "./inspection.js";
+import { PageFiles } from "./page-files.js";
+
+export interface ApiOptions {
+  readonly desk: Desk;
+  /** Default: loopback. */
+  readonly host?: string;
+  /** Default: one that is free. */
+  readonly port?: number;
+  /** Further host names by which browsers may ask. */
+  readonly names?: readonly string[];
+  /** PEM of the authority behind broker and image server. */
+  readonly ca?: string;
+}
+
+/** `GET /api/status` */
+export interface StatusView {
+  readonly mqtt: string;
+  readonly http: string;
+  /** PEM of the certificate that belongs to the signing key; null when nothing is signed here. */
+  readonly certificate: string | null;
+  /** PEM of the authority behind `mqtt` and `http`; null without TLS. */
+  readonly ca: string | null;
+  readonly devices: number;
+  readonly jobs: number;
+  /** Bytes. */
+  readonly memory: { readonly resident: number; readonly peak: number };
+  readonly pid: number;
+}
+
+/** The largest file a stream takes. */
+const BODY_LIMIT = 24 * 1_048_576;
+/** Thing names of a fleet stand in the query. */
+const HEADER_LIMIT = 65_536;
+const KEEP_ALIVE_MS = 15_000;
+/** A listener that does not read is cut off; it may come again. */
+const BACKLOG_LIMIT = 8 * 1_048_576;
+
+const STATUS: Partial<Record<ServiceError["code"], number>> = {
+  ResourceNotFound: 404,
+  ResourceAlreadyExists: 409,
+  InvalidStateTransition: 409,
+  InternalError: 500,
+};
+
+class HttpError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class ApiServer {
+  readonly #desk: Desk;
+  readonly #ca: string | undefined;
+  readonly #names: ReadonlySet<string>;
+  readonly #files = new PageFiles();
+  readonly #server: Server;
+  readonly #listeners = new Set<ServerResponse>();
+  readonly #keepAlive: NodeJS.Timeout;
+  #origin = "";
+
+  /** @throws Error when the address can not be used */
+  static async start(options: ApiOptions): Promise<ApiServer> {
+    const api = new ApiServer(options);
+    await api.#listen(options);
+    return api;
+  }
+
+  private constructor({ desk, ca, names = [] }: ApiOptions) {
+    this.#desk = desk;
+    this.#ca = ca;
+    this.#names = new Set([
+      "localhost",
+      hostname().toLowerCase(),
+      ...names.map((name) => name.toLowerCase()),
+    ]);
+    this.#server = createServer({ maxHeaderSize: HEADER_LIMIT }, (request, response) => {
+      this.#answer(request, response).catch((error: unknown) => this.#fail(response, error));
+    });
+    desk.on("change", this.#tell);
+    this.#keepAlive = setInterval(() => this.#broadcast(":\n\n"), KEEP_ALIVE_MS);
+  }
+
+  async #listen({ host = "127.0.0.1", port = 0 }: ApiOptions): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once("error", reject);
+        this.#server.listen(port, host, resolve);
+      });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    const { port: bound } = this.#server.address() as AddressInfo;
+    this.#origin = `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
+  }
+
+  /** `http://host:port` */
+  get origin(): string {
+    return this.#origin;
+  }
+
+  status(): StatusView {
+    const { service, certificate } = this.#desk;
+    return {
+      ...{ mqtt: service.url, http: service.httpOrigin, certificate: certificate ?? null },
+      ca: this.#ca ?? null,
+      devices: service.devices().length,
+      jobs: service.jobs.jobs().length,
+      memory: { resident: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 },
+      pid: process.pid,
+    };
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    const url = this.#checkOrigin(request);
+    const route = `${request.method === "HEAD" ? "GET" : request.method} ${url.pathname}`;
+    const [, jobId, action] = /^\/api\/jobs\/([\w-]+)(\/cancel)?$/.exec(url.pathname) ?? [];
+    const desk = this.#desk;
+    switch (route) {
+      case "GET /api/status":
+        return sendJson(response, 200, this.status());
+      case "GET /api/state":
+        return sendJson(response, 200, desk.state());
+      case "GET /api/events":
+        return this.#listenTo(response);
+      case "GET /api/images":
+        return sendJson(response, 200, desk.images());
+      case "POST /api/inspect":
+        return sendJson(response, 200, inspectImageBytes(await this.#image(request, url.searchParams)));
+      case "POST /api/jobs": {
+        const image = await this.#image(request, url.searchParams);
+        return sendJson(response, 201, await desk.deploy(readDeployment(image, url.searchParams)));
+      }
+    }
+    if (jobId !== undefined) {
+      if (request.method === "GET" && !action) return sendJson(response, 200, desk.job(jobId));
+      if (request.method === "POST" && action) return sendJson(response, 200, await desk.cancel(jobId));
+      if (request.method === "DELETE" && !action) {
+        await desk.delete(jobId);
+        return sendJson(response, 200, {});
+      }
+    }
+    if (url.pathname.startsWith("/api/")) throw new HttpError(404, `There is no ${route}.`);
+    if (request.method !== "GET" && request.method !== "HEAD")
+      throw new HttpError(405, "The page is only read.");
+    this.#files.send(url.pathname, response);
+  }
+
+  /** Names that resolve here by somebody else's doing, and pages of other sites, must not reach the API. */
+  #checkOrigin({ headers, url = "/", method }: IncomingMessage): URL {
+    const { host = "", origin } = headers;
+    let target: URL;
+    try {
+      target = new URL(url, `http://${host}`);
+    } catch {
+      throw new HttpError(400, "The request names no host.");
+    }
+    const name = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
+    if (isIP(name) === 0 && !this.#names.has(name))
+      throw new HttpError(403, `"${name}" is not a name of this service.`);
+    if (method !== "GET" && method !== "HEAD" && origin !== undefined && origin !== `http://${host}`)
+      throw new HttpError(403, "Pages of other sites may not do this.");
+    return target;
+  }
+
+  async #image(request: IncomingMessage, query: URLSearchParams): Promise<Uint8Array> {
+    const name = query.get("image");
+    if (name === null) return await readBody(request);
+    request.resume();
+    return this.#desk.image(name);
+  }
+
+  #listenTo(response: ServerResponse): void {
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    response.write(eventText("state", { status: this.status(), ...this.#desk.state() }));
+    this.#listeners.add(response);
+    response.on("close", () => this.#listeners.delete(response));
+  }
+
+  readonly #tell = (change: DeskChange): void => this.#broadcast(eventText("change", change));
+
+  #broadcast(text: string): void {
+    for (const response of this.#listeners) {
+      if (response.writableLength > BACKLOG_LIMIT) response.destroy();
+      else response.write(text);
+    }
+  }
+
+  #fail(response: ServerResponse, error: unknown): void {
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const { message } = error as Error;
+    if (error instanceof ServiceError)
+      return sendJson(response, STATUS[error.code] ?? 400, { error: { code: error.code, message } });
+    if (error instanceof ImageError)
+      return sendJson(response, 400, { error: { code: "BadImage", message: `No ESP32 image: ${message}.` } });
+    if (error instanceof HttpError)
+      return sendJson(response, error.status, { error: { code: "BadRequest", message } });
+    this.#desk.emit("failure", error as Error);
+    sendJson(response, 500, { error: { code: "InternalError", message } });
+  }
+
+  /** Ends every connection. */
+  async close(): Promise<void> {
+    clearInterval(this.#keepAlive);
+    this.#desk.off("change", this.#tell);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+function readDeployment(image: Uint8Array, query: URLSearchParams): DeskDeployment {
+  const text = (name: string) => query.get(name) ?? undefined;
+  const number = (name: string) => {
+    const value = query.get(name);
+    if (value === null) return undefined;
+    if (!/^\d{1,6}$/.test(value)) throw new HttpError(400, `${name} must be a whole number.`);
+    return Number(value);
+  };
+  const protocols = query.getAll("protocol").map((name) => name.toUpperCase());
+  const key = text("signatureKey");
+  const value = text("signature");
+  return {
+    image,
+    fileName: text("name") ?? text("image") ?? "firmware.bin",
+    things: query.has("all") ? "all" : query.getAll("thing"),
+    protocols: protocols.map((name) => {
+      if (name !== "MQTT" && name !== "HTTP") throw new HttpError(400, `There is no protocol "${name}".`);
+      return name;
+    }),
+    signature: key && value ? { key, value } : undefined,
+    certFile: text("signer"),
+    timeoutInMinutes: number("timeoutInMinutes"),
+    retries: number("retries"),
+  };
+}
+
+async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > BODY_LIMIT) throw new HttpError(413, `An image has at most ${BODY_LIMIT} bytes.`);
+    parts.push(part);
+  }
+  if (length === 0) throw new HttpError(400, "The request has no image.");
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function eventText(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(text),
+    "Cache-Control": "no-store",
+  });
+  response.end(text);
+}

@@ -1,0 +1,248 @@
+/**
+ * Devices, jobs and their executions as people want to see them: for the page and the command line. Plain data.
+ * @module
+ */
+import type { Device } from "./index.js";
+import { type Execution, isTerminal, type Job, type StatusDetails } from "./job-records.js";
+
+/** Where in its life an update is. */
+export type Phase =
+  | "offered"
+  | "started"
+  | "downloading"
+  | "restarting"
+  | "testing"
+  | "accepted"
+  | "rolled back"
+  | "refused"
+  | "failed"
+  | "cancelled"
+  | "timed out"
+  | "removed";
+
+/** Times in milliseconds since 1970. */
+export interface ExecutionView {
+  readonly jobId: string;
+  readonly thingName: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  readonly status: Execution["status"];
+  readonly phase: Phase;
+  /** Of the file, 0 to 1. */
+  readonly progress: number;
+  /** What happens or has happened, in words. */
+  readonly text: string;
+  /** The agent's error code. */
+  readonly code?: string;
+  readonly queuedAt: number;
+  readonly startedAt?: number;
+  readonly lastUpdatedAt: number;
+  readonly ended: boolean;
+}
+
+export interface HistoryView {
+  readonly at: number;
+  readonly status: Execution["status"];
+  readonly phase: Phase;
+  readonly text: string;
+}
+
+/** What was deployed. */
+export interface ImageLabel {
+  readonly fileName: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly project?: string;
+  readonly version?: string;
+  readonly chip?: string;
+}
+
+export interface JobView {
+  readonly jobId: string;
+  readonly status: Job["status"];
+  readonly createdAt: number;
+  readonly things: number;
+  readonly protocols: readonly string[];
+  readonly image?: ImageLabel;
+  /** How many devices are where; the latest attempt of each counts. */
+  readonly phases: Partial<Record<Phase, number>>;
+  /** True when no execution is open. */
+  readonly ended: boolean;
+}
+
+/** What a device says it runs; any of it may be unknown. */
+export interface FirmwareView {
+  readonly project?: string;
+  readonly version?: string;
+  readonly chip?: string;
+  readonly slot?: string;
+  readonly state?: string;
+}
+
+export interface DeviceView {
+  readonly thingName: string;
+  readonly connected?: boolean;
+  readonly lastSeen?: number;
+  readonly firmware: FirmwareView;
+  /** Its newest execution that is open, or else its last one. */
+  readonly update?: ExecutionView;
+}
+
+/** Codes of an image that booted and was given up. */
+const ROLLED_BACK: readonly string[] = Object.freeze([
+  "rolled-back",
+  "self-test-rejected",
+  "self-test-timeout",
+]);
+/** Codes of an image that never booted because of what it is. */
+const REFUSED: readonly string[] = Object.freeze([
+  "wrong-chip",
+  "wrong-project",
+  "bad-image",
+  "secure-version",
+  "bad-version",
+  "downgrade",
+  "same-version",
+  "refused",
+  "signature-missing",
+  "signature-check",
+  "bad-signer",
+  "bad-der",
+  "bad-key",
+  "bad-base64",
+  "file-too-large",
+]);
+
+export function executionView(execution: Execution): ExecutionView {
+  const { jobId, thingName, status, statusDetails, queuedAt, startedAt, lastUpdatedAt } = execution;
+  const phase = phaseOf(status, statusDetails);
+  const ended = isTerminal(status);
+  return {
+    ...{ jobId, thingName, attempt: execution.executionNumber, status, phase },
+    progress: progressOf(execution),
+    text: textOf(phase, statusDetails),
+    code: ended ? statusDetails["code"] : undefined,
+    ...{ queuedAt, startedAt, lastUpdatedAt, ended },
+  };
+}
+
+/** Oldest first. */
+export function historyView(execution: Execution): HistoryView[] {
+  return execution.history.map(({ at, status, statusDetails }) => {
+    const phase = phaseOf(status, statusDetails);
+    return { at, status, phase, text: textOf(phase, statusDetails) };
+  });
+}
+
+/** @param executions of this job */
+export function jobView(job: Job, executions: readonly Execution[], image?: ImageLabel): JobView {
+  const latest = new Map(executions.map((execution) => [execution.thingName, execution]));
+  const phases: Partial<Record<Phase, number>> = {};
+  for (const { status, statusDetails } of latest.values()) {
+    const phase = phaseOf(status, statusDetails);
+    phases[phase] = (phases[phase] ?? 0) + 1;
+  }
+  const update = job.document["afr_ota"] as { protocols?: readonly string[] } | undefined;
+  return {
+    ...{ jobId: job.jobId, status: job.status, createdAt: job.createdAt, things: job.targets.length },
+    ...{ protocols: update?.protocols ?? [], image, phases },
+    ended: [...latest.values()].every(({ status }) => isTerminal(status)),
+  };
+}
+
+/** @param executions of this device, in the order queued */
+export function deviceView(device: Device, executions: readonly Execution[]): DeviceView {
+  const { thingName, connected, lastSeen } = device;
+  const current = executions.find(({ status }) => !isTerminal(status)) ?? executions.at(-1);
+  const started = executions.find(({ status }) => status === "IN_PROGRESS");
+  const update = started ?? current;
+  return {
+    ...{ thingName, connected, lastSeen },
+    firmware: firmwareOf(device, executions),
+    update: update && executionView(update),
+  };
+}
+
+function phaseOf(status: Execution["status"], details: StatusDetails): Phase {
+  switch (status) {
+    case "QUEUED":
+      return "offered";
+    case "IN_PROGRESS":
+      if (details["self_test"] === "active") return "testing";
+      if (details["self_test"] === "ready") return "restarting";
+      return details["receive"] === undefined ? "started" : "downloading";
+    case "SUCCEEDED":
+      return "accepted";
+    case "REJECTED":
+      return "refused";
+    case "CANCELED":
+      return "cancelled";
+    case "TIMED_OUT":
+      return "timed out";
+    case "REMOVED":
+      return "removed";
+    case "FAILED": {
+      const code = details["code"] ?? "";
+      return ROLLED_BACK.includes(code) ? "rolled back" : REFUSED.includes(code) ? "refused" : "failed";
+    }
+  }
+}
+
+function progressOf({ status, statusDetails, history }: Execution): number {
+  if (status === "QUEUED") return 0;
+  if (status === "SUCCEEDED" || statusDetails["self_test"] !== undefined) return 1;
+  // What ended keeps how far it came.
+  const last = history.findLast(
+    (entry) => entry.statusDetails["receive"] ?? entry.statusDetails["self_test"],
+  );
+  if (last?.statusDetails["self_test"]) return 1;
+  const match = /^(\d+)\/(\d+)$/.exec(last?.statusDetails["receive"] ?? "");
+  const total = Number(match?.[2] ?? 0);
+  return total > 0 ? Math.min(1, Number(match![1]) / total) : 0;
+}
+
+function textOf(phase: Phase, details: StatusDetails): string {
+  const { receive, message, reason, image } = details;
+  const version = image?.split("+", 1)[0];
+  const why = message ?? reason;
+  switch (phase) {
+    case "offered":
+      return "waits for the device to take it";
+    case "started":
+      return "the device has taken it";
+    case "downloading":
+      return `block ${receive?.replace("/", " of ")}`;
+    case "restarting":
+      return `verified; the device restarts into ${version ?? "the new image"}`;
+    case "testing":
+      return `${version ?? "the new image"} runs on trial and tests itself`;
+    case "accepted":
+      return version ? `${version} is accepted` : "the new image is accepted";
+    case "cancelled":
+      return "cancelled by the service";
+    case "timed out":
+      return "did not end within its time";
+    case "removed":
+      return "the device is no target any more";
+    default:
+      return why ?? "the device gives no reason";
+  }
+}
+
+function firmwareOf({ reported }: Device, executions: readonly Execution[]): FirmwareView {
+  const claimed = reported?.["firmware"];
+  if (typeof claimed === "object" && claimed !== null) {
+    const text = (name: string) => {
+      const value = (claimed as Record<string, unknown>)[name];
+      return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+    };
+    return {
+      ...{ project: text("project"), version: text("version"), chip: text("chip") },
+      ...{ slot: text("slot"), state: text("state") },
+    };
+  }
+  // A device that reports nothing has at least said what it accepted.
+  const accepted = executions.findLast(({ status }) => status === "SUCCEEDED")?.statusDetails;
+  const version = accepted?.["image"]?.split("+", 1)[0] ?? /v(\S+)/.exec(accepted?.["reason"] ?? "")?.[1];
+  return { version };
+}
