@@ -124,13 +124,16 @@ function readPlainly(ast, text) {
   }
 }
 
-/** @returns a rollup plug-in for an ES bundle without side effects on load */
-export function compact() {
+/**
+ * @param options.iterators true when the sources also take apart what is no array, and nothing may be read plainly
+ * @returns a rollup plug-in for an ES bundle without side effects on load
+ */
+export function compact({ iterators = false } = {}) {
   return {
     name: "compact",
     async renderChunk(code) {
       const plain = new MagicString(code);
-      readPlainly(this.parse(code), plain);
+      if (!iterators) readPlainly(this.parse(code), plain);
       const ast = this.parse(plain.toString());
       const text = new MagicString(plain.toString());
       makeArrows(ast, text);

@@ -42,13 +42,13 @@ export const moddable = [
     input: `${OUTPUT}/index.js`,
     external,
     output: output("platform-esp32"),
-    plugins: [agentImport, compact(), types("platform-esp32", "esp32/index")],
+    plugins: [agentImport, compact({ iterators: true }), types("platform-esp32", "esp32/index")],
   },
   {
     input: "build/moddable/hosts/sim/index.js",
     external,
     output: output("platform-sim"),
-    plugins: [agentImport, compact(), types("platform-sim", "sim/index")],
+    plugins: [agentImport, compact({ iterators: true }), types("platform-sim", "sim/index")],
   },
   {
     // Whatever the platform: the manifest says which bundle this is.
@@ -56,6 +56,12 @@ export const moddable = [
     external,
     output: output("device"),
     plugins: [types("device", "esp32/index")],
+  },
+  {
+    input: "build/moddable/hosts/moddable/http.js",
+    external,
+    output: output("http-device"),
+    plugins: [agentImport, compact({ iterators: true }), types("http-device", "moddable/http")],
   },
   {
     // Not compacted: the XS compiler looks for `native("…").call(this)` as it stands. The C file lies beside it.

@@ -1,0 +1,28 @@
+/**
+ * The HTTP data plane on the Moddable runtime. A module of its own (`xs-ota-agent/http-device`), for products that
+ * want it.
+ * @module
+ */
+import HTTPClient from "embedded:network/http/client";
+import { HttpPlane, type HttpPlaneOptions } from "xs-ota-agent/http";
+import type { MqttConnection } from "../../src/ports.js";
+import { ModdableClock } from "./clock.js";
+import { type EcmaHttpClientConstructor, ModdableHttpClient } from "./http-client.js";
+import { networkOptions, type TlsOptions } from "./network.js";
+
+export { ModdableHttpClient } from "./http-client.js";
+
+export interface HttpOptions extends Omit<HttpPlaneOptions, "http" | "clock"> {
+  /** The connection tells when the network is away. */
+  readonly mqtt: MqttConnection;
+  /** For `https`. Default: none, which only lets servers be reached whose authority the SDK knows. */
+  readonly tls?: TlsOptions;
+}
+
+/** A data plane for the agent's option `dataPlanes`. */
+export function httpPlane({ tls, ...options }: HttpOptions): HttpPlane {
+  const clock = new ModdableClock();
+  const Client = HTTPClient as unknown as EcmaHttpClientConstructor;
+  const network = (secure: boolean) => networkOptions(secure ? (tls ?? {}) : undefined);
+  return new HttpPlane({ ...options, clock, http: new ModdableHttpClient({ Client, clock, network }) });
+}
