@@ -290,7 +290,10 @@ export class TracePlayer {
     this.#url = url;
     this.#write(`HTTP.range ${first}-${last}`);
     this.#http.push(request);
-    return () => void this.#http.splice(this.#http.indexOf(request), 1);
+    return () => {
+      const at = this.#http.indexOf(request);
+      if (at >= 0) this.#http.splice(at, 1);
+    };
   }
 
   /** Answers the oldest HTTP request. */

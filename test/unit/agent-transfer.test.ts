@@ -1,0 +1,123 @@
+import { deepEqual, equal, ok } from "../support/assert.js";
+import { TracePlayer } from "../support/trace-player.js";
+import { image, World } from "../support/world.js";
+
+describe("transfer: flash that loses something", () => {
+  /** With every block written, and sector 1 lost whenever the file is closed. */
+  async function forgetful(times: number): Promise<TracePlayer> {
+    const player = new TracePlayer();
+    await player.playAll("start", "job", "block i=0", "block i=1");
+    player.pal.left = { has: (offset) => offset !== 4096, byteLength: 9000 - 4096 };
+    for (let n = 0; n < times; n++) {
+      await player.play("fail close signature-check verify");
+      await player.play(n === 0 ? "block i=2 l=808" : "block i=1");
+    }
+    return player;
+  }
+
+  it("gets it again, and that alone", async () => {
+    const player = await forgetful(1);
+    equal(player.agent.state, "WaitingForFileBlock");
+    ok(
+      player.log.some((line) => line.includes("flash lost 4096 bytes")),
+      player.log.join("\n"),
+    );
+    await player.playAll("block i=1", "accepted");
+    equal(player.agent.state, "WaitingToActivate");
+    deepEqual(
+      player.pal.calls.filter((call) => call.startsWith("write off=4096")),
+      ["write off=4096 n=4096", "write off=4096 n=4096"],
+    );
+  });
+
+  it("is given up when that does not help", async () => {
+    const player = await forgetful(4);
+    const { status, statusDetails } = player.mqtt.json("/update").at(-1);
+    deepEqual([status, statusDetails.code], ["FAILED", "signature-check"]);
+  });
+
+  it("is healed in a whole system", () => {
+    const world = new World().powerOn();
+    const jobId = world.deploy(image("1.1.0"));
+    let flipped = false;
+    world.wait(() => {
+      const last = world.events.at(-1);
+      if (!flipped && last?.type === "progress" && last.received === last.total) {
+        // The second sector of the other slot, ota_1.
+        world.flash.flipBits(0x10000 + 0x20000 + 5000, 0x40);
+        flipped = true;
+      }
+      return world.execution(jobId).status === "SUCCEEDED";
+    });
+    ok(flipped);
+    equal(world.state, "ota_1 1.1.0 valid");
+  });
+});
+
+describe("transfer: two data planes", () => {
+  const BOTH = "job protocols=MQTT,HTTP url=https://h/f";
+
+  it("the first one that serves the job is used", async () => {
+    const player = new TracePlayer();
+    await player.playAll("start", BOTH);
+    ok(player.raw.some((line) => line.includes("streams/AFR_OTA-XYZ/get")));
+    ok(!player.raw.some((line) => line.startsWith("HTTP")));
+  });
+
+  it("when it fails the other one goes on where it was", async () => {
+    const player = new TracePlayer({ noProgressTimeoutMs: 20_000 });
+    await player.playAll("start", BOTH, "block i=0", "wait 20000");
+    ok(player.raw.includes("HTTP.range 4096-8999"), player.raw.join("\n"));
+    ok(player.log.some((line) => line.includes("going on over HTTP")));
+    await player.playAll("http", "accepted");
+    equal(player.agent.state, "WaitingToActivate");
+    equal(player.agent.statistics?.packetsProcessed, 3);
+  });
+
+  it("when both fail the job does", async () => {
+    const player = new TracePlayer();
+    player.mqtt.refuse = (filter) => (filter.includes("/streams/") ? new Error("not authorized") : undefined);
+    await player.playAll("start", BOTH, "wait 300000");
+    const { status, statusDetails } = player.mqtt.json("/update").at(-1);
+    deepEqual([status, statusDetails.code], ["FAILED", "no-progress"]);
+  });
+
+  it("a fault of the image is not one of the plane", async () => {
+    const player = new TracePlayer();
+    await player.playAll("start", BOTH, "fail inspect wrong-chip image", "block i=0");
+    equal(player.mqtt.json("/update").at(-1).statusDetails.code, "wrong-chip");
+    ok(!player.raw.some((line) => line.startsWith("HTTP")));
+  });
+
+  it("one that can not serve the job is passed over", async () => {
+    const player = new TracePlayer();
+    await player.playAll("start", "job protocols=MQTT,HTTP url=https://h/f stream=none");
+    ok(player.raw.includes("HTTP.range 0-4095"), player.raw.join("\n"));
+  });
+});
+
+describe("transfer: another attempt", () => {
+  it("goes on where a bad link left the last one", () => {
+    const world = new World({ agent: { noProgressTimeoutMs: 60_000 } }).powerOn();
+    let blocks = 0;
+    world.intercept.message = ({ kind }) => (kind === "block" && ++blocks > 3 ? [] : undefined);
+    const bytes = image("1.1.0");
+    equal(world.ended(world.deploy(bytes)).statusDetails["code"], "no-progress");
+    world.intercept.message = undefined;
+    const second = world.deploy(bytes);
+    const { length } = world.events;
+    equal(world.ended(second).status, "SUCCEEDED");
+    const written = world.events.slice(length).filter(({ type }) => type === "progress").length;
+    equal(written, 2, "blocks written by the second attempt");
+  });
+
+  it("after a refusal begins from scratch", () => {
+    const world = new World().powerOn();
+    const bytes = image("1.1.0");
+    const damaged = bytes.slice();
+    damaged[15_000] ^= 1;
+    const hash = world.deploy(damaged, { signature: undefined });
+    equal(world.ended(hash).status, "FAILED");
+    equal(world.ended(world.deploy(bytes)).status, "SUCCEEDED");
+  });
+});
