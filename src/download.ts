@@ -126,6 +126,8 @@ export class Download implements BlockSink {
   #remaining = 0;
   /** No wanted block below this one is unasked. */
   #low = 0;
+  /** Blocks worth a request. */
+  #batch = 1;
   /** Bytes on flash. */
   #bytesHere = 0;
   #running = false;
@@ -199,6 +201,7 @@ export class Download implements BlockSink {
     this.#plane = plane;
     this.#file = file;
     this.#running = true;
+    this.waiting();
     this.#silence = this.#refused = 0;
     this.#open();
   }
@@ -292,31 +295,31 @@ export class Download implements BlockSink {
   }
 
   block(index: number, payload: Uint8Array): void {
-    const { statistics } = this;
-    const { clock } = this.#options;
+    const statistics = this.statistics;
+    const window = this.#window;
     const at = index >> 3;
     const bit = 1 << (index & 7);
+    const now = this.#options.clock.now();
     statistics.packetsReceived++;
     statistics.packetsQueued++;
     if (!(this.#wanted[at] & bit)) {
       statistics.duplicates++;
-      this.#window.stalled(clock.now());
       statistics.packetsDropped++;
+      window.active = now;
       return;
     }
     if (!this.#running || this.#paused) {
       statistics.packetsDropped++;
       return;
     }
-    const now = clock.now();
-    this.#window.arrived(index, now);
+    window.arrived(index, now);
     this.#asked[at] &= ~bit;
     if (this.#judged) {
       if (!this.#write(index, payload)) return;
     } else if (!this.#collect(index, payload)) return;
     if (this.#remaining === 0) return this.#ended();
-    // Writing may have taken a while.
-    this.#next(clock.now());
+    // Most of the time all is as it should be: nothing lost, enough on its way, and the timer armed.
+    if (!window.calm(this.#batch)) this.#next(this.#options.clock.now());
   }
 
   /** A block before the head was judged. @returns false when the transfer has ended by it */
@@ -370,10 +373,10 @@ export class Download implements BlockSink {
   }
 
   #write(index: number, payload: Uint8Array): boolean {
-    const { statistics } = this;
-    const { pal, blockSize, clock, onProgress } = this.#options;
+    const statistics = this.statistics;
+    const options = this.#options;
     try {
-      pal.writeBlock(index * blockSize, payload);
+      options.pal.writeBlock(index * options.blockSize, payload);
     } catch (error) {
       this.#fail(error);
       return false;
@@ -385,9 +388,9 @@ export class Download implements BlockSink {
     statistics.packetsProcessed++;
     this.#refused = 0;
     this.#silence = 0;
-    const now = (this.#silentSince = clock.now());
-    this.#window.stalled(now);
-    onProgress(this.#blocks - this.#remaining, this.#blocks, this.#bytesHere);
+    // Writing may have taken a while, in which nothing could arrive.
+    this.#window.active = this.#silentSince = options.clock.now();
+    options.onProgress(this.#blocks - this.#remaining, this.#blocks, this.#bytesHere);
     return this.#running;
   }
 
@@ -427,69 +430,62 @@ export class Download implements BlockSink {
     // A quarter of the window at a time: the more in one request the fewer are needed, the less the link idles.
     let batch = Math.max(1, Math.min(most, Math.max(4, window.size >> 2), window.size >> 1));
     if (this.#pace > 0) batch = Math.max(1, Math.min(batch, (PACE_MS / this.#pace) | 0));
+    this.#batch = batch;
+    if (!this.#judged) {
+      if (this.#ask(this.#headBlocks, this.#headBlocks, now)) this.#eager = this.#longWay;
+      if (!this.#eager) return;
+    }
     while (this.#running) {
       let room = window.room;
-      let end = this.#blocks;
-      if (!this.#judged) {
-        if (this.#low < this.#headBlocks) {
-          end = room = this.#headBlocks;
-          this.#eager = this.#longWay;
-        } else if (!this.#eager) return;
-      }
       // A batch at a time while enough is on its way: fewer requests for the same blocks.
       if (room < batch && window.outstanding > 0 && this.#judged) return;
       if (this.#pace > 0) {
         if (now < this.#paceAt) return;
         room = Math.min(room, batch);
       }
-      const count = this.#ask(Math.min(room, most), end, now);
-      if (count === 0 && end === this.#blocks) return;
-      this.#paceAt = Math.max(this.#paceAt, now - PACE_MS) + count * this.#pace;
+      if (this.#ask(Math.min(room, most), this.#blocks, now) === 0) return;
     }
   }
 
-  /** Asks for up to `max` blocks below `end`. @returns how many */
+  /** Asks for up to `max` blocks below `end`, the first ones. @returns how many */
   #ask(max: number, end: number, now: number): number {
-    const wanted = this.#wanted;
     const asked = this.#asked;
-    const before = this.#before;
     const bitmap = this.#bitmap;
-    const window = this.#window;
-    let block = this.#low;
+    let at = this.#low >> 3;
     let first = -1;
     let count = 0;
     let length = 0;
-    while (block < end && count < max) {
-      const at = block >> 3;
-      const bit = 1 << (block & 7);
-      const free = wanted[at] & ~asked[at];
-      if (free === 0) {
-        block = (block | 7) + 1;
-        continue;
+    for (; at << 3 < end && count < max; at++) {
+      let take = this.#wanted[at] & ~asked[at];
+      if (take === 0) continue;
+      const base = at << 3;
+      take = lowest(take, Math.min(end - base, 8), max - count);
+      if (take === 0) break;
+      if (first < 0) {
+        first = base;
+        while (!(take & (1 << (first - base)))) first++;
+        bitmap.fill(0);
       }
-      if (free & bit) {
-        if (first < 0) {
-          first = block;
-          bitmap.fill(0);
-        }
-        const offset = block - first;
-        if (offset >= SPAN) break;
-        bitmap[offset >> 3] |= 1 << (offset & 7);
-        length = (offset >> 3) + 1;
-        asked[at] |= bit;
-        const again = (before[at] & bit) !== 0;
-        if (again) this.statistics.retransmitted++;
-        before[at] |= bit;
-        window.ask(block, again, now);
-        count++;
+      const offset = base - first;
+      if (offset + 8 > SPAN) break;
+      if (offset < 0) bitmap[0] = take >> -offset;
+      else {
+        bitmap[offset >> 3] |= take << (offset & 7);
+        bitmap[(offset >> 3) + 1] = take >> (8 - (offset & 7));
       }
-      block++;
+      count += this.#window.ask(base, take, this.#before[at] & take, now);
+      asked[at] |= take;
+      this.#before[at] |= take;
+      length = (base + 7 - Math.clz32(take << 24) - first) >> 3;
     }
-    this.#low = Math.min(block, end);
+    // Some of the last byte's blocks may have been left.
+    this.#low = Math.min(count < max ? at << 3 : (at - 1) << 3, end);
     if (count === 0) return 0;
+    this.#paceAt = Math.max(this.#paceAt, now - PACE_MS) + count * this.#pace;
     this.statistics.requests++;
+    this.statistics.retransmitted = this.#window.repeated;
     // When it can not be sent it counts as lost: the connection's end, or a time-out, brings it back.
-    this.#plane.request(first, bitmap.subarray(0, length), count);
+    this.#plane.request(first, bitmap.subarray(0, length + 1), count);
     return count;
   }
 
@@ -548,7 +544,8 @@ export class Download implements BlockSink {
     if (due >= this.#timerAt) return;
     clock.clear(this.#timer);
     this.#timerAt = due;
-    this.#timer = due === NEVER ? undefined : clock.set(() => this.#tick(), Math.max(0, Math.ceil(due - now)));
+    this.#timer =
+      due === NEVER ? undefined : clock.set(() => this.#tick(), Math.max(0, Math.ceil(due - now)));
   }
 
   // Beginnings and ends
@@ -635,4 +632,16 @@ export class Download implements BlockSink {
       error instanceof OtaError ? error : new OtaError("flash-write", (error as Error).message, "transfer");
     this.#options.onFailed(known);
   }
+}
+
+/** The lowest `count` bits that are set among the lowest `width` of a byte. */
+function lowest(byte: number, width: number, count: number): number {
+  if (width >= 8 && count >= 8) return byte;
+  let found = 0;
+  for (let bit = 1; bit < 1 << width && count > 0; bit <<= 1)
+    if (byte & bit) {
+      found |= bit;
+      count--;
+    }
+  return found;
 }

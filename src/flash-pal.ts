@@ -213,8 +213,9 @@ export class FlashPal implements OtaPal {
       if (!open.begun) this.#begin(open);
       let at = offset;
       while (at < end) {
-        const sector = Math.floor(at / sectorLength);
-        const next = Math.min(end, (sector + 1) * sectorLength);
+        const sector = (at / sectorLength) | 0;
+        const boundary = (sector + 1) * sectorLength;
+        const next = end < boundary ? end : boundary;
         if (sectors[sector] === UNTOUCHED) this.#erase(open, sector);
         if (sectors[sector] !== DONE) {
           const whole = next - at === data.length;

@@ -45,7 +45,12 @@ export class Journal {
   readonly #crypto: Crypto;
   /** 32 bytes that name the file. */
   readonly #identity: Uint8Array;
+  /** Byte offset and length of the journal in its partition. */
+  readonly #base: number;
+  readonly #length: number;
   readonly #record = new Uint8Array(RECORD_LENGTH);
+  /** Its first four bytes, the sector. */
+  readonly #number = this.#record.subarray(0, 4);
   /** Byte offset of the next free record slot from the start of the journal; past the end when full. */
   #next = HEADER_LENGTH;
   /** End of the last record that was believed. */
@@ -55,14 +60,8 @@ export class Journal {
     this.#place = place;
     this.#crypto = crypto;
     this.#identity = identity;
-  }
-
-  get #base(): number {
-    return this.#place.firstSector * this.#place.sectorLength;
-  }
-
-  get #length(): number {
-    return this.#place.sectors * this.#place.sectorLength;
+    this.#base = place.firstSector * place.sectorLength;
+    this.#length = place.sectors * place.sectorLength;
   }
 
   /** True when the journal on flash belongs to this file. */
@@ -135,7 +134,7 @@ export class Journal {
     record[2] = sector >> 16;
     record[3] = sector >> 24;
     hash.update(this.#identity);
-    hash.update(record.subarray(0, 4));
+    hash.update(this.#number);
     return hash;
   }
 

@@ -21,35 +21,13 @@ export interface StreamPlaneOptions {
   thingName: string;
 }
 
-/** One subscription of a stream. */
-class Topic implements MqttSubscription {
-  readonly qos = 0;
-  readonly filter: string;
-  readonly #sink: BlockSink;
-  readonly #receive: (payload: Uint8Array) => void;
-
-  constructor(filter: string, sink: BlockSink, receive: (payload: Uint8Array) => void) {
-    this.filter = filter;
-    this.#sink = sink;
-    this.#receive = receive;
-  }
-
-  buffer(_topic: string, byteLength: number): Uint8Array | undefined {
-    return this.#sink.buffer(byteLength);
-  }
-
-  message(_topic: string, payload: Uint8Array): void {
-    this.#receive(payload);
-  }
-}
-
 /** Everything about the file being delivered; replaced as a whole. */
 interface Session {
   readonly sink: BlockSink;
   readonly file: JobFile;
   readonly blockSize: number;
   readonly blocks: number;
-  readonly topics: readonly Topic[];
+  readonly topics: readonly MqttSubscription[];
 }
 
 export class StreamPlane implements DataPlane, MqttObserver {
@@ -78,9 +56,15 @@ export class StreamPlane implements DataPlane, MqttObserver {
   open(file: JobFile, blockSize: number, sink: BlockSink): void {
     this.close();
     const mqtt = this.#mqtt;
+    const topic = (operation: string, message: MqttSubscription["message"]): MqttSubscription => ({
+      filter: this.#topic(file, operation),
+      qos: 0,
+      buffer: (_topic, byteLength) => sink.buffer(byteLength),
+      message,
+    });
     const topics = [
-      new Topic(this.#topic(file, "data"), sink, (payload) => this.#data(payload)),
-      new Topic(this.#topic(file, "rejected"), sink, (payload) => this.#rejected(payload)),
+      topic("data", (_topic, payload) => this.#data(payload)),
+      topic("rejected", (_topic, payload) => this.#rejected(payload)),
     ];
     const blocks = Math.ceil(file.fileSize / blockSize);
     const session: Session = { sink, file, blockSize, blocks, topics };

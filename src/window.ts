@@ -24,10 +24,13 @@ const TARGET_QUEUE_MS = 400;
 const RATE_INTERVAL_MS = 50;
 /** Beyond the bandwidth-delay product, keep this much on its way: bridges stalls for erasing flash, milliseconds. */
 const STALL_MS = 100;
+/** Largest spread blocks that were only late can suggest, unless the way is longer still, milliseconds. */
+const MAX_VARIATION_MS = 1_000;
 /** Least window, in blocks. */
 const MIN_WINDOW = 4;
 /** The shortest round-trip is measured anew this often, milliseconds: the way to the service may change. */
 const MIN_RTT_LIFE_MS = 10_000;
+const NEVER = Number.NEGATIVE_INFINITY;
 /** Marks a place in the ring whose block arrived or was lost. */
 const NONE = 0xffffffff;
 
@@ -42,6 +45,10 @@ export class Window {
   minRtt = 0;
   /** Consecutive time-outs. */
   timeouts = 0;
+  /** Time of the last sign of life: an ask, a block, or the end of work in which nothing could arrive. */
+  active = 0;
+  /** Asks for blocks that had been asked for before. */
+  repeated = 0;
   /** Somebody else looks after losses and flow: all of the capacity may be used. */
   reliable = false;
   readonly #capacity: number;
@@ -62,14 +69,12 @@ export class Window {
   #latest = 0;
   #nextMin = 0;
   #minSince: number;
-  /** Time of the last sign of life: an ask, or a block that arrived. */
-  #active = 0;
   #jitter = 1;
   /** Grows by half as much as arrives until the first loss; carefully afterwards. */
   #gain = 1;
   /** Blocks counted since `#rateSince`; the last three rates, blocks per millisecond. */
   #count = 0;
-  #rateSince = -1;
+  #rateSince = NEVER;
   readonly #rates = new Float32Array(3);
 
   /**
@@ -98,19 +103,40 @@ export class Window {
     return Math.min(room, this.#mask + 1 - (this.#tail - this.#head));
   }
 
+  /** True when there is nothing to do before more arrives: no gap to judge, and no room for `batch` more blocks. */
+  calm(batch: number): boolean {
+    if (this.#head < this.#largest && !this.reliable) return false;
+    return (this.reliable ? this.#capacity : this.size) - this.outstanding < batch && this.outstanding > 0;
+  }
+
   /** Delivery rate, blocks per millisecond; 0: not measured. */
   get rate(): number {
     const rates = this.#rates;
     return Math.max(rates[0], rates[1], rates[2]);
   }
 
-  /** Records that `block` has been asked for. `again`: not for the first time, so its round-trip is ambiguous. */
-  ask(block: number, again: boolean, now: number): void {
-    const place = this.#tail++ & this.#mask;
-    this.#ring[place] = block * 2 + (again ? 1 : 0);
-    this.#times[place] = now - this.#epoch;
-    this.outstanding++;
-    this.#active = now;
+  /**
+   * Records that blocks have been asked for.
+   * @param base a block
+   * @param bits bit k is set: block `base` + k
+   * @param again those of them that had been asked for before, so that their round trip is ambiguous
+   * @returns how many
+   */
+  ask(base: number, bits: number, again: number, now: number): number {
+    const time = now - this.#epoch;
+    const tail = this.#tail;
+    let n = tail;
+    for (; bits !== 0; bits >>>= 1, again >>>= 1, base++) {
+      if (!(bits & 1)) continue;
+      const place = n++ & this.#mask;
+      this.#ring[place] = base * 2 + (again & 1);
+      this.#times[place] = time;
+      this.repeated += again & 1;
+    }
+    this.#tail = n;
+    this.outstanding += n - tail;
+    this.active = now;
+    return n - tail;
   }
 
   /** A wanted block is here. @returns false when it was not on its way: it had been taken for lost */
@@ -120,21 +146,24 @@ export class Window {
     const tail = this.#tail;
     let n = this.#head;
     while (n < tail && ring[n & mask] >>> 1 !== block) n++;
-    this.#active = now;
+    this.active = now;
     this.timeouts = 0;
     this.#jitter = 1;
     if (n === tail) {
       this.#spurious();
       return false;
     }
-    const rtt = Math.max(0, now - this.#epoch - this.#times[n & mask]);
+    const rtt = now - this.#epoch - this.#times[n & mask];
     if (!(ring[n & mask] & 1)) this.#sample(rtt, now);
     else if (rtt < this.minRtt) this.#spurious();
+    // Asked for twice: the least it can have taken. Else a slow link is asked again for all that is on its way.
+    else if (rtt > this.srtt) this.srtt = rtt;
     ring[n & mask] = NONE;
     this.outstanding--;
     if (n > this.#largest) this.#largest = n;
     if (n === this.#head) this.#advance();
-    this.#measure(now);
+    this.#count++;
+    if (now - this.#rateSince >= RATE_INTERVAL_MS) this.#measure(now);
     const queue = this.#latest - this.minRtt;
     if (queue < TARGET_QUEUE_MS) {
       if (this.size < this.#capacity) this.size += this.#gain;
@@ -174,13 +203,8 @@ export class Window {
     if (this.outstanding === 0 || this.reliable) return Number.POSITIVE_INFINITY;
     const spread = Math.max(4 * this.#variation, GRANULARITY_MS);
     const wait = Math.min(MAX_TIMEOUT_MS, (this.srtt + spread) * 2 ** Math.min(this.timeouts, 16));
-    const timeout = this.#active + wait * this.#jitter;
+    const timeout = this.active + wait * this.#jitter;
     return this.#head < this.#largest ? Math.min(timeout, this.#lossTime()) : timeout;
-  }
-
-  /** A sign of life, or time spent on something else (a flash erase) while nothing could arrive. */
-  stalled(now: number): void {
-    this.#active = now;
   }
 
   /**
@@ -201,8 +225,8 @@ export class Window {
     this.#head = this.#tail;
     this.#largest = this.#tail - 1;
     this.outstanding = 0;
-    this.#rateSince = -1;
-    this.#active = now;
+    this.#rateSince = NEVER;
+    this.active = now;
   }
 
   /** Window that keeps the link busy at the measured rate. */
@@ -226,7 +250,8 @@ export class Window {
   #spurious(): void {
     if (this.#reordering < MAX_REORDERING) this.#reordering *= 2;
     // Samples of blocks asked for twice mean nothing: without this the same mistake would go on for ever.
-    this.#variation = Math.min(this.#variation * 1.5 + 1, MAX_TIMEOUT_MS / 4);
+    // A burst of them is one mistake: it must not make the next loss go unnoticed for half a minute.
+    this.#variation = Math.min(this.#variation * 1.5 + 1, Math.max(this.srtt, MAX_VARIATION_MS));
   }
 
   #sample(rtt: number, now: number): void {
@@ -237,8 +262,9 @@ export class Window {
       this.minRtt = this.#nextMin = Math.max(rtt, 1);
       return;
     }
-    this.#variation += (Math.abs(this.srtt - rtt) - this.#variation) / 4;
-    this.srtt += (rtt - this.srtt) / 8;
+    const apart = rtt - this.srtt;
+    this.#variation += ((apart < 0 ? -apart : apart) - this.#variation) / 4;
+    this.srtt += apart / 8;
     if (rtt < this.minRtt) this.minRtt = Math.max(rtt, 1);
     if (rtt < this.#nextMin) this.#nextMin = Math.max(rtt, 1);
     if (now - this.#minSince < MIN_RTT_LIFE_MS) return;
@@ -249,20 +275,17 @@ export class Window {
     this.size = Math.max(this.size / 2, MIN_WINDOW);
   }
 
+  /** The rate of an interval that has ended. */
   #measure(now: number): void {
-    if (this.#rateSince < 0) {
-      this.#rateSince = now;
-      return;
-    }
-    this.#count++;
-    const span = now - this.#rateSince;
-    if (span < RATE_INTERVAL_MS) return;
+    const since = this.#rateSince;
+    const count = this.#count;
+    this.#count = 0;
+    this.#rateSince = now;
+    if (since === NEVER) return;
     const rates = this.#rates;
     rates[2] = rates[1];
     rates[1] = rates[0];
-    rates[0] = this.#count / span;
-    this.#count = 0;
-    this.#rateSince = now;
+    rates[0] = count / (now - since);
     const floor = Math.min(this.#floor, this.#capacity);
     if (this.size < floor && this.#latest - this.minRtt < TARGET_QUEUE_MS) this.size = floor;
   }

@@ -3,7 +3,7 @@ import { deepEqual, equal, ok } from "../support/assert.js";
 
 /** Asks for blocks [from, to) at `now`. */
 function ask(window: Window, from: number, to: number, now: number, again = false): void {
-  for (let block = from; block < to; block++) window.ask(block, again, now);
+  for (let block = from; block < to; block++) window.ask(block, 1, again ? 1 : 0, now);
 }
 
 function losses(window: Window, now: number): number[] {
@@ -11,6 +11,15 @@ function losses(window: Window, now: number): number[] {
   for (let block = window.lost(now); block >= 0; block = window.lost(now)) lost.push(block);
   return lost;
 }
+
+describe("window: asking", () => {
+  it("records the blocks of a byte of a bitmap", () => {
+    const window = new Window(64, 8, 0);
+    equal(window.ask(16, 0b10100101, 0b00000100, 0), 4);
+    deepEqual([window.outstanding, window.repeated], [4, 1]);
+    deepEqual([window.oldest(), window.oldest(), window.oldest(), window.oldest()], [16, 18, 21, 23]);
+  });
+});
 
 describe("window: round trips", () => {
   it("believes the first sample, then smooths (RFC 9002 §5.3)", () => {
@@ -28,6 +37,14 @@ describe("window: round trips", () => {
     ask(window, 0, 1, 0, true);
     window.arrived(0, 5_000);
     equal(window.minRtt, 0);
+  });
+
+  it("learns from such a block how long it takes at least", () => {
+    const window = new Window(64, 8, 0, 4);
+    ask(window, 0, 4, 0, true);
+    window.arrived(0, 2_000);
+    equal(window.srtt, 2_000);
+    ok(window.deadline > 4_000, "what is on its way is waited for");
   });
 
   it("begins with a round trip measured elsewhere", () => {
