@@ -147,8 +147,8 @@ export class StoryApp {
 
   #decide(decision: "accepted" | "rejected"): void {
     const { parts } = this.#device;
-    // Whoever accepts what never connects must not expect to hear of it again.
-    if ((this.#decided || this.firmware.kind === "no-network") && decision === "accepted") return;
+    // Whoever accepts an image that can not live has given the device away.
+    if ((this.#decided || this.firmware.kind !== "good") && decision === "accepted") return;
     this.#decided = true;
     // Whoever is on trial may be confirmed from now on.
     if (decision === "accepted") parts.judge.accepted.add(this.firmware);
