@@ -521,7 +521,8 @@ export class OtaAgent {
   #jobGone(jobId: string): OtaState | undefined {
     const active = this.#active;
     if (!active || active.job.jobId !== jobId) return this.#state;
-    this.#release(true);
+    // What was cancelled is not wanted any more; what took too long may be tried again.
+    this.#release(this.#required.endedAs !== "TIMED_OUT");
     this.#emit({ type: "fail", job: active.job, error: cancelled() });
     if (this.#state !== "Suspended") this.#required.request();
     return undefined;

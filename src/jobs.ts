@@ -62,6 +62,8 @@ export class Jobs implements MqttObserver {
   #progressJob = "";
   /** Milliseconds the last answered job request took; undefined before. */
   roundTrip: number | undefined;
+  /** The status of the execution that was "gone" last, as far as the service told. */
+  endedAs: unknown;
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -237,6 +239,7 @@ export class Jobs implements MqttObserver {
     const update = this.#updates[0];
     if (update && update.jobId === jobId && reply.clientToken === update.token) {
       const result = accepted ? "accepted" : verdict(reply, update.status);
+      if (result === "gone") this.endedAs = reply.executionState?.status;
       if (!result) return log("warn", `status update refused, will be repeated: ${describe(reply)}`);
       if (result !== "accepted")
         log("warn", `status ${update.status} of ${jobId} refused: ${describe(reply)}`);
@@ -245,7 +248,9 @@ export class Jobs implements MqttObserver {
       if (this.reporting) this.#startUpdate();
       update.done(result);
     } else if (!accepted && jobId === this.#progressJob && reply.clientToken === this.#progressToken) {
-      if (verdict(reply, "IN_PROGRESS") === "gone") onGone(jobId);
+      if (verdict(reply, "IN_PROGRESS") !== "gone") return;
+      this.endedAs = reply.executionState?.status;
+      onGone(jobId);
     }
   }
 }

@@ -111,6 +111,19 @@ describe("transfer: another attempt", () => {
     equal(written, 2, "blocks written by the second attempt");
   });
 
+  it("after the service's time-out goes on, although nobody told of it", () => {
+    const world = new World({ agent: { rateLimit: 256 } });
+    world.intercept.message = ({ kind }) => (kind === "notify-next" ? [] : undefined);
+    const options = { timeoutInMinutes: 1, retries: { timedOut: 1 } };
+    const jobId = world.deploy(image("1.1.0"), options);
+    world.powerOn();
+    world.wait(() => world.execution(jobId).executionNumber === 2, 120_000);
+    const { status, executionNumber } = world.ended(jobId);
+    deepEqual([status, executionNumber], ["SUCCEEDED", 2]);
+    const blocks = world.events.filter(({ type }) => type === "progress").length;
+    equal(blocks, 5, "blocks written in both attempts");
+  });
+
   it("after a refusal begins from scratch", () => {
     const world = new World().powerOn();
     const bytes = image("1.1.0");
