@@ -217,7 +217,7 @@ function textOf(phase: Phase, details: StatusDetails): string {
     case "testing":
       return `${version ?? "the new image"} runs on trial and tests itself`;
     case "accepted":
-      return version ? `${version} is accepted` : "the new image is accepted";
+      return version ? `runs ${version} for good` : "runs the new image for good";
     case "cancelled":
       return "cancelled by the service";
     case "timed out":

@@ -4,20 +4,31 @@
  */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { demoImageCommand } from "./demo-image.js";
+import { deployCommand } from "./deploy.js";
+import { deviceCommand } from "./device.js";
 import { oneLine } from "./failure.js";
 import { inspectCommand } from "./inspect.js";
+import { devicesCommand, jobsCommand } from "./jobs.js";
 import { keygenCommand } from "./keygen.js";
+import { serveCommand } from "./serve.js";
 import { signCommand, verifyCommand } from "./sign.js";
+import { watchCommand } from "./watch.js";
 
 export function makeProgram(): Command {
   const program = new Command("xs-ota")
     .description(
       "Over-the-air firmware updates for Moddable XS on ESP32: keys, images, a development service, deployments.",
     )
+    .enablePositionalOptions()
     .version(packageVersion(), "-V, --version", "print the version")
     .addHelpText("after", "\nEach command explains itself: xs-ota <command> --help");
-  for (const command of [keygenCommand(), inspectCommand(), signCommand(), verifyCommand()])
-    program.addCommand(command);
+  const makers = [
+    ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
+    ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
+    ...[deviceCommand, demoImageCommand],
+  ];
+  for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);
   return program;
 }

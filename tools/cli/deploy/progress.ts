@@ -1,0 +1,98 @@
+/**
+ * The progress of a job: bars on a terminal, lines elsewhere, JSON on request.
+ * @module
+ */
+import type { ExecutionView, Phase } from "../../../service/views.js";
+import { bar, executionLine, percent, phaseText, Screen } from "../screen.js";
+import { paint, print } from "../text.js";
+
+/** Share of the file between two lines of progress where there are no bars. */
+const STEP = 0.25;
+/** Of what is worth a line of its own in a large fleet, the most urgent first. */
+const ORDER: readonly Phase[] = Object.freeze([
+  "rolled back",
+  "failed",
+  "refused",
+  "timed out",
+  "cancelled",
+  "removed",
+  "testing",
+  "restarting",
+  "downloading",
+  "started",
+  "offered",
+  "accepted",
+]);
+
+export class Progress {
+  readonly #jobId: string;
+  readonly #json: boolean;
+  readonly #screen = new Screen();
+  readonly #terminal = Boolean(process.stdout.isTTY);
+  /** What was printed last of each device. */
+  readonly #printed = new Map<string, string>();
+  #isLost = false;
+
+  constructor(jobId: string, json: boolean) {
+    this.#jobId = jobId;
+    this.#json = json;
+  }
+
+  /**
+   * @param latest where every device is
+   * @param changed what has just changed
+   */
+  show(latest: readonly ExecutionView[], changed: readonly ExecutionView[]): void {
+    this.#isLost = false;
+    if (this.#json)
+      for (const execution of changed) print(JSON.stringify({ event: "execution", ...execution }));
+    else if (this.#terminal) this.#screen.draw(this.#lines(latest));
+    else for (const execution of changed) this.#line(execution);
+  }
+
+  /** The connection to the service is gone. */
+  lost(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    if (this.#json) print(JSON.stringify({ event: "lost", jobId: this.#jobId }));
+    else if (this.#terminal) this.#screen.leave();
+    if (!this.#json) print(paint("yellow", "The service has gone; waiting for it to come back …"));
+  }
+
+  /** The last picture. */
+  finish(latest: readonly ExecutionView[]): void {
+    if (this.#terminal && !this.#json) this.#screen.draw(this.#lines(latest), true);
+  }
+
+  #line(execution: ExecutionView): void {
+    const { thingName, attempt, phase, progress, text } = execution;
+    const step = phase === "downloading" ? Math.floor(progress / STEP) * STEP : undefined;
+    if (step === 0) return;
+    const key = `${thingName} ${attempt}`;
+    const state = `${phase} ${step ?? ""}`;
+    if (this.#printed.get(key) === state) return;
+    this.#printed.set(key, state);
+    const again = attempt > 1 ? ` (attempt ${attempt})` : "";
+    print(`${thingName}  ${phase}: ${step === undefined ? text : `${Math.round(step * 100)} %`}${again}`);
+  }
+
+  #lines(latest: readonly ExecutionView[]): string[] {
+    const width = Math.max(...latest.map(({ thingName }) => thingName.length), 5);
+    const rank = (execution: ExecutionView) => ORDER.indexOf(execution.phase);
+    const fits = latest.length <= this.#screen.rows;
+    if (fits) return latest.map((execution) => executionLine(execution, width));
+    const shown = [...latest].sort((a, b) => rank(a) - rank(b)).slice(0, this.#screen.rows - 2);
+    const share = latest.reduce((sum, { progress }) => sum + progress, 0) / latest.length;
+    return [
+      `${"all".padEnd(width)} ${bar(share)} ${percent(share)}  ${this.#counts(latest)}`,
+      ...shown.map((execution) => executionLine(execution, width)),
+      paint("dim", `… ${latest.length - shown.length} more`),
+    ];
+  }
+
+  #counts(latest: readonly ExecutionView[]): string {
+    const counts = new Map<Phase, number>();
+    for (const { phase } of latest) counts.set(phase, (counts.get(phase) ?? 0) + 1);
+    return [...counts].map(([phase, count]) => phaseText(phase, `${count} ${phase}`)).join(", ");
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * `xs-ota serve`
+ * @module
+ */
+import { existsSync, statSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { Command } from "commander";
+import type { Desk } from "../../service/desk.js";
+import type { ServerCertificate } from "../../service/test-ca.js";
+import type { ExecutionView, Phase } from "../../service/views.js";
+import { FAILED, Failure, oneLine } from "./failure.js";
+import { readText } from "./files.js";
+import { aborted, interruption } from "./interrupt.js";
+import {
+  brokerUrl,
+  CERTIFICATE_FILE,
+  examples,
+  IMAGE_PORT,
+  jsonOption,
+  KEY_FILE,
+  LOOPBACK,
+  MQTT_PORT,
+  PAGE_PORT,
+  wholeNumber,
+} from "./options.js";
+import { phaseText } from "./screen.js";
+import { paint, print } from "./text.js";
+
+interface ServeOptions {
+  readonly data: string;
+  readonly key?: string;
+  readonly cert?: string;
+  readonly images?: string;
+  readonly broker?: string;
+  readonly listen: string;
+  readonly advertise?: string;
+  readonly mqttPort: number;
+  readonly httpPort: number;
+  readonly pageListen: string;
+  readonly pagePort: number;
+  readonly tls: boolean;
+  readonly quiet: boolean;
+  readonly json: boolean;
+}
+
+const port = wholeNumber(0, 65_535);
+const LOOPBACKS: readonly string[] = Object.freeze(["127.0.0.1", "::1", "localhost"]);
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .summary("run the development service: broker, images, page")
+    .description(
+      "Runs the roles of AWS IoT on this machine: an MQTT broker with Jobs and file streams, images over HTTP, " +
+        "and a page to deploy and watch. Devices, jobs and history survive a restart and a crash.",
+    )
+    .option("--data <folder>", "where its state is kept", ".xs-ota")
+    .option("--key <file>", `signing key in PEM (default: ${KEY_FILE}, when it is there)`)
+    .option("--cert <file>", `certificate of the key (default: ${CERTIFICATE_FILE}, or beside the key)`)
+    .option("--images <folder>", "images to choose from on the page")
+    .option("--broker <url>", "use this MQTT broker instead of an own one", brokerUrl)
+    .option("--listen <address>", "where devices connect; 0.0.0.0: from the network", LOOPBACK)
+    .option("--advertise <host>", "name or address of this machine in image URLs and certificates")
+    .option("--mqtt-port <port>", "of the broker; 0: any", port, MQTT_PORT)
+    .option("--http-port <port>", "of the images; 0: any", port, IMAGE_PORT)
+    .option("--page-listen <address>", "where browsers and xs-ota connect", LOOPBACK)
+    .option("--page-port <port>", "of the page; 0: any", port, PAGE_PORT)
+    .option("--tls", "encrypt broker and images with a certificate of an own authority", false)
+    .option("--quiet", "do not print what devices do", false)
+    .addOption(jsonOption("print the addresses and what devices do as JSON, one object a line"))
+    .addHelpText(
+      "after",
+      `${examples([
+        ["xs-ota serve", "for simulated devices on this machine"],
+        ["xs-ota serve --listen 0.0.0.0", "for boards on the desk"],
+        ["xs-ota serve --listen 0.0.0.0 --tls", "the same with TLS; the authority is in .xs-ota/ca-cert.pem"],
+        ["xs-ota serve --broker mqtt://localhost:1884", "through a broker of your own"],
+        ["xs-ota serve --images build", "with your images in the page's form"],
+      ])}
+
+It listens to this machine alone unless told otherwise. It has no accounts: whoever reaches the page may deploy,
+whoever reaches the broker may speak for any device. A tool for a desk; a fleet uses AWS IoT Core. Ctrl-C stops it.`,
+    )
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const stop = interruption();
+  const { Desk } = await import("../../service/desk.js");
+  const { ApiServer } = await import("../../service/api.js");
+  if (options.images !== undefined && !isFolder(options.images))
+    throw new Failure(`there is no folder ${options.images}`);
+  const identity = readIdentity(options);
+  const { listen, mqttPort, httpPort, broker, images, data, pageListen, pagePort } = options;
+  const advertise = options.advertise ?? (isAny(listen) ? ownAddress() : listen);
+  const { ca, server: tls } = options.tls ? await certificates(data, [advertise, listen]) : {};
+  let desk: Desk;
+  try {
+    desk = await Desk.open({
+      ...{ folder: data, identity, images, broker },
+      listen: { host: listen, port: mqttPort, tls },
+      http: { host: listen, port: httpPort, advertise, tls },
+    });
+  } catch (error) {
+    throw explain(error, options);
+  }
+  let api: Awaited<ReturnType<typeof ApiServer.start>>;
+  try {
+    api = await ApiServer.start({ desk, ca, host: pageListen, port: pagePort, names: [advertise] });
+  } catch (error) {
+    await desk.close();
+    throw explain(error, options);
+  }
+  try {
+    introduce(api.origin, desk, { ...options, key: identity?.keyFile });
+    follow(desk, options);
+    await aborted(stop);
+  } finally {
+    const { memory } = api.status();
+    await api.close();
+    await desk.close();
+    const peak = Math.round(memory.peak / 1_048_576);
+    if (options.json) print(JSON.stringify({ event: "stopped", peakMemory: memory.peak }));
+    else print(`Stopped. It used at most ${peak} MB of memory.`);
+  }
+}
+
+function introduce(page: string, desk: Desk, options: ServeOptions): void {
+  const { service } = desk;
+  const { listen, pageListen, broker, data, key, json } = options;
+  if (json) {
+    print(
+      JSON.stringify({
+        event: "serving",
+        page,
+        mqtt: service.url,
+        http: service.httpOrigin,
+        pid: process.pid,
+      }),
+    );
+    return;
+  }
+  const count = (number: number, name: string) => `${number} ${name}${number === 1 ? "" : "s"}`;
+  const jobs = service.jobs.jobs().length;
+  const devices = service.devices().length;
+  print(
+    `Page      ${paint("cyan", page)}`,
+    `Broker    ${paint("cyan", service.url)}${broker ? "" : ", its own"}`,
+    `Images    ${paint("cyan", service.httpOrigin)}`,
+    `Signing   ${key ? `with ${key}` : paint("yellow", `no key: make one with xs-ota keygen, or deploy with --key`)}`,
+    `State     in ${data}: ${count(jobs, "job")}, ${count(devices, "device")}`,
+  );
+  if (options.tls) print(`TLS       devices have to trust ${data}/ca-cert.pem`);
+  const open = !LOOPBACKS.includes(listen);
+  if (!open && !broker)
+    print(paint("dim", "Only this machine can connect; boards on the desk need --listen 0.0.0.0."));
+  if (open) print(paint("yellow", `Broker and images are open to the network on ${listen}.`));
+  if (!LOOPBACKS.includes(pageListen))
+    print(
+      paint("yellow", `The page is open to the network on ${pageListen}: whoever reaches it may deploy.`),
+    );
+  print(paint("dim", "Ctrl-C stops it."));
+}
+
+/** Prints what devices do, a line for every phase they come to. */
+function follow(desk: Desk, { quiet, json }: ServeOptions): void {
+  const phases = new Map<string, Phase>();
+  const line = (execution: ExecutionView) => {
+    const time = new Date(execution.lastUpdatedAt).toTimeString().slice(0, 8);
+    return `${paint("dim", time)}  ${execution.thingName}  ${phaseText(execution.phase)}: ${execution.text}`;
+  };
+  desk.on("change", ({ executions }) => {
+    if (quiet) return;
+    for (const execution of executions) {
+      const { jobId, thingName, attempt, phase, ended } = execution;
+      const key = `${jobId} ${thingName} ${attempt}`;
+      if (phases.get(key) === phase) continue;
+      if (ended) phases.delete(key);
+      else phases.set(key, phase);
+      print(json ? JSON.stringify({ event: "execution", ...execution }) : line(execution));
+    }
+  });
+  desk.on("failure", (error) => process.stderr.write(`error: ${oneLine(error)}\n`));
+}
+
+function readIdentity({ key, cert }: ServeOptions) {
+  const keyFile = key ?? (existsSync(KEY_FILE) ? KEY_FILE : undefined);
+  if (keyFile === undefined) {
+    if (cert !== undefined) throw new Failure("--cert needs the --key it belongs to");
+    return undefined;
+  }
+  const certificateFile = cert ?? keyFile.replace(/-key(\.\w+)$/, "-cert$1");
+  if (certificateFile === keyFile) throw new Failure(`name the certificate of ${keyFile} with --cert`);
+  return { privateKeyPem: checkedKey(keyFile), certificatePem: readText(certificateFile), keyFile };
+}
+
+/** A key that does not sign is better refused now than with the first deployment. */
+function checkedKey(file: string): string {
+  const pem = readText(file);
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw new Failure(`${file}: not a private key in PEM`);
+  return pem;
+}
+
+/** The authority of the folder, made once, and a certificate for the servers. */
+async function certificates(folder: string, names: readonly string[]) {
+  const { loadAuthority } = await import("./authority.js");
+  const authority = await loadAuthority(folder);
+  const hosts = new Set([...names.filter((name) => !isAny(name)), "localhost", LOOPBACK]);
+  const server: ServerCertificate = await authority.issue([...hosts]);
+  return { ca: authority.certificate, server };
+}
+
+function explain(error: unknown, { mqttPort, httpPort, broker }: ServeOptions): Failure {
+  const { code, port: taken, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (code === "EADDRINUSE") {
+    const option = taken === mqttPort ? "--mqtt-port" : taken === httpPort ? "--http-port" : "--page-port";
+    return new Failure(`port ${taken} is in use already: choose another with ${option}`, FAILED);
+  }
+  if (code === "EADDRNOTAVAIL") return new Failure(`this machine has no address ${address}`);
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return new Failure(`a host is not known: ${oneLine(error)}`, FAILED);
+  if (code === "EACCES" && taken)
+    return new Failure(`port ${taken} needs rights this user does not have`, FAILED);
+  const text = oneLine(error);
+  const where =
+    broker !== undefined && /connect|refused|timeout|closed|auth/i.test(text) ? `broker ${broker}: ` : "";
+  return new Failure(where + text, FAILED);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function isAny(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
+
+/** An address of this machine that others can reach. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? LOOPBACK;
+}
