@@ -37,6 +37,8 @@ class ActiveJob {
   /** Planes that may serve this job; the first is in use. None for the job of an image on trial. */
   planes: DataPlane[];
   download: Download | undefined;
+  /** What the download came to, until it is handled: it may have been while the agent was suspended. */
+  outcome: ["FileComplete" | "TransferFailed", unknown] | undefined;
   /** What the image says of itself, once its head was accepted. */
   app: AppDescription | undefined;
   /** Every block is on flash. */
@@ -514,7 +516,8 @@ export class OtaAgent {
       this.#createFile(active);
       return "CreatingFile";
     }
-    active.download.resume();
+    if (active.outcome) this.#queue.push(active.outcome);
+    else active.download.resume();
     return "WaitingForFileBlock";
   }
 
@@ -583,12 +586,17 @@ export class OtaAgent {
         if (app) this.#emit({ type: "image", app });
       },
       onProgress: (blocks, total, bytes) => this.#progress(active, blocks, total, bytes),
-      onComplete: () => this.#post("FileComplete"),
-      onFailed: (error) => this.#post("TransferFailed", error),
+      onComplete: () => this.#transferEnded(active, "FileComplete"),
+      onFailed: (error) => this.#transferEnded(active, "TransferFailed", error),
       onRefresh: () => this.#post("RequestJobDocument"),
     });
     active.download.start();
     return undefined;
+  }
+
+  #transferEnded(active: ActiveJob, event: "FileComplete" | "TransferFailed", error?: OtaError): void {
+    active.outcome = [event, error];
+    this.#post(event, error);
   }
 
   #progress(active: ActiveJob, received: number, total: number, bytes: number): void {
@@ -611,6 +619,7 @@ export class OtaAgent {
 
   #transferFailed(error: OtaError): OtaState | undefined {
     const active = this.#active as ActiveJob;
+    active.outcome = undefined;
     const next = active.planes[1];
     if (next && active.download && error.phase === "transfer" && isPlaneError(error.code)) {
       this.#options.log("warn", `${error.message}; going on over ${next.protocol}`);
@@ -624,6 +633,7 @@ export class OtaAgent {
 
   #closeFile(): OtaState | undefined {
     const active = this.#active as ActiveJob;
+    active.outcome = undefined;
     active.complete = true;
     this.#guarded(() =>
       active.pal.closeFile((error, left) => {

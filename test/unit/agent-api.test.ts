@@ -298,6 +298,39 @@ describe("agent: suspend and resume", () => {
   });
 });
 
+describe("agent: what happens while suspended is not lost", () => {
+  it("a file that is complete already", async () => {
+    const player = new TracePlayer({
+      onState: (state) => {
+        if (state === "RequestingFileBlock") player.agent.suspend();
+      },
+    });
+    player.pal.sectors.add(0).add(1).add(2);
+    await player.playAll("start", "job", "resume", "job", "accepted");
+    equal(player.agent.state, "WaitingToActivate");
+  });
+
+  it("a deadline that passes", async () => {
+    const player = await playerIn("WaitingForFileBlock", { totalDeadlineMs: 60_000 });
+    await player.playAll("offline", "suspend", "wait 100000", "online", "resume", "job", "wait 1");
+    const { status, statusDetails } = player.mqtt.json("/update").at(-1);
+    deepEqual([status, statusDetails.code], ["FAILED", "too-slow"]);
+    await player.playAll("accepted", "reply {}");
+    equal(player.agent.state, "WaitingForJob");
+  });
+
+  it("a stream that is refused for good", async () => {
+    const player = new TracePlayer();
+    player.mqtt.refuse = (filter) => (filter.includes("/streams/") ? new Error("not authorized") : undefined);
+    await player.play("start");
+    player.act("job");
+    player.clock.time.step();
+    player.act("suspend");
+    await player.playAll("wait 1000", "resume", "job", "wait 1000");
+    equal(player.mqtt.json("/update").at(-1)?.statusDetails.code, "stream-refused");
+  });
+});
+
 describe("agent: misuse", () => {
   const THROWS = { type: OtaError };
 
