@@ -205,7 +205,6 @@ export class DataBlock extends Reader {
           token = value;
         }
         at += value;
-        if (at > message.length) fail("is cut");
       } else {
         this.at = start;
         this.skip();

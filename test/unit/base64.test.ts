@@ -64,6 +64,8 @@ describe("base64", () => {
     ["InvalidEncodedDataLength without padding", "Rk9PC"],
     ["InvalidPaddingPlacement: in front", "=Rk9PQkFS"],
     ["InvalidPaddingPlacement: inside", "Rk9P=QkFS"],
+    ["InvalidPaddingPlacement: in front, as much as is due", "=Zm8"],
+    ["InvalidPaddingPlacement: inside, as much as is due", "Z=m8"],
     ["InvalidPaddingPlacement: nothing else", "=="],
   ];
   for (const [name, text] of invalid)

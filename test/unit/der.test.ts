@@ -221,6 +221,16 @@ describe("DER: public keys", () => {
   for (const [name, bytes] of malformed)
     it(`refuses ${name}`, () => throws(() => parsePublicKey(bytes), { type: OtaError, code: "bad-der" }));
 
+  it("refuses a key that leads beyond its certificate", () => {
+    const name = hex("3000");
+    const longer = ecKey.slice();
+    longer[1] += 1;
+    const certificate = (key: Uint8Array) =>
+      der(0x30, der(0x30, hex("020101"), name, name, name, name, key), name, bits(hex("00")));
+    deepEqual(parsePublicKey(certificate(ecKey)), parsePublicKey(ecKey));
+    throws(() => parsePublicKey(certificate(longer)), { code: "bad-der", message: "cut" });
+  });
+
   it("refuses every cut of a certificate", () => {
     const whole = fromPem(EC_CERTIFICATE);
     for (let length = 0; length < whole.length; length++)
