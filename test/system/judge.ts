@@ -106,8 +106,7 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
   switch (code) {
     case "no-progress":
       return (
-        has("service", "outage", "refuse", "stream-gone", "corrupt") ||
-        isSlow(link, agent.noProgressTimeoutMs)
+        has("service", "outage", "refuse", "stream-gone", "corrupt") || isBad(link, agent.noProgressTimeoutMs)
       );
     case "too-slow":
       return agent.minRate !== undefined || agent.totalDeadlineMs !== undefined;
@@ -141,7 +140,7 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
   }
 }
 
-/** Whether one block may take longer than the agent waits. */
-function isSlow({ bandwidth = 0 }: Scenario["link"], limit: number): boolean {
-  return bandwidth > 0 && (70_000 / bandwidth) * 1000 > limit / 3;
+/** Whether one block, or the few attempts there is time for, may take longer than the agent waits. */
+function isBad({ bandwidth = 0, loss = 0, rtt }: Scenario["link"], limit: number): boolean {
+  return (bandwidth > 0 && (70_000 / bandwidth) * 1000 > limit / 3) || (loss >= 0.2 && rtt * 100 > limit);
 }

@@ -1,0 +1,52 @@
+import { ok } from "node:assert/strict";
+import { examine } from "../examine.js";
+import { nodeFoundry } from "./foundry.js";
+
+/** Of issue-free seeds, from 1 on; `npm run soak` runs more. */
+const SEEDS = 2_000;
+const GROUP = 100;
+
+describe("the whole system in virtual time", () => {
+  const foundry = nodeFoundry();
+  const spread = new Map<string, number>();
+  let wear = 0;
+  let lives = 0;
+
+  for (let first = 1; first <= SEEDS; first += GROUP)
+    it(`seeds ${first} to ${first + GROUP - 1}`, async function () {
+      this.timeout(120_000);
+      for (let seed = first; seed < first + GROUP; seed++) {
+        const outcome = await examine(seed, foundry);
+        for (const result of outcome.results) spread.set(result, (spread.get(result) ?? 0) + 1);
+        wear = Math.max(wear, outcome.wear);
+        lives += outcome.lives;
+      }
+    });
+
+  it("has seen every kind of end", () => {
+    const jobs = [...spread.values()].reduce((sum, count) => sum + count, 0);
+    const good = spread.get("good SUCCEEDED") ?? 0;
+    console.log(
+      `      ${jobs} jobs in ${lives} lives, ${good} updates, at most ${wear} erase cycles of a sector`,
+    );
+    ok(good > SEEDS, "most updates succeed: the last job of each seed, and more");
+    for (const end of ENDS) ok(spread.has(end), `no job ended as "${end}"`);
+  });
+});
+
+const ENDS = [
+  ...[
+    "rolled-back",
+    "self-test-timeout",
+    "no-progress",
+    "flash-write",
+    "signature-check",
+    "stream-refused",
+  ].map((code) => `good FAILED ${code}`),
+  ...["fail FAILED self-test-rejected", "crash FAILED rolled-back", "hang FAILED rolled-back"],
+  ...["no-network FAILED rolled-back", "older FAILED downgrade", "same FAILED same-version"],
+  ...["no-version FAILED bad-version", "low-secure FAILED secure-version", "wrong-chip FAILED wrong-chip"],
+  ...["wrong-project FAILED wrong-project", "unsigned FAILED signature-missing"],
+  ...["other-signature FAILED signature-check", "tampered FAILED signature-check"],
+  ...["too-large FAILED file-too-large", "custom SUCCEEDED"],
+];

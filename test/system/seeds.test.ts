@@ -1,0 +1,57 @@
+import { PureSha256 } from "../../hosts/common/sha256.js";
+import { deepEqual, equal, ok } from "../support/assert.js";
+import { examine } from "./examine.js";
+import { Foundry } from "./images.js";
+import { type Outcome, play } from "./play.js";
+import { type Scenario, scenarioOf } from "./scenario.js";
+import { shrink } from "./shrink.js";
+import { tell } from "./story.js";
+
+const FIRST = 1;
+const SEEDS = 24;
+
+describe("the whole system in virtual time, a sample", () => {
+  const foundry = new Foundry(() => new PureSha256());
+
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++)
+    it(`seed ${seed}`, async () => {
+      await examine(seed, foundry);
+    });
+
+  it("plays a seed the same way again", async () => {
+    const seed = 5;
+    const once = await play(scenarioOf(seed), foundry);
+    const again = await play(scenarioOf(seed), new Foundry(() => new PureSha256()));
+    deepEqual(again, once);
+  });
+
+  it("shrinks a story that fails, and tells it", async () => {
+    const scenario: Scenario = {
+      ...scenarioOf(3),
+      faults: [
+        { kind: "power", when: { at: 900 }, off: 10 },
+        { kind: "rot", when: { on: "progress", nth: 2, delay: 5 }, place: 0.01, mask: 64 },
+        { kind: "app", when: { at: 2_000 }, what: "check", span: 0 },
+      ],
+    };
+    // As if flipped bits had been fatal.
+    const replay = async (candidate: Scenario): Promise<Outcome> => {
+      const violation = candidate.faults.some(({ kind }) => kind === "rot")
+        ? "after 7 s all is lost"
+        : undefined;
+      return { violation, log: ["    1.000  boots"], results: [], lives: 1, wear: 0, duration: 0 };
+    };
+    const shrunk = await shrink(scenario, await replay(scenario), replay);
+    deepEqual(shrunk.scenario.faults, scenario.faults.slice(1, 2));
+    equal(shrunk.scenario.jobs.length, 1);
+    deepEqual(shrunk.scenario.link, { rtt: 20 });
+    const story = tell(shrunk.scenario, shrunk.outcome, 3);
+    for (const line of [
+      "seed 3 FAILS: after 7 s all is lost",
+      'fault    rot 5 ms after the 3. "progress": place 0.01, mask 64',
+      "    1.000  boots",
+      "again: npm run soak -- --seeds 1 --start 3",
+    ])
+      ok(story.includes(`${line}\n`), story);
+  });
+});

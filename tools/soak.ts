@@ -1,0 +1,58 @@
+/**
+ * `npm run soak`: plays many seeds of the whole system in virtual time, and tells the stories that fail.
+ * @module
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { examine } from "../test/system/examine.js";
+import { nodeFoundry } from "../test/system/node/foundry.js";
+
+/** Stories told in full. */
+const MOST_STORIES = 5;
+const REPORT_EVERY_MS = 10_000;
+
+function whole(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+const { seeds, start } = new Command("npm run soak --")
+  .description("Plays a device's life with network, service, flash and power failing as each seed decides.")
+  .option("--seeds <count>", "how many seeds", whole, 10_000)
+  .option("--start <seed>", "the first one", whole, 1)
+  .parse()
+  .opts<{ seeds: number; start: number }>();
+
+const spread = new Map<string, number>();
+const failed: number[] = [];
+let foundry = nodeFoundry();
+let wear = { cycles: 0, seed: start };
+const began = Date.now();
+let reported = began;
+
+function rate(played: number): string {
+  return `${((played * 1000) / (Date.now() - began)).toFixed(1)} seeds a second`;
+}
+
+for (let seed = start; seed < start + seeds; seed++) {
+  try {
+    const outcome = await examine(seed, foundry);
+    for (const result of outcome.results) spread.set(result, (spread.get(result) ?? 0) + 1);
+    if (outcome.wear > wear.cycles) wear = { cycles: outcome.wear, seed };
+  } catch (error) {
+    failed.push(seed);
+    if (failed.length <= MOST_STORIES) console.log(`\n${(error as Error).message}\n`);
+  }
+  // What was made for earlier seeds is of little use to later ones.
+  if (seed % 1000 === 0) foundry = nodeFoundry();
+  if (Date.now() - reported < REPORT_EVERY_MS) continue;
+  reported = Date.now();
+  console.log(`seed ${seed}: ${rate(seed - start + 1)}, ${failed.length} failed`);
+}
+
+console.log(`\n${seeds} seeds from ${start}: ${rate(seeds)}`);
+console.log("How the jobs ended:");
+for (const [result, count] of [...spread].sort((a, b) => b[1] - a[1]))
+  console.log(`${String(count).padStart(9)}  ${result}`);
+console.log(`Most erase cycles of a sector: ${wear.cycles} (seed ${wear.seed})`);
+console.log(failed.length ? `FAILED: ${failed.join(", ")}` : "No seed failed.");
+process.exitCode = failed.length ? 1 : 0;
