@@ -5,14 +5,14 @@
  */
 
 import Listener from "embedded:io/socket/listener";
-import TCP from "embedded:io/socket/tcp";
 import SdkClient from "embedded:network/mqtt/client";
 import Timer from "timer";
 import type { MqttClientConstructor } from "../../hosts/common/mqtt-client.js";
 import { connectMqtt } from "../../hosts/moddable/mqtt.js";
 import { type MqttHarness, mqttConformance } from "../conformance/mqtt-connection.js";
 import { fail } from "../support/assert.js";
-import type { MqttPeer, Wire } from "../support/mqtt-peer.js";
+import type { MqttPeer } from "../support/mqtt-peer.js";
+import { AcceptedWire } from "./wire.js";
 
 /** Sockets are polled every 20 ms on the host. */
 const POLL = 10;
@@ -20,49 +20,6 @@ const SETTLE = 60;
 const PATIENCE = 20_000;
 
 const wait = (ms: number) => new Promise<void>((resolve) => void Timer.set(() => resolve(), ms));
-
-/** The peer's end of an accepted connection. */
-class AcceptedWire implements Wire {
-  #socket: TCP | undefined;
-  #waiting: Uint8Array[] = [];
-  #writable = 0;
-
-  constructor(from: TCP, received: (bytes: Uint8Array) => void) {
-    this.#socket = new TCP({
-      from,
-      onReadable: (count) => {
-        const bytes = new Uint8Array(this.#socket?.read(count) as ArrayBuffer);
-        received(bytes);
-      },
-      onWritable: (count) => {
-        this.#writable = count;
-        this.#flush();
-      },
-      onError: () => this.close(),
-    });
-  }
-
-  send(bytes: Uint8Array): void {
-    this.#waiting.push(bytes.slice());
-    this.#flush();
-  }
-
-  close(): void {
-    this.#socket?.close();
-    this.#socket = undefined;
-  }
-
-  #flush(): void {
-    while (this.#waiting.length && this.#writable && this.#socket) {
-      const [first] = this.#waiting;
-      const part = first.subarray(0, this.#writable);
-      const left = this.#socket.write(part) as unknown as number | undefined;
-      this.#writable = left ?? this.#writable - part.length;
-      if (part.length === first.length) this.#waiting.shift();
-      else this.#waiting[0] = first.subarray(part.length);
-    }
-  }
-}
 
 function harness(Client: MqttClientConstructor | undefined): MqttHarness {
   let listener: Listener | undefined;

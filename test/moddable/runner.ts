@@ -57,6 +57,7 @@ async function call(bodies: readonly Body[]): Promise<void> {
 }
 
 async function attempt(title: string, action: () => Promise<void>): Promise<void> {
+  trace(`> ${title}\n`);
   try {
     await limited(action());
     passed++;

@@ -86,13 +86,16 @@ export async function runSuite({ sdk, name, files, include, seconds }: SuiteOpti
   const child = await sdk.run(await sdk.build({ directory, platform: "lin" }), seconds, 0);
   let output = "";
   let summary = "";
+  let last = "";
   const line = (text: string) => {
     if (text.startsWith("# ")) summary = text;
+    else if (text.startsWith("> ")) last = text.slice(2);
     else output += `${text}\n`;
   };
   createInterface({ input: child.stdout! }).on("line", line);
   createInterface({ input: child.stderr! }).on("line", line);
   const [code] = await once(child, "close");
+  if (!summary) output += `the run ended in: ${last}\n`;
   const [passed, failed] = /(\d+) passed, (\d+) failed/.exec(summary)?.slice(1).map(Number) ?? [0, 0];
   return { passed, failed: failed || (code === 0 && passed ? 0 : 1), output };
 }
