@@ -53,6 +53,16 @@ export function decodeUtf8(
  * @throws OtaError "bad-utf8" for a lone surrogate, which no UTF-8 text can hold
  */
 export function encodeUtf8(text: string): Uint8Array {
+  const ascii = new Uint8Array(text.length);
+  for (let n = 0; n < ascii.length; n++) {
+    const code = text.charCodeAt(n);
+    if (code > 0x7f) return encodeWide(text);
+    ascii[n] = code;
+  }
+  return ascii;
+}
+
+function encodeWide(text: string): Uint8Array {
   const bytes: number[] = [];
   for (const character of text) {
     const point = character.codePointAt(0)!;

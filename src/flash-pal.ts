@@ -80,7 +80,8 @@ class OpenFile implements Received {
 
   /** Bytes of the file in `sector`: less than a sector in the last one. */
   lengthOf(sector: number): number {
-    return Math.min(this.sectorLength, this.file.fileSize - sector * this.sectorLength);
+    const rest = this.file.fileSize - sector * this.sectorLength;
+    return rest < this.sectorLength ? rest : this.sectorLength;
   }
 
   has(offset: number, byteLength: number): boolean {
@@ -389,7 +390,7 @@ export class FlashPal implements OtaPal {
     const { scratch } = open;
     this.#options.slot.read(scratch, sector * open.sectorLength);
     // A sector in use shows in its first bytes; only a likely blank one is worth a digest.
-    if ((scratch[0] & scratch[1] & scratch[2] & scratch[3]) !== 0xff) return false;
+    if (scratch[0] !== 0xff || scratch[1] !== 0xff || scratch[2] !== 0xff) return false;
     const digest = this.#digest(scratch);
     open.blank ??= this.#digest(scratch.fill(0xff));
     return equalBytes(digest, open.blank);
@@ -421,9 +422,8 @@ export class FlashPal implements OtaPal {
       tail.set(part.subarray(whole));
       slot.write(tail, offset + whole);
     }
-    sectors[sector] += part.length;
     const length = open.lengthOf(sector);
-    if (sectors[sector] < ERASED + length) return;
+    if ((sectors[sector] += part.length) < ERASED + length) return;
     sectors[sector] = DONE;
     if (!journal || !open.journaled) return;
     try {

@@ -49,6 +49,7 @@ export class Journal {
   readonly #base: number;
   readonly #length: number;
   readonly #record = new Uint8Array(RECORD_LENGTH);
+  readonly #view = new DataView(this.#record.buffer);
   /** Its first four bytes, the sector. */
   readonly #number = this.#record.subarray(0, 4);
   /** Byte offset of the next free record slot from the start of the journal; past the end when full. */
@@ -105,7 +106,7 @@ export class Journal {
     this.#place.flash.read(record, this.#base + offset);
     if (record.every((byte) => byte === 0xff)) return -1;
     this.#next = offset + RECORD_LENGTH;
-    const sector = (record[0] | (record[1] << 8) | (record[2] << 16) | (record[3] << 24)) >>> 0;
+    const sector = this.#view.getUint32(0, true);
     if (!holds(sector, record.subarray(4))) return -1;
     this.#good = this.#next;
     return sector;
@@ -115,10 +116,7 @@ export class Journal {
   append(sector: number, digest: Uint8Array): void {
     if (this.#next + RECORD_LENGTH > this.#length) return;
     const record = this.#record;
-    record[0] = sector;
-    record[1] = sector >> 8;
-    record[2] = sector >> 16;
-    record[3] = sector >> 24;
+    this.#view.setUint32(0, sector, true);
     record.set(digest, 4);
     const offset = this.#base + this.#next;
     this.#next += RECORD_LENGTH;
@@ -128,11 +126,7 @@ export class Journal {
   /** Starts the digest a record carries; the caller adds the sector's bytes and calls `finish`. */
   begin(sector: number): Hash {
     const hash = this.#crypto.sha256();
-    const record = this.#record;
-    record[0] = sector;
-    record[1] = sector >> 8;
-    record[2] = sector >> 16;
-    record[3] = sector >> 24;
+    this.#view.setUint32(0, sector, true);
     hash.update(this.#identity);
     hash.update(this.#number);
     return hash;

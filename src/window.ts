@@ -147,8 +147,10 @@ export class Window {
     let n = this.#head;
     while (n < tail && ring[n & mask] >>> 1 !== block) n++;
     this.active = now;
-    this.timeouts = 0;
-    this.#jitter = 1;
+    if (this.timeouts > 0) {
+      this.timeouts = 0;
+      this.#jitter = 1;
+    }
     if (n === tail) {
       this.#spurious();
       return false;
@@ -161,7 +163,10 @@ export class Window {
     ring[n & mask] = NONE;
     this.outstanding--;
     if (n > this.#largest) this.#largest = n;
-    if (n === this.#head) this.#advance();
+    if (n === this.#head) {
+      while (++n < tail && ring[n & mask] === NONE);
+      this.#head = n;
+    }
     this.#count++;
     if (now - this.#rateSince >= RATE_INTERVAL_MS) this.#measure(now);
     const queue = this.#latest - this.minRtt;
