@@ -84,7 +84,7 @@ export interface OtaAgentOptions {
   log?: Log;
   /** Bytes in a block, 256 to 131072, a multiple of 16. Default 4096. */
   blockSize?: number;
-  /** Most bytes asked for and not yet here. Default 262144. */
+  /** Most bytes asked for and not yet here. Default 524288: a round trip of half a second at 1 MB/s. */
   maxOutstandingBytes?: number;
   /** Blocks between two progress reports to the service. Default 64. */
   statusInterval?: number;
@@ -113,7 +113,7 @@ export interface OtaAgentOptions {
  */
 const NUMBERS = Object.freeze([
   Object.freeze(["blockSize", 4096, 256, 131_072] as const),
-  Object.freeze(["maxOutstandingBytes", 262_144, 256, 16_777_216] as const),
+  Object.freeze(["maxOutstandingBytes", 524_288, 256, 16_777_216] as const),
   Object.freeze(["statusInterval", 64, 1, 1_000_000] as const),
   Object.freeze(["selfTestTimeoutMs", 90_000, 1_000, 86_400_000] as const),
   Object.freeze(["noProgressTimeoutMs", 300_000, 1_000, 86_400_000] as const),
