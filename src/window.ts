@@ -24,6 +24,8 @@ const TARGET_QUEUE_MS = 400;
 const RATE_INTERVAL_MS = 50;
 /** Beyond the bandwidth-delay product, keep this much on its way: bridges stalls for erasing flash, milliseconds. */
 const STALL_MS = 100;
+/** So many doublings of the wait outlive an ambiguous answer. */
+const KEPT_TIMEOUTS = 2;
 /** Largest spread blocks that were only late can suggest, unless the way is longer still, milliseconds. */
 const MAX_VARIATION_MS = 1_000;
 /** Least window, in blocks. */
@@ -148,7 +150,8 @@ export class Window {
     while (n < tail && ring[n & mask] >>> 1 !== block) n++;
     this.active = now;
     if (this.timeouts > 0) {
-      this.timeouts = 0;
+      // A block asked for twice says nothing of the wait (Karn): on a slow link all would be asked for again and again.
+      this.timeouts = n < tail && ring[n & mask] & 1 ? Math.min(this.timeouts, KEPT_TIMEOUTS) : 0;
       this.#jitter = 1;
     }
     if (n === tail) {
@@ -158,7 +161,7 @@ export class Window {
     const rtt = now - this.#epoch - this.#times[n & mask];
     if (!(ring[n & mask] & 1)) this.#sample(rtt, now);
     else if (rtt < this.minRtt) this.#spurious();
-    // Asked for twice: the least it can have taken. Else a slow link is asked again for all that is on its way.
+    // The least it can have taken.
     else if (rtt > this.srtt) this.srtt = rtt;
     ring[n & mask] = NONE;
     this.outstanding--;

@@ -122,7 +122,10 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
     case "signature-check":
       return flash || has("corrupt", "forge");
     case "rolled-back":
-      return power || flash || has("app") || app.testMs >= agent.selfTestTimeoutMs;
+      // Without the service nobody asks the application to accept.
+      return (
+        power || flash || has("app", "service", "outage", "refuse") || app.testMs >= agent.selfTestTimeoutMs
+      );
     case "self-test-timeout":
       return has("outage", "service", "refuse", "app", "forge", "cancel", "replay");
     case "self-test-rejected":
@@ -142,5 +145,7 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
 
 /** Whether one block, or the few attempts there is time for, may take longer than the agent waits. */
 function isBad({ bandwidth = 0, loss = 0, rtt }: Scenario["link"], limit: number): boolean {
-  return (bandwidth > 0 && (70_000 / bandwidth) * 1000 > limit / 3) || (loss >= 0.2 && rtt * 100 > limit);
+  return (
+    (bandwidth > 0 && (70_000 / bandwidth) * 1000 > limit / 3) || (loss >= 0.2 && limit < rtt * 100 + 30_000)
+  );
 }

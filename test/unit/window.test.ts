@@ -47,6 +47,19 @@ describe("window: round trips", () => {
     ok(window.deadline > 4_000, "what is on its way is waited for");
   });
 
+  it("keeps waiting longer when only answers come that may be to an earlier request (Karn)", () => {
+    const window = new Window(64, 8, 0, 4);
+    ask(window, 0, 4, 0);
+    window.expire(0);
+    while (window.outstanding > 0) window.oldest();
+    ask(window, 0, 4, 500, true);
+    window.arrived(0, 2_000);
+    equal(window.timeouts, 1);
+    ask(window, 4, 5, 2_000);
+    window.arrived(4, 4_000);
+    equal(window.timeouts, 0);
+  });
+
   it("begins with a round trip measured elsewhere", () => {
     const window = new Window(64, 8, 0, 40);
     ask(window, 0, 1, 0);
