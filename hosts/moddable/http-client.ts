@@ -35,8 +35,11 @@ export type EcmaHttpClientConstructor = new (
 export interface ModdableHttpOptions {
   readonly Client: EcmaHttpClientConstructor;
   readonly clock: Clock;
-  /** Sockets and resolver for a connection. */
-  readonly network: (secure: boolean) => NetworkOptions;
+  /**
+   * Sockets and resolver for a connection. The resolver is asked for a host with its port, as in the header field
+   * Host: the SDK's client makes both from one option.
+   */
+  readonly network: (secure: boolean, host: string) => NetworkOptions;
 }
 
 /** Scheme, host, port and path of an absolute URL without user information (RFC 3986). */
@@ -135,8 +138,8 @@ export class ModdableHttpClient implements HttpClient {
     this.close();
     const { Client, network } = this.#options;
     const client: EcmaHttpClient = new Client({
-      ...network(secure),
-      host,
+      ...network(secure, host),
+      host: port === undefined ? host : `${host}:${port}`,
       port: port === undefined ? (secure ? 443 : 80) : Number(port),
       onError: () => {
         // Between two requests as well, when the server has waited long enough.

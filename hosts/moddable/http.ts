@@ -23,6 +23,7 @@ export interface HttpOptions extends Omit<HttpPlaneOptions, "http" | "clock"> {
 export function httpPlane({ tls, ...options }: HttpOptions): HttpPlane {
   const clock = new ModdableClock();
   const Client = HTTPClient as unknown as EcmaHttpClientConstructor;
-  const network = (secure: boolean) => networkOptions(secure ? (tls ?? {}) : undefined);
+  const network = (secure: boolean, serverName: string) =>
+    networkOptions(secure ? { serverName, ...tls } : undefined);
   return new HttpPlane({ ...options, clock, http: new ModdableHttpClient({ Client, clock, network }) });
 }

@@ -51,7 +51,8 @@ class GuardedSocket extends TCP {
 
 /** The resolver of the system, which knows the name servers of the network it is in. */
 class SystemResolver implements Resolver {
-  resolve({ host, onResolved, onError }: Parameters<Resolver["resolve"]>[0]): void {
+  resolve({ host: name, onResolved, onError }: Parameters<Resolver["resolve"]>[0]): void {
+    const host = name.replace(/:\d+$/, "");
     if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return onResolved(host, host);
     Net.resolve(host, (_name: string, address?: string) => {
       if (address) onResolved(host, address);

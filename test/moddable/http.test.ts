@@ -121,6 +121,7 @@ describe("HTTP client on sockets", () => {
     await get(path);
     ok(requests[0].startsWith(`GET ${path} HTTP/1.1\r\n`));
     ok(requests[0].toLowerCase().includes("\r\nrange: bytes=0-9"));
+    ok(requests[0].toLowerCase().includes(`\r\nhost: 127.0.0.1:${listener.port}\r\n`));
   });
 
   it("keeps the connection for the next request", async () => {
