@@ -153,7 +153,7 @@ describe("xs-ota inspect", () => {
     const { code, stdout } = await folder.run("inspect", "longer.bin");
     equal(code, 1);
     ok(stdout.includes("65,616 bytes, 16 bytes follow in the file"), stdout);
-    ok(stdout.includes("refuses it: the image ends after 65616 bytes, the file has 65632"), stdout);
+    ok(/refuses it: the image ends .*65616.*65632/.test(stdout), stdout);
   });
 
   for (const name of ["partitions", "partitions-3ota", "partitions-factory"])
