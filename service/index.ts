@@ -30,6 +30,8 @@ export interface ServiceOptions {
   identity?: Pick<SigningIdentity, "privateKeyPem">;
   /** The image server for the HTTP data plane. */
   http?: ImageServerOptions;
+  /** Signs the URL in a placeholder for an image on another server; default: the URL stays as it is. */
+  signUrl?: (url: string) => string;
   /** Faults on request, for tests. */
   intercept?: Intercept;
   /** As in `JobServiceOptions`. */
@@ -41,7 +43,7 @@ export interface ServiceOptions {
   state?: string;
 }
 
-export type DeployOptions = Omit<UpdateOptions, "updateId" | "uuid" | "signature" | "url"> & {
+export type DeployOptions = Omit<UpdateOptions, "updateId" | "uuid" | "signature"> & {
   /** Default: a new UUID. */
   updateId?: string;
   /** Default: made with the service's identity; null: the file is unsigned. */
@@ -170,7 +172,8 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   }
 
   #imageUrl(url: string): string {
-    return url.startsWith(IMAGE_STORE) ? this.#images!.url(url.slice(IMAGE_STORE.length)) : url;
+    if (url.startsWith(IMAGE_STORE)) return this.#images!.url(url.slice(IMAGE_STORE.length));
+    return this.#options.signUrl?.(url) ?? url;
   }
 
   async #start(): Promise<void> {
@@ -220,7 +223,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       ...rest,
       updateId,
       uuid: randomUUID(),
-      url: presignedPlaceholder(IMAGE_STORE + key),
+      url: rest.url ?? presignedPlaceholder(IMAGE_STORE + key),
       signature:
         signature === undefined
           ? signImage(options.image, identity!.privateKeyPem)

@@ -19,7 +19,7 @@ export interface UpdateOptions {
   signature: DocumentFile["signature"];
   /** Default: MQTT alone. */
   protocols?: readonly Protocol[];
-  /** Where the image is, for HTTP: a URL or a placeholder. */
+  /** Where the image is, for HTTP: a URL or a placeholder. The service's own image server when left out there. */
   url?: string;
   /** Default: /device/updates */
   filePath?: string;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HttpPlane } from "../../src/http.js";
+import { HttpPlane, type HttpPlaneOptions } from "../../src/http.js";
 import {
   type AppDescription,
   type BootControl,
@@ -55,6 +55,8 @@ export interface AppConfig {
   readonly allowDowngrade?: boolean;
   /** Data planes, in order of preference. Default: the agent's own choice. */
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
+  /** Numeric options of the HTTP plane. */
+  readonly http?: Readonly<Pick<HttpPlaneOptions, "rangeBytes" | "stallTimeoutMs">>;
 }
 
 export interface AppPorts {
@@ -116,7 +118,9 @@ export class DeliberateCrash extends Error {
 function planesOf({ mqtt, http, clock }: AppPorts, config: AppConfig): readonly DataPlane[] | undefined {
   const { thingName, protocols } = config;
   return protocols?.map((protocol) =>
-    protocol === "HTTP" ? new HttpPlane({ http, clock, mqtt }) : new StreamPlane({ mqtt, thingName }),
+    protocol === "HTTP"
+      ? new HttpPlane({ ...config.http, http, clock, mqtt })
+      : new StreamPlane({ mqtt, thingName }),
   );
 }
 

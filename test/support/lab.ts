@@ -22,6 +22,7 @@ export const CERTIFICATE = "/certificates/ota.pem";
 /** Small enough for many tests, large enough to be interrupted. */
 const SIZE = 96 * 1024;
 const SLOT_SIZE = 0x40000;
+const FLASH_SIZE = 0x400000;
 
 export function firmware(
   version: string,
@@ -39,6 +40,11 @@ export interface LabOptions {
   readonly agent?: AppConfig["agent"];
   /** Which planes, in order of preference. Default: MQTT. */
   readonly protocols?: AppConfig["protocols"];
+  readonly http?: AppConfig["http"];
+  /** What the device trusts over HTTPS. */
+  readonly tls?: DeviceSetup["tls"];
+  /** Bytes of a slot. */
+  readonly slotSize?: number;
   readonly service?: Omit<ServiceOptions, "broker" | "identity" | "intercept">;
   readonly network?: DeviceSetup["network"];
 }
@@ -85,15 +91,15 @@ export class Lab {
     mosquitto: Mosquitto | undefined,
     signer: SigningIdentity,
     requests: ServiceRequest[],
-    { engine = "node", agent, protocols, network }: LabOptions,
+    { engine = "node", agent, protocols, http, network, tls, slotSize = SLOT_SIZE }: LabOptions,
   ) {
     this.service = service;
     this.#mosquitto = mosquitto;
     this.identity = signer;
     this.requests = requests;
     this.thingName = `thing-${++things}`;
-    const table = slotTable({ slotSize: SLOT_SIZE });
-    const dump = buildFlashDump({ flashSize: 0x100000, table, content: { ota_0: firmware("0.9.0") } });
+    const table = slotTable({ slotSize });
+    const dump = buildFlashDump({ flashSize: FLASH_SIZE, table, content: { ota_0: firmware("0.9.0") } });
     const store = new Map<string, string>();
     this.device = new SimulatedDevice({
       engine,
@@ -104,10 +110,10 @@ export class Lab {
         thingName: this.thingName,
         trustedKeys: { [CERTIFICATE]: signer.certificatePem },
         agent: { selfTestTimeoutMs: 10_000, ...agent },
-        protocols,
+        ...{ protocols, http },
       },
       store: { get: (key) => store.get(key), set: (key, value) => void store.set(key, value) },
-      network,
+      ...{ network, tls },
       watchdogMs: 300,
     });
     this.device.on("app", (event) => this.events.push(event));
