@@ -496,12 +496,13 @@ export class Download implements BlockSink {
     const { clock, random, noProgressTimeoutMs, totalDeadlineMs, minRate, onRefresh } = this.#options;
     const { statistics } = this;
     const now = clock.now();
-    if (totalDeadlineMs && now - this.#startedAt >= totalDeadlineMs)
+    // The same sums as in #schedule: rounded otherwise, a timer for this very moment would never find it come.
+    if (totalDeadlineMs && now >= this.#startedAt + totalDeadlineMs)
       return this.#give("too-slow", `not complete after ${totalDeadlineMs} ms`);
     if (this.#active) {
-      if (this.#silence + now - this.#silentSince >= noProgressTimeoutMs)
+      if (now >= this.#silentSince - this.#silence + noProgressTimeoutMs)
         return this.#give("no-progress", `no block for ${noProgressTimeoutMs} ms`);
-      if (minRate && now - this.#judgedSince >= RATE_WINDOW_MS) {
+      if (minRate && now >= this.#judgedSince + RATE_WINDOW_MS) {
         const got = ((statistics.bytes - this.#judgedBytes) * 1000) / (now - this.#judgedSince);
         if (got < minRate) return this.#give("too-slow", `${Math.floor(got)} bytes a second`);
         this.#judgedSince = now;
@@ -515,8 +516,14 @@ export class Download implements BlockSink {
         }
       } else if (!this.#losses(now) && now >= window.deadline) {
         window.expire(random());
-        for (let n = Math.max(1, window.size >> 1); n > 0 && window.outstanding > 0; n--)
-          this.#unask(window.oldest());
+        let probes = 0;
+        for (; probes < REQUEST_BLOCKS && (probes < window.size >> 1 || probes === 0); probes++) {
+          const block = window.oldest();
+          if (block < 0) break;
+          this.#unask(block);
+        }
+        // Whatever the window says: an answer shows which of the others are lost.
+        this.#ask(Math.min(probes, this.#plane.maxBlocks), this.#blocks, now);
       }
     }
     this.#next(now);

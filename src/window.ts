@@ -209,9 +209,17 @@ export class Window {
   /** When something has to be done about blocks that do not come: a clock time; Infinity when none is outstanding. */
   get deadline(): number {
     if (this.outstanding === 0 || this.reliable) return Number.POSITIVE_INFINITY;
-    const spread = Math.max(4 * this.#variation, GRANULARITY_MS);
-    const wait = Math.min(MAX_TIMEOUT_MS, (this.srtt + spread) * 2 ** Math.min(this.timeouts, 16));
-    const timeout = this.active + wait * this.#jitter;
+    const { minRtt } = this;
+    let wait = this.srtt + Math.max(4 * this.#variation, GRANULARITY_MS);
+    let since = this.active;
+    if (minRtt > 0 && this.timeouts === 0) {
+      // What is overdue need not be waited for all over again: silence for the shortest round trip is enough.
+      const asked = this.#epoch + this.#times[this.#head & this.#mask];
+      const quiet = since + minRtt + GRANULARITY_MS;
+      since = Math.min(since, Math.max(asked, quiet - wait));
+    } else if (minRtt > 0) wait = Math.min(wait, 3 * minRtt + GRANULARITY_MS);
+    wait = Math.min(MAX_TIMEOUT_MS, wait * 2 ** Math.min(this.timeouts, 16));
+    const timeout = since + wait * this.#jitter;
     return this.#head < this.#largest ? Math.min(timeout, this.#lossTime()) : timeout;
   }
 

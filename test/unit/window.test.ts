@@ -136,10 +136,23 @@ describe("window: time-outs", () => {
     equal(new Window(64, 8, 0).deadline, Number.POSITIVE_INFINITY);
   });
 
+  it("come sooner for what is overdue", () => {
+    const window = new Window(64, 32, 0);
+    ask(window, 0, 20, 0);
+    // A slow link: each block is later by 100 ms.
+    for (let block = 0; block < 16; block++) window.arrived(block, 100 + 100 * block);
+    // The next block was asked for at 0: its wait does not begin with the latest arrival at 1600.
+    const { deadline } = window;
+    ok(deadline >= 1600 + window.minRtt + 100 && deadline < 4000, `${deadline}`);
+    ask(window, 20, 21, 1700);
+    ok(window.deadline < 4000, `${window.deadline}`);
+  });
+
   it("double each time and return to normal with the first answer", () => {
     const window = new Window(64, 8, 0);
     ask(window, 0, 4, 0);
     window.arrived(0, 100);
+    window.expire(0);
     const first = window.deadline - 100;
     window.expire(0);
     equal(window.deadline - 100, 2 * first);
