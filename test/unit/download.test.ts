@@ -319,6 +319,16 @@ describe("download: giving up", () => {
     equal(t.events.at(-1), "too-slow");
   });
 
+  it("finds the deadline come also when the sum of the times was rounded", () => {
+    const t = new Transfer(160 * KB, { totalDeadlineMs: 14_084 });
+    // 2300.0169 + 14084 is stored as a number that is less than 14084 away from 2300.0169.
+    t.clock.runUntil(2300.0169);
+    t.start();
+    const events = () => t.clock.time.pending;
+    for (let i = 0; i < 1000 && events() > 0 && !t.events.includes("too-slow"); i++) t.clock.time.step();
+    equal(t.events.at(-1), "too-slow");
+  });
+
   it("ends a transfer that is slower than the least rate", () => {
     const t = new Transfer(1600 * KB, { minRate: 1024 }).start();
     const drip = () => {
