@@ -1,0 +1,62 @@
+/**
+ * What must not get worse: each repeatable figure against its last accepted value, and against the limits the
+ * product promises.
+ * @module
+ */
+import type { Figures } from "./figures.js";
+
+/** Figures may grow by this share before they count as worse. */
+const TOLERANCE = 0.03;
+
+export type Flat = Record<string, number>;
+
+/** One number for each figure; the lower the better. */
+export function flatten({ links, flash, wire, xs, sizes }: Figures): Flat {
+  const flat: Flat = {};
+  for (const row of links) {
+    const name = `link ${row.bandwidth / 1024} KB/s ${row.rtt} ms ${row.loss * 100} %`;
+    flat[`${name}: seconds`] = row.seconds;
+    flat[`${name}: requests`] = row.requests;
+  }
+  for (const row of flash) flat[`flash ${row.bandwidth / 1024} KB/s ${row.rtt} ms: seconds`] = row.seconds;
+  for (const row of wire)
+    flat[`wire ${row.blockSize} ${row.streamName}: bytes`] = row.upBytes + row.downBytes;
+  for (const [name, value] of Object.entries(xs)) flat[`xs: ${name}`] = value;
+  for (const [name, value] of Object.entries(sizes)) flat[`size: ${name}`] = value;
+  return flat;
+}
+
+/** What the product promises, and where it is not kept. */
+export function broken({ links, flash, wire, xs }: Figures): string[] {
+  const faults: string[] = [];
+  const check = (name: string, value: number, limit: number) => {
+    if (!(value <= limit)) faults.push(`${name}: ${value.toFixed(4)}, at most ${limit} is promised`);
+  };
+  for (const { bandwidth, rtt, loss, ratio } of links)
+    check(
+      `${bandwidth / 1024} KB/s, ${rtt} ms, ${loss * 100} % loss: time over bound`,
+      ratio,
+      loss === 0 ? 1.1 : loss <= 0.01 ? 1.25 : 1.6,
+    );
+  for (const { bandwidth, rtt, ratio } of flash)
+    check(`${bandwidth / 1024} KB/s, ${rtt} ms, with flash: time over bound`, ratio, 1.1);
+  for (const { blockSize, streamName, overhead } of wire)
+    if (streamName.length < 20 && blockSize <= 8192)
+      check(`wire overhead with blocks of ${blockSize}`, overhead, blockSize === 4096 ? 0.025 : 0.014);
+  check("computrons for a block", xs["perBlock"], 3000);
+  check("slots of a transfer", xs["transferSlots"] - xs["idleSlots"], 600);
+  check("chunk bytes of a transfer", xs["transferBytes"], 16_384);
+  return faults;
+}
+
+/** Figures that are worse than in `baseline` by more than the tolerance, with both numbers. */
+export function worse(now: Flat, baseline: Flat): string[] {
+  const faults: string[] = [];
+  for (const [name, old] of Object.entries(baseline)) {
+    const value = now[name];
+    if (value === undefined) faults.push(`${name}: was ${old}, is not measured any more`);
+    else if (!(value <= old * (1 + TOLERANCE)))
+      faults.push(`${name}: was ${old}, is ${value} (${((value / old - 1) * 100).toFixed(1)} % more)`);
+  }
+  return faults;
+}

@@ -1,0 +1,146 @@
+/**
+ * What a transfer costs in the real XS engine: computrons for each block, slots of the heap and bytes of
+ * buffers; the same from run to run.
+ * @module
+ */
+import { generateKeyPairSync } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { buildImage } from "../hosts/common/image-builder.js";
+import { PureSha256 } from "../hosts/common/sha256.js";
+import { XsWorker } from "../hosts/xs/worker.js";
+
+export interface Metering {
+  /** Computrons of the agent for one block in steady state: journal, flash layer, status reports included. */
+  perBlock: number;
+  /** Computrons from the job document to the last block but one. */
+  transfer: number;
+  /** Heap slots after a collection: agent made and idle; during the transfer. */
+  idleSlots: number;
+  transferSlots: number;
+  /** Slots of garbage a block leaves. */
+  garbageSlotsPerBlock: number;
+  /** Bytes of all buffers made from the job document until the window is open: the message buffer is one. */
+  transferBytes: number;
+}
+
+const HARNESS = fileURLToPath(new URL("xs/harness.ts", import.meta.url));
+/** Blocks before the measurement: the window has opened by then. */
+const WARM = 128;
+const MEASURED = 128;
+
+/** Counts the bytes of typed arrays that are made with a length. */
+const COUNTING = `
+  globalThis.allocated = 0;
+  for (const name of ["Uint8Array", "Uint16Array", "Uint32Array", "Float32Array"])
+    globalThis[name] = class extends globalThis[name] {
+      constructor(...values) {
+        super(...values);
+        if (typeof values[0] === "number") globalThis.allocated += this.byteLength;
+      }
+    };`;
+
+interface Reply {
+  readonly compute: number;
+  readonly slots: number;
+  readonly result: { readonly state: string; readonly processed: number; readonly allocated: number };
+}
+
+/** The harness with the agent in it, in an engine of its own. */
+class Rig {
+  readonly #worker = new XsWorker();
+
+  async load(config: object, script: string, before = ""): Promise<void> {
+    await this.#worker.evaluate(`globalThis.config = ${JSON.stringify(config)};${before}`);
+    await this.#worker.evaluate(script);
+  }
+
+  async run(command: string): Promise<Reply> {
+    const { meter, result } = await this.#worker.command(Buffer.from(command));
+    const { compute, currentHeapCount: slots } = meter;
+    return { compute, slots, result: JSON.parse(Buffer.from(result).toString()) };
+  }
+
+  /** @returns computrons of the agent alone */
+  async blocks(count: number): Promise<number> {
+    const live = await this.run(`blocks ${count}`);
+    return live.compute - (await this.run(`empty ${count}`)).compute;
+  }
+
+  async slots(): Promise<number> {
+    await this.run("gc");
+    return (await this.run("gc")).slots;
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.close();
+  }
+}
+
+/** @param agent the agent's bundle, an ES module */
+export async function meter(agent: string, blockSize = 4096, fileSize = 1_572_864): Promise<Metering> {
+  const image = buildImage(
+    { version: "1.0.1", projectName: "bench", size: fileSize },
+    () => new PureSha256(),
+  );
+  const { x = "", y = "" } = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({
+    format: "jwk",
+  });
+  const publicKey = [4, ...Buffer.from(x, "base64url"), ...Buffer.from(y, "base64url")];
+  const config = { fileSize: image.length, blockSize, head: [...image.subarray(0, 512)], publicKey };
+  const script = await harness(agent);
+  const rig = new Rig();
+  const counting = new Rig();
+  try {
+    await rig.load(config, script);
+    await rig.run("make");
+    const idleSlots = await rig.slots();
+    let transfer = (await rig.run("start")).compute + (await rig.blocks(WARM));
+    const before = await rig.slots();
+    const steady = await rig.blocks(MEASURED);
+    const { slots, result } = await rig.run("empty 0");
+    const after = await rig.slots();
+    if (result.processed !== WARM + MEASURED)
+      throw new Error(`the agent took ${result.processed} blocks: ${result.state}`);
+    transfer += steady + (await rig.blocks(Math.ceil(image.length / blockSize) - WARM - MEASURED - 1));
+
+    await counting.load(config, script, COUNTING);
+    await counting.run("make");
+    const idleBytes = (await counting.run("empty 0")).result.allocated;
+    await counting.run("start");
+    await counting.run(`blocks ${WARM}`);
+    const { allocated } = (await counting.run("empty 0")).result;
+    return {
+      perBlock: Math.round(steady / MEASURED),
+      transfer,
+      idleSlots,
+      transferSlots: Math.max(before, after),
+      garbageSlotsPerBlock: Math.round((slots - before) / MEASURED),
+      transferBytes: allocated - idleBytes,
+    };
+  } finally {
+    await rig.close();
+    await counting.close();
+  }
+}
+
+async function harness(agent: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [HARNESS],
+    bundle: true,
+    write: false,
+    format: "iife",
+    target: "es2022",
+    tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
+    plugins: [
+      {
+        name: "the bundle in place of the sources",
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /\/src\/index\.js$/ }, () => ({ path: "agent", namespace: "bundle" }));
+          onLoad({ filter: /.*/, namespace: "bundle" }, () => ({ contents: agent }));
+        },
+      },
+    ],
+  });
+  return outputFiles[0].text;
+}

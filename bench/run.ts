@@ -1,0 +1,139 @@
+/**
+ * `npm run bench`: how fast, how polite and how small, as a table and as JSON.
+ * @module
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { FILE_SIZE, type Figures, measure, type TransferRow } from "./figures.js";
+import { broken, type Flat, flatten, worse } from "./gate.js";
+import { type SocketRow, sockets } from "./sockets.js";
+
+const BASELINE = new URL("baseline.json", import.meta.url);
+const USAGE = `npm run bench [-- options]
+  --quick     only what comes out the same on every machine; no sockets
+  --check     --quick, and exit code 1 when a figure is worse than in bench/baseline.json by more than 3 %,
+              or not as promised
+  --update    --quick, and write bench/baseline.json
+  --json FILE where the figures go (default build/bench.json)
+  --help`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i].length)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+function transferTable(rows: readonly TransferRow[]): string {
+  const head = [
+    ...["link", "loss", "bound s", "seconds", "worst", "x bound", "requests"],
+    ...["original, 1 block", "8 blocks"],
+  ];
+  const seconds = (value: number) => (Number.isNaN(value) ? "gave up" : value.toFixed(value < 10 ? 2 : 1));
+  return table(
+    head,
+    rows.map((row) => [
+      `${row.bandwidth / 1024} KB/s, ${row.rtt} ms`,
+      `${row.loss * 100} %`,
+      seconds(row.bound),
+      seconds(row.seconds),
+      seconds(row.worst),
+      row.ratio.toFixed(3),
+      row.requests.toFixed(0),
+      seconds(row.original1),
+      seconds(row.original8),
+    ]),
+  );
+}
+
+function print({ links, flash, wire, xs, sizes }: Figures): void {
+  console.log(`An image of ${FILE_SIZE} bytes in blocks of 4096 over MQTT, in virtual time\n`);
+  console.log(transferTable(links));
+  console.log("\nThe same onto NOR flash (sector erase 45 ms, block erase 150 ms, page program 0.4 ms)\n");
+  console.log(transferTable(flash));
+  console.log("\nBytes on the wire (MQTT packets, without TCP/IP)\n");
+  console.log(
+    table(
+      ["block", "stream name", "requests", "up", "down", "overhead"],
+      wire.map((row) => [
+        String(row.blockSize),
+        `${row.streamName.length} characters`,
+        ...[row.requests, row.upBytes, row.downBytes].map(String),
+        `${(row.overhead * 100).toFixed(2)} %`,
+      ]),
+    ),
+  );
+  console.log("\nIn XS (computrons, heap slots; the whole agent with flash layer and journal)\n");
+  console.log(
+    table(
+      ["figure", "value"],
+      Object.entries(xs).map(([name, value]) => [name, String(value)]),
+    ),
+  );
+  console.log("\nBundles, bytes\n");
+  console.log(
+    table(
+      ["bundle", "bytes"],
+      Object.entries(sizes).map(([name, value]) => [name, String(value)]),
+    ),
+  );
+}
+
+function printSockets(rows: readonly SocketRow[]): void {
+  console.log("\nOver real sockets, through a broker and a proxy that delays and loses messages\n");
+  console.log(
+    table(
+      ["who", "round trip", "loss", "seconds", "original, 1 block", "x faster", "requests", "up", "down"],
+      rows.map((row) => [
+        row.who,
+        `${row.rtt} ms`,
+        `${row.loss * 100} %`,
+        row.seconds.toFixed(2),
+        row.original ? row.original.toFixed(2) : "",
+        row.original ? (row.original / row.seconds).toFixed(1) : "",
+        ...[row.requests, row.upBytes, row.downBytes].map(String),
+      ]),
+    ),
+  );
+}
+
+function report(title: string, faults: readonly string[]): void {
+  if (faults.length === 0) return;
+  console.log(`\n${title}`);
+  for (const fault of faults) console.log(`  ${fault}`);
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      check: { type: "boolean", default: false },
+      update: { type: "boolean", default: false },
+      json: { type: "string", default: "build/bench.json" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const figures = await measure();
+  print(figures);
+  const quick = values.quick || values.check || values.update;
+  const real = quick ? undefined : await sockets(console.error);
+  if (real) printSockets(real);
+  const flat = flatten(figures);
+  mkdirSync(new URL("../build/", import.meta.url), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify({ ...figures, sockets: real, flat }, undefined, 2)}\n`);
+  const promises = broken(figures);
+  report("Not as promised:", promises);
+  if (values.update) {
+    writeFileSync(BASELINE, `${JSON.stringify(flat, undefined, 2)}\n`);
+    return 0;
+  }
+  const faults = worse(flat, JSON.parse(readFileSync(BASELINE, "utf8")) as Flat);
+  report("Worse than before:", faults);
+  return values.check && faults.length + promises.length > 0 ? 1 : 0;
+}
+
+process.exitCode = await main();

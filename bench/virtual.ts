@@ -1,0 +1,190 @@
+/**
+ * One transfer in virtual time: this agent's download, or the policy of the original C agent, over the same
+ * network, service and flash.
+ * @module
+ */
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { FlashPartition } from "../hosts/common/flash-partition.js";
+import { NorFlash } from "../hosts/common/nor-flash.js";
+import { StreamService } from "../service/streams.js";
+import { Download, type DownloadStatistics } from "../src/download.js";
+import { FlashPal } from "../src/flash-pal.js";
+import type { JobFile } from "../src/job-document.js";
+import type { OtaPal } from "../src/pal.js";
+import type { Crypto } from "../src/ports.js";
+import { TrustedKeys } from "../src/signature.js";
+import { StreamPlane } from "../src/stream.js";
+import { seeded, VirtualClock, VirtualTime } from "../test/support/virtual-clock.js";
+import { type Link, VirtualBroker } from "../test/support/virtual-network.js";
+import { OriginalPolicy } from "./original.js";
+
+export interface Scenario {
+  link: Link;
+  /** Bytes of the image. */
+  fileSize: number;
+  blockSize: number;
+  /** NOR flash with typical timing; otherwise writing takes no time. */
+  flash: boolean;
+  seed: number;
+  /** This agent, or the original with so many blocks a request. */
+  policy: "ours" | number;
+  streamName?: string;
+  maxOutstandingBytes?: number;
+  /** Whether the agent knows the round-trip from its job request. */
+  hint?: boolean;
+}
+
+export interface Outcome {
+  /** Until the last byte is written; NaN when the transfer failed. */
+  seconds: number;
+  requests: number;
+  /** Blocks that came and were not needed. */
+  surplus: number;
+  upBytes: number;
+  downBytes: number;
+}
+
+export const THING = "thing-1";
+const STREAM = "AFR_OTA-XYZ";
+const SLOT = 0x1f0000;
+
+const nodeCrypto: Crypto = {
+  sha256: () => {
+    const hash = createHash("sha256");
+    return { update: (bytes) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) };
+  },
+  verifyEcdsaP256: () => false,
+  verifyRsa: () => false,
+};
+
+const publicKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({
+  type: "spki",
+  format: "pem",
+}) as string;
+
+export function jobFile(fileSize: number, streamName = STREAM): JobFile {
+  return {
+    fileId: 0,
+    fileSize,
+    fileType: 0,
+    filePath: "/",
+    certFile: "",
+    signature: { algorithm: "sig-sha256-ecdsa", bytes: new Uint8Array([1, 2, 3]) },
+    streamName,
+    url: "",
+  } as JobFile;
+}
+
+/** A destination that costs no time. */
+function memoryPal(image: Uint8Array): Pick<OtaPal, "headLength" | "inspect" | "readBack" | "writeBlock"> {
+  return {
+    headLength: 288,
+    inspect: () => undefined,
+    readBack: (offset, into) => into.set(image.subarray(offset, offset + into.length)),
+    writeBlock: (offset, data) => image.set(data, offset),
+  };
+}
+
+export function simulate(scenario: Scenario): Outcome {
+  const { link, fileSize, blockSize, seed, policy, streamName = STREAM } = scenario;
+  const time = new VirtualTime();
+  const random = seeded(seed);
+  const clock = new VirtualClock(time);
+  const broker = new VirtualBroker(time, random);
+  const service = new StreamService({
+    clock: new VirtualClock(time),
+    publish: (topic, payload, qos) => broker.publish(topic, payload, qos),
+  });
+  const image = new Uint8Array(fileSize);
+  for (let i = 0; i < fileSize; i += 4) image[i] = (random() * 256) | 0;
+  service.create(streamName, [
+    { fileId: 0, byteLength: fileSize, read: (offset, length) => image.subarray(offset, offset + length) },
+  ]);
+  broker.onMessage = (topic, payload) => void service.handle(topic, payload);
+  const mqtt = broker.connect(clock, { ...link, loss: 0 });
+
+  let received = new Uint8Array(fileSize);
+  let pal = memoryPal(received) as OtaPal;
+  let slot: FlashPartition | undefined;
+  if (scenario.flash) {
+    const chip = new NorFlash(SLOT);
+    slot = new FlashPartition(chip, { offset: 0, size: SLOT });
+    // An older image lies there.
+    for (let at = 0; at < SLOT; at += 4096) slot.write(new Uint8Array(4096), at);
+    chip.onBusy = (ms) => clock.busy(ms);
+    const keys = new TrustedKeys({ "": publicKey });
+    pal = new FlashPal({ slot, crypto: nodeCrypto, clock, trustedKeys: keys });
+  }
+  const file = jobFile(fileSize, streamName);
+  let start = 0;
+  let end = Number.NaN;
+  let over = false;
+  let requests = 0;
+  let surplus = 0;
+  let statistics: DownloadStatistics | undefined;
+  const finish = (failed: boolean) => {
+    over = true;
+    if (!failed) end = clock.now();
+  };
+  const begin = (received: Parameters<Parameters<OtaPal["createFile"]>[1]>[1]) => {
+    start = clock.now();
+    mqtt.link = link;
+    if (policy !== "ours") {
+      const original = new OriginalPolicy(
+        { mqtt, clock, file, blockSize, blocksPerRequest: policy, thing: THING },
+        {
+          write: (offset, data) => pal.writeBlock(offset, data),
+          done: (failed) => {
+            ({ requests, surplus } = original);
+            finish(failed);
+          },
+        },
+      );
+      original.start();
+      return;
+    }
+    const download = new Download({
+      file,
+      plane: new StreamPlane({ mqtt, thingName: THING }),
+      pal,
+      received,
+      clock,
+      random,
+      blockSize,
+      maxOutstandingBytes: scenario.maxOutstandingBytes ?? 524_288,
+      rttHint: scenario.hint === false ? undefined : link.rtt,
+      noProgressTimeoutMs: 300_000,
+      onHead: () => {},
+      onProgress: () => {},
+      onComplete: () => finish(false),
+      onFailed: () => finish(true),
+      onRefresh: () => {},
+    });
+    statistics = download.statistics;
+    download.start();
+  };
+  if (slot) pal.createFile(file, (error, received) => (error ? finish(true) : begin(received)));
+  else begin({ has: () => false, byteLength: 0 });
+  time.runUntilDone(() => over, 7_200_000);
+  time.run(100);
+  if (slot && over && !Number.isNaN(end)) {
+    received = new Uint8Array(fileSize);
+    slot.read(received, 0);
+  }
+  if (!Number.isNaN(end) && Buffer.compare(received, image) !== 0)
+    throw new Error("the image on flash is not the one that was sent");
+  return {
+    seconds: (end - start) / 1000,
+    requests: statistics?.requests ?? requests,
+    surplus: statistics?.packetsDropped ?? surplus,
+    upBytes: mqtt.up.bytes,
+    downBytes: mqtt.down.bytes,
+  };
+}
+
+/** No transfer can take less: link or flash, whichever is slower, and one round trip. Seconds. */
+export function bound({ link, fileSize, flash }: Scenario): number {
+  const wire = link.bandwidth ? fileSize / link.bandwidth : 0;
+  const chip = flash ? Math.ceil(fileSize / 65536) * 0.15 + Math.ceil(fileSize / 256) * 0.0004 : 0;
+  return Math.max(wire, chip) + link.rtt / 1000;
+}
