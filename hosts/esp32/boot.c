@@ -2,6 +2,10 @@
  * The boot side of an ESP32 for the agent: ESP-IDF's own esp_ota_* functions, as boot.ts calls them, and a
  * watchdog for the time until the running image is confirmed. ESP-IDF 5.5 or later.
  */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "xsmc.h"
 #include "xsHost.h"
 

@@ -1,0 +1,4 @@
+#pragma once
+#ifndef WITHOUT_ROLLBACK
+	#define CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE 1
+#endif
