@@ -96,7 +96,7 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
   function outage(span: number, silent: number): void {
     device.offlineUntil = Math.max(device.offlineUntil, Math.min(time.now + span, scenario.horizon));
     const { mqtt } = device;
-    if (!mqtt) return;
+    if (!mqtt?.connected) return;
     mqtt.dark = true;
     time.at(time.now + silent, () => {
       if (device.mqtt !== mqtt) return;
