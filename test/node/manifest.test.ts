@@ -1,0 +1,183 @@
+/**
+ * The manifests for the Moddable SDK: what they name exists, and every platform gets what its modules import.
+ * @module
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parsePartitionCsv } from "../../hosts/common/partition-csv.js";
+import { otaSlots, TYPE_DATA, verifyPartitionTable } from "../../hosts/common/partition-table.js";
+import { deepEqual, equal, ok } from "../support/assert.js";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const PLATFORMS = ["esp32", "lin", "mac", "win"];
+/** Extensions mcconfig looks for behind a module's path. */
+const EXTENSIONS = [".js", ".ts", ".c"];
+/** What the SDK's manifests, named by their last directories, supply. */
+const SUPPLIED: Readonly<Record<string, readonly string[]>> = {
+  "modules/io/manifest.json": ["embedded:io/socket/tcp", "net", "timer", "time"],
+  "modules/io/flash/manifest.json": ["embedded:storage/flash"],
+  "modules/files/file/manifest.json": ["file"],
+  "modules/files/preference/manifest.json": ["preference"],
+  "io/tcp/tlssocket/manifest.json": ["embedded:io/socket/tcp/tls", "crypt", "curve", "ecdsa", "ecp", "rsa"],
+  "tcp/httpclient/manifest_httpclient.json": ["embedded:network/http/client"],
+};
+/** In every application, by the tool itself. */
+const BUILT_IN = ["mc/config"];
+
+interface Section {
+  include?: string | string[];
+  modules?: Record<string, string | string[]>;
+  preload?: string | string[];
+  build?: Record<string, string>;
+  error?: string;
+}
+interface Manifest extends Section {
+  platforms?: Record<string, Section>;
+  [key: string]: unknown;
+}
+
+const list = <T>(value: T | T[] | undefined): T[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value];
+
+function load(path: string): Manifest {
+  return JSON.parse(readFileSync(path, "utf8")) as Manifest;
+}
+
+/** All manifests of the package that one pulls in, itself included, as they are for a platform. */
+function sections(path: string, platform: string): { path: string; section: Section }[] {
+  const manifest = load(path);
+  const specific = manifest.platforms?.[platform] ?? manifest.platforms?.["..."] ?? {};
+  const own = [manifest, specific].map((section) => ({ path, section }));
+  const included = own.flatMap(({ section }) => list(section.include)).filter((name) => name.startsWith("."));
+  return [...own, ...included.flatMap((name) => sections(resolve(dirname(path), name), platform))];
+}
+
+/** Specifiers a built module imports. */
+function imports(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  return [...text.matchAll(/^(?:import|export)[^;]*?\bfrom\s*"([^"]+)"|^import\s*"([^"]+)"/gm)].map((match) =>
+    (match[1] ?? match[2] ?? "").replace(/^moddable:/, ""),
+  );
+}
+
+describe("manifests", () => {
+  const manifests = [
+    "manifest.json",
+    "manifest-http.json",
+    ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
+  ];
+
+  for (const name of manifests)
+    describe(name, () => {
+      const path = join(ROOT, name);
+
+      it("names files that exist", () => {
+        for (const platform of PLATFORMS)
+          for (const { path: from, section } of sections(path, platform)) {
+            for (const target of Object.values(section.modules ?? {}).flatMap((value) => list(value))) {
+              const file = resolve(dirname(from), target);
+              ok(
+                EXTENSIONS.some((extension) => existsSync(file + extension)),
+                `${from}: ${target}`,
+              );
+            }
+            for (const target of Object.values(section.build ?? {}))
+              ok(existsSync(resolve(dirname(from), target)), `${from}: ${target}`);
+          }
+      });
+
+      for (const platform of PLATFORMS)
+        it(`gives ${platform} all that its modules import`, () => {
+          const all = sections(path, platform);
+          const modules = all.flatMap(({ section }) => Object.keys(section.modules ?? {}));
+          const supplied = all
+            .flatMap(({ section }) => list(section.include))
+            .flatMap((include) => Object.entries(SUPPLIED).filter(([end]) => include.endsWith(end)))
+            .flatMap(([, names]) => names);
+          const known = new Set([...modules, ...supplied, ...BUILT_IN]);
+          for (const { path: from, section } of all)
+            for (const target of Object.values(section.modules ?? {}).flatMap((value) => list(value))) {
+              const file = `${resolve(dirname(from), target)}.js`;
+              if (!existsSync(file)) continue;
+              for (const specifier of imports(file))
+                ok(known.has(specifier), `${target}.js imports "${specifier}"`);
+            }
+        });
+    });
+
+  it("preload every module of the package", () => {
+    for (const name of ["manifest.json", "manifest-http.json"])
+      for (const section of [
+        load(join(ROOT, name)),
+        ...Object.values(load(join(ROOT, name)).platforms ?? {}),
+      ])
+        deepEqual(list(section.preload).sort(), Object.keys(section.modules ?? {}).sort(), name);
+  });
+
+  it("leave to the application what is its own", () => {
+    for (const name of ["manifest.json", "manifest-http.json"])
+      for (const key of ["creation", "strip", "build"]) equal(key in load(join(ROOT, name)), false, key);
+  });
+
+  it("refuse other platforms by name", () => {
+    const other = load(join(ROOT, "manifest.json")).platforms?.["..."];
+    for (const platform of PLATFORMS) ok(other?.error?.includes(platform), platform);
+  });
+
+  it("can be reached by the package's name", () => {
+    const { exports: entries, files } = load(join(ROOT, "package.json")) as unknown as {
+      exports: Record<string, unknown>;
+      files: string[];
+    };
+    for (const name of ["manifest.json", "manifest-http.json"]) {
+      equal(entries[`./${name}`], `./${name}`);
+      ok(files.includes(name), `${name} is not in the package`);
+    }
+    for (const name of ["dist", "hosts", "examples", "docs"]) ok(files.includes(name), name);
+  });
+});
+
+describe("native functions", () => {
+  it("are the same in boot.ts and boot.c", () => {
+    const names = (file: string, pattern: RegExp) =>
+      [
+        ...new Set([...readFileSync(join(ROOT, file), "utf8").matchAll(pattern)].map((match) => match[1])),
+      ].sort();
+    const inC = names("hosts/esp32/boot.c", /^void (xs_\w+)\(/gm);
+    deepEqual(names("hosts/esp32/boot.ts", /native\("(\w+)"\)/g), inC);
+    deepEqual(names("dist/boot.js", /native\("(\w+)"\)\.call\(this[,)]/g), inC);
+    const text = (file: string) => readFileSync(join(ROOT, file), "utf8");
+    ok(text("dist/boot.c") === text("hosts/esp32/boot.c"), "dist/boot.c is stale: npm run build");
+  });
+});
+
+describe("partition tables", () => {
+  for (const megabytes of [4, 8, 16])
+    it(`have two equal slots on ${megabytes} MB`, () => {
+      const text = readFileSync(join(ROOT, `hosts/esp32/partitions/${megabytes}mb.csv`), "utf8");
+      const table = parsePartitionCsv(text);
+      const bytes = megabytes * 1_048_576;
+      verifyPartitionTable(table, bytes);
+      const slots = otaSlots(table);
+      equal(slots.length, 2);
+      equal(slots[0].size, slots[1].size);
+      for (const { offset } of slots) equal(offset % 0x10000, 0);
+      equal(table.find(({ type, subtype }) => type === TYPE_DATA && subtype === 0)?.size, 0x2000, "otadata");
+      equal(table.at(-1)!.offset + table.at(-1)!.size, bytes, "flash left over");
+    });
+});
+
+describe("sdkconfig", () => {
+  it("switches rollback, validation and watchdogs on, in the form Moddable's merge understands", () => {
+    const lines = readFileSync(join(ROOT, "hosts/esp32/sdkconfig/sdkconfig.defaults"), "utf8").split("\n");
+    const set = new Map(
+      lines.filter((line) => /^CONFIG_/.test(line)).map((line) => line.split("=") as [string, string]),
+    );
+    equal(set.get("CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE"), "y");
+    equal(set.get("CONFIG_BOOTLOADER_SKIP_VALIDATE_ALWAYS"), "n");
+    equal(set.get("CONFIG_ESP_TASK_WDT_EN"), "y");
+    equal(set.get("CONFIG_ESP_INT_WDT"), "y");
+    ok(!lines.some((line) => /^#\s*CONFIG_/.test(line)), "a line that the merge ignores");
+  });
+});
