@@ -152,14 +152,11 @@ export class Jobs implements MqttObserver {
   online(): void {
     this.#requestTries = 0;
     if (this.#requestToken) this.#sendRequest();
-    if (this.reporting) this.#startUpdate();
+    this.#startUpdate();
   }
 
-  offline(): void {
-    const { clock } = this.#options;
-    clock.clear(this.#requestTimer);
-    clock.clear(this.#updateTimer);
-  }
+  /** Nothing is sent without a connection; `online` begins anew. */
+  offline(): void {}
 
   #token(): string {
     const head = `${this.#sequence++}:`;
@@ -230,12 +227,12 @@ export class Jobs implements MqttObserver {
       if (reply.clientToken === this.#requestToken) log("warn", `job request refused: ${describe(reply)}`);
       return;
     }
-    const [jobId, verb, outcome, more] = rest.split("/");
-    if (verb === "update" && more === undefined) this.#reply(jobId, outcome === "accepted", reply);
+    const [jobId, , outcome] = rest.split("/");
+    this.#reply(jobId, outcome === "accepted", reply);
   }
 
   #reply(jobId: string, accepted: boolean, reply: Reply): void {
-    const { log, clock, onGone } = this.#options;
+    const { log, onGone } = this.#options;
     const update = this.#updates[0];
     if (update && update.jobId === jobId && reply.clientToken === update.token) {
       const result = accepted ? "accepted" : verdict(reply, update.status);
@@ -243,9 +240,8 @@ export class Jobs implements MqttObserver {
       if (!result) return log("warn", `status update refused, will be repeated: ${describe(reply)}`);
       if (result !== "accepted")
         log("warn", `status ${update.status} of ${jobId} refused: ${describe(reply)}`);
-      clock.clear(this.#updateTimer);
       this.#updates.shift();
-      if (this.reporting) this.#startUpdate();
+      this.#startUpdate();
       update.done(result);
     } else if (!accepted && jobId === this.#progressJob && reply.clientToken === this.#progressToken) {
       if (verdict(reply, "IN_PROGRESS") !== "gone") return;

@@ -91,6 +91,15 @@ describe("agent: init", () => {
     equal(player.agent.state, "RequestingJob");
   });
 
+  it("tells once of refused topics, though all are refused", async () => {
+    const player = new TracePlayer();
+    player.mqtt.refuse = () => new Error("not authorized");
+    await player.play("start");
+    equal(player.events.length, 1);
+    await player.play("wait 30000");
+    equal(player.events.length, 2);
+  });
+
   it("fails when the platform can not tell the state of the running image, and may be tried again", async () => {
     const player = new TracePlayer();
     const { pal } = player;

@@ -158,6 +158,29 @@ describe("jobs: the request", () => {
     equal(requests(player), before + 2, "the back-off begins anew");
   });
 
+  it("is one at a time, however often it is called for", async () => {
+    const player = await started();
+    await player.playAll("check", "check", "check");
+    const before = requests(player);
+    await player.play("wait 5000");
+    equal(requests(player), before + 1);
+    deepEqual(player.mqtt.json("$next/get").at(-1), { clientToken: "3:thing-1" });
+  });
+
+  it("is not sent without a connection", async () => {
+    const player = await started();
+    await player.playAll("offline", "wait 600000");
+    equal(requests(player), 1);
+  });
+
+  it("is refused in the log, unless the refusal is another client's", async () => {
+    const player = await started();
+    await player.play('message jobs/$next/get/rejected {"code":"InvalidJson","clientToken":"7:other"}');
+    deepEqual(player.log, []);
+    await player.play('message jobs/$next/get/rejected {"code":"InvalidJson","clientToken":"0:thing-1"}');
+    equal(player.log.length, 1);
+  });
+
   it("is sent again an hour later when nothing was there, without a notification", async () => {
     const player = await started();
     await player.playAll("reply {}", "wait 3599000");
@@ -236,6 +259,46 @@ describe("jobs: a status that must arrive", () => {
     equal(updates(player).length, before + 1);
   });
 
+  it("is not sent without a connection", async () => {
+    const player = await transferring();
+    await player.playAll("offline", "set aborted", "wait 600000");
+    equal(updates(player).length, 1, "the progress report before");
+  });
+
+  it("is sent once, though another one waits behind it", async () => {
+    const player = await transferring();
+    await player.playAll("set aborted", "notify id=AFR_OTA-job2 size=0");
+    deepEqual(
+      updates(player).map(({ status, statusDetails }) => statusDetails.code ?? status),
+      ["IN_PROGRESS", "user-abort"],
+    );
+    await player.play("accepted");
+    equal(updates(player).at(-1).statusDetails.code, "job-parser");
+    equal(updates(player).length, 3);
+  });
+
+  it("is repeated at its own time, though the one before was repeated", async () => {
+    const player = await transferring();
+    await player.playAll("set aborted", "notify id=AFR_OTA-job2 size=0", "wait 4000", "accepted");
+    equal(updates(player).length, 3);
+    await player.play("wait 4900");
+    equal(updates(player).length, 3);
+    await player.play("wait 100");
+    equal(updates(player).length, 4);
+  });
+
+  for (const garbage of ["not json", "null", "7", '"x"', "[]"])
+    it(`is not answered by ${garbage}`, async () => {
+      const player = await transferring();
+      await player.play("set aborted");
+      await player.playAll(
+        `message jobs/AFR_OTA-job1/update/rejected ${garbage}`,
+        `message jobs/AFR_OTA-job1/update/accepted ${garbage}`,
+        "wait 5000",
+      );
+      equal(updates(player).length, 3);
+    });
+
   it("has arrived when the service says that the execution is so already", async () => {
     const player = await transferring();
     await player.playAll("set aborted", "rejected InvalidStateTransition is=FAILED");
@@ -309,6 +372,19 @@ describe("jobs: progress", () => {
       'PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"}',
     ]);
     deepEqual(failures(player), ["cancelled"]);
+  });
+
+  it("of another job, or another report, that is refused does not matter", async () => {
+    const player = await transferring();
+    for (const [job, token] of [
+      ["AFR_OTA-job1", "77:thing-1"],
+      ["AFR_OTA-job2", "1:thing-1"],
+    ])
+      await player.play(
+        `message jobs/${job}/update/rejected {"code":"TerminalStateReached","clientToken":"${token}"}`,
+      );
+    await player.play("accepted");
+    equal(player.agent.state, "WaitingForFileBlock");
   });
 
   it("that is refused for another reason does not matter", async () => {
