@@ -2,11 +2,13 @@
  * The agent: the public calls, the callbacks, and the life of an update from the job to its final status.
  * @module
  */
+import { ActiveJob } from "./active-job.js";
 import type { DataPlane } from "./data-plane.js";
 import { Download, type DownloadStatistics } from "./download.js";
 import { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
-import type { JobFile, OtaJob, ParsedJob } from "./job-document.js";
+import type { OtaJob, ParsedJob } from "./job-document.js";
 import { type JobStatus, Jobs, type StatusDetails, type UpdateResult } from "./jobs.js";
+import { decide, findMeans, type Means } from "./offer.js";
 import {
   type CheckedOptions,
   checkOptions,
@@ -14,8 +16,9 @@ import {
   type OtaEvent,
   type UpdateDecision,
 } from "./options.js";
-import type { ImageState, OtaPal, Received } from "./pal.js";
+import type { ImageState, Received } from "./pal.js";
 import type { AppDescription, Timer } from "./ports.js";
+import { judgeReentry, mismatch } from "./reentry.js";
 import { type OtaAgentEvent, type OtaHandler, type OtaState, transition } from "./state-machine.js";
 import * as report from "./status.js";
 import { StreamPlane } from "./stream.js";
@@ -26,36 +29,6 @@ const LAST_WORD_MS = 5_000;
 const SUBSCRIBE_RETRY_MS = 30_000;
 /** How often sectors that went bad are fetched again before the flash is given up. */
 const MAX_REPAIRS = 3;
-/** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
-const MAX_DEFER_MS = 2_147_483_647;
-
-/** The job being worked on; replaced as a whole, so that nothing is inherited from the one before. */
-class ActiveJob {
-  job: OtaJob;
-  file: JobFile;
-  readonly pal: OtaPal;
-  /** Planes that may serve this job; the first is in use. None for the job of an image on trial. */
-  planes: DataPlane[];
-  download: Download | undefined;
-  /** What the download came to, until it is handled: it may have been while the agent was suspended. */
-  outcome: ["FileComplete" | "TransferFailed", unknown] | undefined;
-  /** What the image says of itself, once its head was accepted. */
-  app: AppDescription | undefined;
-  /** Every block is on flash. */
-  complete = false;
-  /** Verified, and the service knows. */
-  verified = false;
-  repairs = 0;
-  /** Blocks at the last progress report. */
-  reported = 0;
-
-  constructor(job: OtaJob, file: JobFile, pal: OtaPal, planes: DataPlane[]) {
-    this.job = job;
-    this.file = file;
-    this.pal = pal;
-    this.planes = planes;
-  }
-}
 
 export class OtaAgent {
   readonly #options: CheckedOptions;
@@ -330,7 +303,7 @@ export class OtaAgent {
     const active = this.#active;
     if (active) {
       // After a suspension: the same job goes on, anything else means that it is over.
-      if (parsed.kind === "ota" && sameFile(active, parsed.job)) return this.#continue(active, parsed.job);
+      if (parsed.kind === "ota" && active.isFor(parsed.job)) return this.#continue(active, parsed.job);
       this.#release(true);
       this.#emit({ type: "fail", job: active.job, error: cancelled() });
     }
@@ -360,73 +333,49 @@ export class OtaAgent {
     }
   }
 
-  /**
-   * A job this device may have worked on in an earlier life (reference truth table: platform pending commit,
-   * job in self-test). Undefined: it is an ordinary offer.
-   */
+  /** A job this device may have worked on in an earlier life. Undefined: it is an ordinary offer. */
   #reentry(job: OtaJob): OtaState | undefined {
     const { pal } = this.#options;
-    const { running } = pal;
-    const { selfTest, image, updatedBy } = job.progress;
-    const file = job.files[0];
-    if (!running || (selfTest && file.fileType !== 0)) return undefined;
-    const installed = image === report.imageName(running) || (!image && this.#imageState === "accepted");
-    if (this.#onTrial) {
-      // This job has installed nothing yet: it waits until the old image runs again.
-      if (!selfTest) return this.#rollBack(mismatch("the job of the image on trial is gone"));
-      this.#active = new ActiveJob(job, file, pal, []);
-      if (image !== "" && !installed)
-        return this.#rollBack(mismatch("the image on trial is not the one this job installed"));
-      if (!image) {
-        // Installed by another agent, which leaves only the version that did it.
-        const error = report.versionConflict(updatedBy, running.version);
-        if (error) return this.#rollBack(error);
-      }
-      this.#update("IN_PROGRESS", report.selfTest("active", running, running), () => {});
-      this.#emit({ type: "start-test", job });
-      return "SelfTesting";
+    const { running, rolledBack } = pal;
+    const onTrial = this.#onTrial;
+    const verdict = judgeReentry(job, {
+      ...{ running, rolledBack, onTrial },
+      accepted: this.#imageState === "accepted",
+    });
+    if (verdict.kind === "offer") return undefined;
+    if (verdict.kind === "withdrawn") return this.#rollBack(verdict.error);
+    const active = new ActiveJob(job, pal, []);
+    this.#active = active;
+    switch (verdict.kind) {
+      case "trial":
+        this.#update("IN_PROGRESS", this.#trialDetails, () => {});
+        this.#emit({ type: "start-test", job });
+        return "SelfTesting";
+      case "passed":
+        return this.#passed(active);
+      case "mismatch":
+        return this.#rollBack(verdict.error);
+      case "failed":
+        this.#fail(verdict.error);
+        return "WaitingForJob";
     }
-    if (!selfTest) return undefined;
-    // Accepted before the connection was there, or before the power went: only the status is missing.
-    if (installed) return this.#passed((this.#active = new ActiveJob(job, file, pal, [])));
-    if (image !== "" && !pal.rolledBack) return undefined;
-    const error = pal.rolledBack
-      ? new OtaError(
-          "rolled-back",
-          `the new image did not start or was not accepted; ${running.version} runs again`,
-          "self-test",
-        )
-      : mismatch("the job says that its image is on trial, but it is not");
-    this.#active = new ActiveJob(job, file, pal, []);
-    this.#fail(error);
-    return "WaitingForJob";
   }
 
-  /** A new job: may it, can it, and with what? */
+  /** A new job: can it, and may it? */
   #offer(job: OtaJob): OtaState {
-    const { pal, otherPals, onUpdateAvailable, allowNoRollback, log } = this.#options;
-    const file = job.files[0];
-    const target = file.fileType === 0 ? pal : otherPals?.[file.fileType];
-    const planes = this.#planes.filter(
-      (plane) => job.protocols.includes(plane.protocol) && plane.usable(file),
-    );
-    if (job.files.length > 1)
-      return this.#refuse(job, "job-parser", `${job.files.length} files in one job are not supported`);
-    if (!target)
-      return this.#refuse(job, "file-create", `nothing here takes a file of type ${file.fileType}`);
-    if (!planes.length)
-      return this.#refuse(job, "data-protocol", `no way to fetch the file by ${job.protocols.join(" or ")}`);
-    if (!target.rollbackEnabled && !allowNoRollback)
-      return this.#refuse(job, "no-rollback", "the boot loader can not roll back a bad image");
+    const { log } = this.#options;
+    let means: Means;
+    try {
+      means = findMeans(job, this.#options, this.#planes);
+    } catch (error) {
+      this.#emit({ type: "fail", job, error: error as OtaError });
+      this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error as OtaError));
+      return "WaitingForJob";
+    }
     if (job.jobId === this.#deferred) return "WaitingForJob";
     let decision: UpdateDecision;
     try {
-      decision = onUpdateAvailable?.(job) ?? "apply";
-      if (
-        decision !== "apply" &&
-        !("refuse" in decision || (decision.defer >= 0 && decision.defer <= MAX_DEFER_MS))
-      )
-        throw new RangeError(`can not defer for ${decision.defer} ms`);
+      decision = decide(job, this.#options);
     } catch (error) {
       // Undecided is not accepted: the job is offered again later.
       log("error", `onUpdateAvailable: ${(error as Error).message}`);
@@ -449,17 +398,10 @@ export class OtaAgent {
       });
       return "WaitingForJob";
     }
-    this.#active = new ActiveJob(job, file, target, planes);
+    this.#active = new ActiveJob(job, means.pal, means.planes);
     this.#emit({ type: "received-job", job });
     this.#createFile(this.#active);
     return "CreatingFile";
-  }
-
-  #refuse(job: OtaJob, code: OtaErrorCode, message: string): OtaState {
-    const error = new OtaError(code, message, "job");
-    this.#emit({ type: "fail", job, error });
-    this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));
-    return "WaitingForJob";
   }
 
   #offerCustom(parsed: ParsedJob & { kind: "custom" }): void {
@@ -483,7 +425,7 @@ export class OtaAgent {
   #jobNotification(parsed: ParsedJob): OtaState | undefined {
     const active = this.#active;
     if (!active) return undefined;
-    if (parsed.kind === "ota" && sameFile(active, parsed.job)) {
+    if (parsed.kind === "ota" && active.isFor(parsed.job)) {
       this.#refresh(active, parsed.job);
       return undefined;
     }
@@ -611,10 +553,15 @@ export class OtaAgent {
   #progressDetails(active: ActiveJob): StatusDetails {
     const { running } = active.pal;
     // The details replace those the service has: what a later life must find there has to be repeated.
-    if (running && this.#state === "SelfTesting") return report.selfTest("active", running, running);
+    if (this.#state === "SelfTesting") return this.#trialDetails;
     if (running && active.app && this.#state === "WaitingToActivate")
       return report.selfTest("ready", active.app, running);
     return report.receiving(active.reported, Math.ceil(active.file.fileSize / this.#options.blockSize));
+  }
+
+  get #trialDetails(): StatusDetails {
+    const running = this.#options.pal.running as AppDescription;
+    return report.selfTest("active", running, running);
   }
 
   #transferFailed(error: OtaError): OtaState | undefined {
@@ -896,10 +843,6 @@ export class OtaAgent {
   }
 }
 
-function mismatch(message: string): OtaError {
-  return new OtaError("image-state-mismatch", message, "self-test");
-}
-
 function userAbort(): OtaError {
   return new OtaError("user-abort", "the application aborted the update", "transfer");
 }
@@ -911,21 +854,4 @@ function cancelled(): OtaError {
 /** Failures another data plane may not have. */
 function isPlaneError(code: OtaErrorCode): boolean {
   return code === "stream-refused" || code === "http" || code === "no-progress" || code === "too-slow";
-}
-
-/** True when `job` asks for the very file that is being received. */
-function sameFile(active: ActiveJob, job: OtaJob): boolean {
-  const a = active.file;
-  const b = job.files[0];
-  const left = a.signature;
-  const right = b.signature;
-  return (
-    active.job.jobId === job.jobId &&
-    a.fileSize === b.fileSize &&
-    a.fileId === b.fileId &&
-    a.fileType === b.fileType &&
-    left?.algorithm === right?.algorithm &&
-    left?.bytes.length === right?.bytes.length &&
-    (left?.bytes.every((byte, i) => byte === right?.bytes[i]) ?? true)
-  );
 }
