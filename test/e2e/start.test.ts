@@ -53,6 +53,20 @@ describe("npm start", function () {
     ok(summary.transfer.lost > 0, "nothing was lost: the link was no test");
   });
 
+  for (const engine of ["xs", "node"])
+    it(`updates over HTTP on ${engine}`, async () => {
+      const { code, summary, stdout } = await npmStart("--protocol", "http", "--engine", engine);
+      strictEqual(code, 0);
+      match(stdout, /bytes over HTTP\n/);
+      strictEqual(summary.transfer.bytes, summary.image.bytes);
+    });
+
+  it("offers both ways on request", async () => {
+    const { code, stdout } = await npmStart("--protocol", "both", "--engine", "node");
+    strictEqual(code, 0);
+    match(stdout, /bytes over MQTT, HTTP\n/);
+  });
+
   it("takes the size of blocks", async () => {
     const { code, summary } = await npmStart("--engine", "node", "--block-size", "8192");
     strictEqual(code, 0);
@@ -165,6 +179,16 @@ describe("npm start", function () {
         strictEqual(summary.device.app.version, "2.0.0");
       });
 
+    it("goes on over HTTP", async () => {
+      const first = new StartProcess("--engine", "node", "--keep", directory, "--protocol", "http");
+      await first.until(/download .*[34]0 %/);
+      first.kill("SIGKILL");
+      await first.ended;
+      const { code, summary } = await npmStart("--engine", "node", "--keep", directory);
+      strictEqual(code, 0);
+      ok(summary.transfer.resumedBytes > 0);
+    });
+
     it("fetches only what is missing after SIGKILL", async () => {
       const first = new StartProcess("--keep", directory, "--latency", "100");
       await first.until(/download .*[56]0 %/);
@@ -190,6 +214,8 @@ describe("npm start", function () {
       ["--latency", "-1"],
       ["--broker", "not a url"],
       ["--image", "/nowhere/app.bin"],
+      ["--protocol", "ftp"],
+      ["--protocol", "http", "--loss", "3"],
       ["--nonsense"],
       ["word"],
     ])

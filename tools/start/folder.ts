@@ -2,18 +2,17 @@
  * Where a device and its update live between two runs. Everything is written so that the process may be killed
  * at any moment: what a later run needs is on disk before it matters.
  *
- * Files: `device.json` (what the device is, and the key pair that signs for it), `flash.bin` (its chip),
- * `store.json` (what it remembers), `image.bin` (what is deployed), `update.json` (the job and what became of it).
+ * `device.json`: what the device is, and the key pair that signs for it; `flash.bin`: its chip; `store.json`: what
+ * it remembers; `image.bin`: what is deployed; `update.json`: how; `service`: what the service knows of its jobs.
  * @module
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { replaceFile } from "../../hosts/node/replace-file.js";
-import type { Execution, Job } from "../../service/job-records.js";
-import type { SigningIdentity } from "../../service/signer.js";
+import type { ImageSignature, SigningIdentity } from "../../service/signer.js";
 import type { AppDescription } from "../../src/ports.js";
-import type { Failure } from "./options.js";
+import type { Failure, ProtocolChoice } from "./options.js";
 import { sha256Hex } from "./scenario.js";
 
 /** What a device is; survives JSON. */
@@ -23,15 +22,16 @@ export interface KeptDevice extends SigningIdentity {
   readonly chipId: number;
 }
 
-/** An update as it was deployed; survives JSON. */
+/** An update as it was, or is about to be, deployed; survives JSON. */
 export interface KeptUpdate {
+  readonly updateId: string;
+  readonly protocol: ProtocolChoice;
   readonly failure?: Failure | undefined;
   readonly allowDowngrade: boolean;
   /** What ran before. */
   readonly before: AppDescription;
   readonly imageSha256: string;
-  readonly job: Job;
-  readonly executions: readonly Execution[];
+  readonly signature: ImageSignature;
   /** The run that deployed it has come to its end. */
   readonly finished: boolean;
 }
@@ -62,6 +62,11 @@ export class Folder {
 
   get storePath(): string {
     return join(this.path, "store.json");
+  }
+
+  /** Where the service keeps its state; undefined when nothing is kept. */
+  get servicePath(): string | undefined {
+    return this.#temporary ? undefined : join(this.path, "service");
   }
 
   get hasFlash(): boolean {

@@ -79,6 +79,7 @@ export class Narrator {
         return view.line("image", `${projectName} ${version} for ${chip}: accepted by its first block`);
       }
       case "progress":
+        if (this.#verbose) view.line("written", `${event.bytes} bytes`, "dim");
         return view.progress(event.bytes, this.#fileBytes, this.#sinceStart());
       case "verified":
         this.#transferEnded(event.statistics);

@@ -8,8 +8,12 @@ import type { EngineName } from "../../hosts/node/engine.js";
 export const FAILURES = Object.freeze(["self-test", "crash", "signature", "version", "chip"] as const);
 export type Failure = (typeof FAILURES)[number];
 
+export const PROTOCOLS = Object.freeze(["mqtt", "http", "both"] as const);
+export type ProtocolChoice = (typeof PROTOCOLS)[number];
+
 export interface StartOptions {
   readonly engine: EngineName;
+  readonly protocol: ProtocolChoice;
   readonly broker?: string;
   readonly image?: string;
   readonly fail?: Failure;
@@ -30,6 +34,7 @@ Examples:
   npm start                                  update a device on the XS engine from version 1 to 2
   npm start -- --image build/app.bin         deploy a firmware file of your own
   npm start -- --fail crash                  deploy a version that crashes, and see it rolled back
+  npm start -- --protocol http               fetch the image in ranges over HTTP
   npm start -- --loss 5 --latency 100        over a bad link
   npm start -- --keep /tmp/device            keep the device; started again, an unfinished update goes on
   npm start -- --engine node --json          a summary for programs on the last line
@@ -40,14 +45,21 @@ Exit code: 0 when the outcome is the expected one (the update, or with --fail ex
 /** @throws CommanderError for unusable options, help and version included */
 export function parseOptions(argv: readonly string[]): StartOptions {
   const command = new Command("npm start --")
-    .description("Updates a simulated device over MQTT: service, boot, download, proof, reboot, self-test.")
+    .description(
+      "Updates a simulated device over MQTT or HTTP: service, boot, download, proof, reboot, self-test.",
+    )
     .addOption(new Option("--engine <name>", "what runs the device").choices(["xs", "node"]).default("xs"))
+    .addOption(
+      new Option("--protocol <name>", "how blocks travel; both: MQTT, and HTTP should that fail")
+        .choices([...PROTOCOLS])
+        .default("mqtt"),
+    )
     .option("--broker <url>", "use this MQTT broker instead of an embedded one", brokerUrl)
     .option("--image <file>", "deploy this ESP32 application image")
     .addOption(new Option("--fail <what>", "let the update go wrong").choices([...FAILURES]))
     .option("--block-size <bytes>", "size of a block, a multiple of 16", blockSize)
-    .option("--loss <percent>", "share of the data messages that get lost", percentage, 0)
-    .option("--latency <ms>", "round-trip time added to the data messages", within(0, 60_000), 0)
+    .option("--loss <percent>", "share of the MQTT data messages that get lost", percentage, 0)
+    .option("--latency <ms>", "round-trip time added to the MQTT data messages", within(0, 60_000), 0)
     .option("--keep <dir>", "keep the device and its flash file in this folder")
     .option("--json", "print the summary as one JSON object on the last line", false)
     .option("--verbose", "show the log of agent and connection", false)
@@ -56,7 +68,10 @@ export function parseOptions(argv: readonly string[]): StartOptions {
     .allowExcessArguments(false)
     .exitOverride();
   command.parse([...argv], { from: "user" });
-  return command.opts<StartOptions>();
+  const options = command.opts<StartOptions>();
+  if (options.protocol === "http" && (options.loss || options.latency))
+    command.error("error: --loss and --latency are about MQTT messages: there are none with --protocol http");
+  return options;
 }
 
 function brokerUrl(text: string): string {

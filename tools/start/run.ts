@@ -8,16 +8,15 @@ import { SimulatedDevice } from "../../hosts/node/device.js";
 import { FileStore } from "../../hosts/node/file-store.js";
 import { LossyMqtt } from "../../hosts/node/lossy-mqtt.js";
 import { deviceBundle } from "../../hosts/xs/bundle.js";
+import { otaJobId, type Protocol } from "../../service/documents.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
 import { exportPkcs8, generateKey, signImage } from "../../service/signer.js";
-import { memoryFile } from "../../service/streams.js";
-import { streamOf } from "../../service/updates.js";
 import type { MqttConnection } from "../../src/ports.js";
 import { bootsOfCopy, type Check, check, mostErased, otadataOf, slotHolds } from "./checks.js";
 import { Folder, type KeptUpdate } from "./folder.js";
 import { Narrator } from "./narrator.js";
-import type { StartOptions } from "./options.js";
+import type { ProtocolChoice, StartOptions } from "./options.js";
 import { chipTitle, expectedCodes, rollsBack, sha256Hex } from "./scenario.js";
 import { prepare, type Setup } from "./setup.js";
 import { historyOf, type Summary } from "./summary.js";
@@ -57,24 +56,13 @@ export class Run {
     const setup = await prepare(this.#options, folder);
     this.#closers.push(() => setup.close());
     if (this.#options.engine === "xs") deviceBundle();
-    const service = await this.#startService(setup, folder);
+    const service = await this.#startService(folder);
     const device = this.#makeDevice(setup, folder, service.url);
     this.#introduce(setup, service.url);
     await device.powerOn();
-    const update = setup.update ?? (await this.#deploy(setup, folder, service));
-    const { jobId } = update.job;
+    const update = setup.update ?? (await this.#plan(setup, folder));
+    const jobId = this.#deploy(setup, update, service);
     if (setup.update) this.#view.line("resume", `${jobId} of an earlier run goes on`);
-
-    let kept: KeptUpdate = update;
-    const keep = (change: Partial<KeptUpdate>) => {
-      kept = { ...kept, ...change };
-      folder.saveUpdate(kept);
-    };
-    service.on("execution", (execution) => {
-      this.#narrator.job(execution);
-      keep({ executions: service.jobs.executions({ jobId }) });
-    });
-    service.on("job", (job) => keep({ job }));
     await this.#until(
       () => service.jobs.job(jobId).status !== "IN_PROGRESS",
       this.#options.timeout * 1000,
@@ -85,7 +73,7 @@ export class Run {
     );
     await this.#settle(setup, device, lastExecution(service, jobId));
     const summary = this.#conclude(setup, service, device, lastExecution(service, jobId), folder);
-    keep({ finished: true });
+    folder.saveUpdate({ ...update, finished: true });
     return summary;
   }
 
@@ -94,20 +82,19 @@ export class Run {
     for (let closer = this.#closers.pop(); closer; closer = this.#closers.pop()) await closer();
   }
 
-  async #startService({ update, device }: Setup, folder: Folder): Promise<DevelopmentService> {
+  async #startService(folder: Folder): Promise<DevelopmentService> {
     const service = await DevelopmentService.start({
       broker: this.#options.broker,
-      identity: device,
-      restore: update && { jobs: [update.job], executions: update.executions },
+      state: folder.servicePath,
     });
     this.#closers.push(() => service.close());
-    const streamId = update && streamOf(update.job);
-    if (streamId) service.streams.create(streamId, [memoryFile(0, folder.image())]);
+    service.on("failure", ({ message }) => this.#view.line("service", message, "yellow"));
+    service.on("execution", (execution) => this.#narrator.job(execution));
     return service;
   }
 
-  #makeDevice({ device: kept, chip, scenario }: Setup, folder: Folder, url: string): SimulatedDevice {
-    const { engine, blockSize, loss, latency, verbose } = this.#options;
+  #makeDevice({ device: kept, chip, scenario, update }: Setup, folder: Folder, url: string): SimulatedDevice {
+    const { engine, blockSize, loss, latency, verbose, protocol } = this.#options;
     const network = (mqtt: MqttConnection): MqttConnection => {
       if (loss === 0 && latency === 0) return mqtt;
       const before = this.#lost();
@@ -125,6 +112,7 @@ export class Run {
         trustedKeys: { [CERTIFICATE]: kept.certificatePem },
         allowDowngrade: scenario.allowDowngrade,
         agent: { blockSize },
+        protocols: protocolsOf(update?.protocol ?? protocol),
       },
       store: new FileStore(folder.storePath),
       behaviour: (app) => (app.buildId === scenario.app.buildId ? scenario.behaviour : undefined),
@@ -151,35 +139,36 @@ export class Run {
       view.line("link", `loses ${(loss * 100).toFixed(1)} % of the data messages, ${latency} ms round-trip`);
   }
 
-  async #deploy(setup: Setup, folder: Folder, service: DevelopmentService): Promise<KeptUpdate> {
+  /** Decides about everything of the update, and keeps it: from here on a later run can go on. */
+  async #plan({ scenario, device, before }: Setup, folder: Folder): Promise<KeptUpdate> {
     const listening = () => this.#narrator.agentState === "WaitingForJob";
     await this.#until(listening, SETTLE_MS, () => "the device does not get through to the service");
-    const { scenario, device } = setup;
     const { image, failure, allowDowngrade } = scenario;
-    folder.saveImage(image);
     // A signature that is one, but by a key the device does not trust.
     const foreign = failure === "signature" ? exportPkcs8(generateKey("ecdsa-p256")) : undefined;
-    const job = service.deploy({
-      image,
-      things: [device.thingName],
+    const update: KeptUpdate = {
+      ...{ failure, allowDowngrade, before, protocol: this.#options.protocol, finished: false },
       updateId: randomUUID(),
-      certFile: CERTIFICATE,
+      imageSha256: sha256Hex(image),
       signature: signImage(image, foreign ?? device.privateKeyPem),
-      retries: { failed: this.#options.keep !== undefined && !failure ? RETRIES : 0 },
-    });
-    const executions = service.jobs.executions({ jobId: job.jobId });
-    const imageSha256 = sha256Hex(image);
-    const update = {
-      failure,
-      allowDowngrade,
-      before: setup.before,
-      imageSha256,
-      job,
-      executions,
-      finished: false,
     };
+    folder.saveImage(image);
     folder.saveUpdate(update);
     return update;
+  }
+
+  /** Makes the job, unless an earlier run has. Returns its id. */
+  #deploy({ scenario, device }: Setup, update: KeptUpdate, service: DevelopmentService): string {
+    const { updateId, signature, protocol, failure } = update;
+    const jobId = otaJobId(updateId);
+    if (service.jobs.jobs().some((job) => job.jobId === jobId)) return jobId;
+    service.deploy({
+      ...{ updateId, signature, image: scenario.image, protocols: protocolsOf(protocol) },
+      things: [device.thingName],
+      certFile: CERTIFICATE,
+      retries: { failed: this.#options.keep !== undefined && !failure ? RETRIES : 0 },
+    });
+    return jobId;
   }
 
   /** Waits until the device has done what follows the end of its job. */
@@ -279,6 +268,11 @@ export class Run {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
+}
+
+/** In order of preference. */
+function protocolsOf(choice: ProtocolChoice): Protocol[] {
+  return choice === "both" ? ["MQTT", "HTTP"] : choice === "http" ? ["HTTP"] : ["MQTT"];
 }
 
 function lastExecution(service: DevelopmentService, jobId: string): Execution {
