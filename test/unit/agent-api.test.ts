@@ -178,6 +178,22 @@ describe("agent: shutdown", () => {
     deepEqual(await player.play("accepted"), ["CB Activate jobId=AFR_OTA-job1"]);
   });
 
+  it("of a stopped agent says nothing", async () => {
+    const heard: OtaState[] = [];
+    const player = new TracePlayer({ onState: (state) => heard.push(state) });
+    equal(await settled(player, 0, player.agent.shutdown()), "Stopped");
+    deepEqual(heard, []);
+  });
+
+  it("does not swallow the restart of a roll-back", async () => {
+    const player = await playerIn("SelfTesting");
+    player.act("set rejected");
+    const shutdown = player.agent.shutdown();
+    equal(await settled(player, 4999, shutdown), undefined);
+    equal(await settled(player, 1, shutdown), "Stopped");
+    equal(player.pal.calls.at(-1), "reset");
+  });
+
   it("and init at once begin the next life after the end of the first", async () => {
     const player = await playerIn("WaitingForJob");
     const shutdown = player.agent.shutdown();
@@ -389,6 +405,19 @@ describe("agent: misuse", () => {
     throws(() => player.agent.setImageState("aborted"), { ...THROWS, code: "no-active-job" });
   });
 
+  it("setImageState(aborted) twice aborts once", async () => {
+    const player = new TracePlayer({
+      onEvent: (event) => {
+        if (event.type !== "received-job") return;
+        player.agent.setImageState("aborted");
+        player.agent.setImageState("aborted");
+      },
+    });
+    await player.playAll("start", "job");
+    equal(player.mqtt.json("/update").length, 1);
+    equal(player.agent.state, "WaitingForJob");
+  });
+
   it("setImageState(rejected) of an image that is not on trial is an error", async () => {
     const player = await playerIn("WaitingForJob");
     throws(() => player.agent.setImageState("rejected"), { ...THROWS, code: "image-state-mismatch" });
@@ -400,6 +429,15 @@ describe("agent: misuse", () => {
     await player.play("set accepted");
     deepEqual(player.pal.calls, ["setImageState 2"]);
     equal(player.agent.state, "WaitingForJob");
+  });
+});
+
+describe("agent: the end of a trial without a connection", () => {
+  it("is a stopped agent and a restart, at once", async () => {
+    const player = new TracePlayer();
+    await player.playAll("offline", "start platform=pending", "set rejected");
+    deepEqual([player.agent.state, player.agent.imageState], ["Stopped", "rejected"]);
+    deepEqual(player.pal.calls, ["setImageState 3", "reset"]);
   });
 });
 

@@ -75,7 +75,7 @@ describe("self-test: platform pending, job in self-test", () => {
     const { world, jobId } = onTrial();
     world.agent.setImageState("aborted");
     deepEqual([world.ended(jobId).status, details(world, jobId)["code"]], ["FAILED", "user-abort"]);
-    world.wait(() => world.boots.length === 3);
+    world.wait(() => world.boots.length === 3, 1000);
     equal(world.state, "ota_0 1.0.0 valid");
   });
 
