@@ -109,6 +109,8 @@ class Range implements HttpHandler {
   }
 
   headers(status: number, headers: ReadonlyMap<string, string>): boolean {
+    // A response nobody waits for must not get the buffer another one is using.
+    if (!this.#cancel) return false;
     const { blockSize, blocks, file, sink } = this.#session;
     this.#lastSign = this.#clock.now();
     if (status > 300 && status < 309 && status !== 304) {

@@ -30,6 +30,12 @@ for (const engine of ["node", "xs"] satisfies EngineName[])
         equal(lab.requests.length, 0, "block requests over MQTT");
       }));
 
+    it("GreaterVersion, with a URL of 4000 characters", () =>
+      withLab({ engine, protocols: ["HTTP"], service: { http: { urlLength: 4000 } } }, async (lab) => {
+        equal(await lab.update(firmware("0.9.1"), { protocols: ["HTTP"] }), "SUCCEEDED");
+        await lab.runs("0.9.1");
+      }));
+
     for (const [first, second] of [
       ["MQTT", "HTTP"],
       ["HTTP", "MQTT"],

@@ -1,7 +1,8 @@
+import { deliverBody } from "../../hosts/common/delivery.js";
 import { HttpPlane } from "../../src/http.js";
 import { parseContentRange, resolveUrl, retryAfter } from "../../src/http-fields.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
-import { contentOf, fileOf, Transfer } from "../support/transfer.js";
+import { contentOf, fileOf, ScriptedPlane, Transfer } from "../support/transfer.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { type HttpResponse, type HttpServer, objectServer, VirtualHttp } from "../support/virtual-http.js";
 
@@ -426,24 +427,87 @@ describe("HTTP data plane: misbehaving servers", () => {
   });
 
   it("an answer that comes after its request was given up", () => {
-    // The first range is answered after 20 s, when it has been asked for again.
-    const late: (() => void)[] = [];
+    // The head is answered after 15 s, with something else, while the range that replaced it is half here.
     const t = new HttpTransfer();
-    const get = t.http.get.bind(t.http);
-    t.http.get = (url, headers, handler) => {
-      if (late.length) return get(url, headers, handler);
-      late.push(() => {
-        handler.headers(206, new Map([["content-range", `bytes 0-4095/${SIZE}`]]));
-        handler.data(10);
-        handler.done();
-      });
-      return () => {};
-    };
+    const late = forgetful(t, 1);
+    t.http.server = odd((n, proper) => (n ? undefined : { ...proper, piece: 100, interval: 10 }));
     t.start();
-    t.clock.run(15_001);
-    late[0]();
+    t.clock.run(15_000 + 500 + 200);
+    equal(t.http.requests.length, 1, "asked again");
+    deepEqual(late[0](), { headers: false, bytes: 0 });
     ok(t.clock.runUntilDone(() => t.complete));
     deepEqual(t.pal.bytes, CONTENT);
+  });
+
+  it("an answer that comes after a fresh URL took over", () => {
+    const t = new HttpTransfer();
+    const late = forgetful(t, 1);
+    t.start();
+    t.clock.run(100);
+    t.download.refresh(fileOf(SIZE, { url: "https://bucket.example/fresh" }));
+    t.clock.run(1);
+    deepEqual(late[0](), { headers: false, bytes: 0 });
+    ok(t.clock.runUntilDone(() => t.complete));
+    deepEqual(t.pal.bytes, CONTENT);
+  });
+
+  it("an answer that comes after another plane took over", () => {
+    const t = new HttpTransfer();
+    const late = forgetful(t, 1);
+    t.start();
+    t.clock.run(100);
+    const other = new ScriptedPlane();
+    t.download.switchPlane(other, t.file);
+    t.clock.run(1);
+    deepEqual(late[0](), { headers: false, bytes: 0 });
+    deepEqual([other.asked, t.pal.writes, t.events], [[0], [], []]);
+  });
+});
+
+/**
+ * The client answers nothing to the first requests, and does not heed that they are cancelled.
+ * @returns what answers them, each with bytes that are not the file's; and what the plane made of them
+ */
+function forgetful(t: HttpTransfer, requests: number): (() => { headers: boolean; bytes: number })[] {
+  const late: (() => { headers: boolean; bytes: number })[] = [];
+  const get = t.http.get.bind(t.http);
+  t.http.get = (url, headers, handler) => {
+    if (late.length === requests) return get(url, headers, handler);
+    late.push(() => {
+      const taken = { headers: handler.headers(206, rangeFields(0, 4095)), bytes: 0 };
+      if (taken.headers)
+        taken.bytes = deliverBody(handler, new Uint8Array(4096).fill(0xee), () => false) ? 4096 : -1;
+      handler.done();
+      return taken;
+    });
+    return () => {};
+  };
+  return late;
+}
+
+function rangeFields(first: number, last: number): ReadonlyMap<string, string> {
+  return new Map([["content-range", `bytes ${first}-${last}/${SIZE}`]]);
+}
+
+describe("HTTP data plane: fallback in the middle", () => {
+  it("keeps every block, and asks the other plane for the rest alone", () => {
+    const t = new HttpTransfer({
+      rangeBytes: 16_384,
+      server: odd((n) => (n === 2 ? { status: 402 } : undefined)),
+    });
+    t.run();
+    deepEqual([t.failures[0]?.code, t.pal.writes.length], ["http", 5]);
+    const other = new ScriptedPlane();
+    other.maxBlocks = 5;
+    t.download.switchPlane(other, t.file);
+    for (let turn = 0; !t.complete && turn < 20; turn++)
+      for (const block of other.take().flat()) {
+        ok(block >= 5, `block ${block} was here`);
+        other.sink?.block(block, t.payload(block));
+      }
+    ok(t.complete);
+    deepEqual(t.pal.bytes, CONTENT);
+    equal(t.download.statistics.packetsProcessed, Math.ceil(SIZE / 4096), "each block is written once");
   });
 });
 
