@@ -19,8 +19,8 @@ import type { Trouble } from "./trouble.js";
 /** Messages kept to be sent again. */
 const MEMORY = 60;
 const LATE_MS = 8_000;
-/** How long a message may be on its way. */
-const IN_FLIGHT_MS = 10_000;
+/** How long what a device has to say may be on its way: an outage, and the attempts after it. */
+const IN_FLIGHT_MS = 120_000;
 export const FINAL_VERSION = "90.0.0";
 const FINAL: JobStory = Object.freeze({
   ...({ at: 0, kind: "good", size: 20_000, fileId: 0 } as const),

@@ -199,7 +199,8 @@ export function scenarioOf(seed: number): Scenario {
     jobs.push(jobStory(dice, at));
     at += dice.chance(0.3) ? dice.int(0, 3_000) : dice.int(5_000, 120_000);
   }
-  const end = jobs[jobs.length - 1].at + 30_000;
+  const end = Math.max(...jobs.map((job) => job.at)) + 30_000;
+  const agent = agentOptions(dice);
   const faults: Fault[] = [];
   // From a quiet life to a miserable one.
   for (let count = dice.pick([0, 1, 1, 2, 2, 3, 4, 6, 9]); count > 0; count--)
@@ -213,14 +214,14 @@ export function scenarioOf(seed: number): Scenario {
       eraseLength: dice.pick([4096, 65_536, 65_536]),
       connect: dice.int(10, 3_000),
     },
-    agent: agentOptions(dice),
+    agent,
     app: {
       bare: dice.chance(0.1),
       testMs: dice.pick([0, 200, 200, 5_000]),
       activateMs: dice.pick([0, 0, 1, 2_000]),
       claims: dice.chance(0.6),
     },
-    link: link(dice),
+    link: link(dice, agent.blockSize),
     jobs,
     faults,
     horizon: end + AFTERMATH,
@@ -254,12 +255,13 @@ function agentOptions(dice: Dice): Scenario["agent"] {
   };
 }
 
-function link(dice: Dice): Link {
+function link(dice: Dice, blockSize: number): Link {
   const wild = dice.chance(0.5);
   return {
     rtt: dice.pick([2, 20, 80, 300, 900]),
     jitter: wild ? dice.int(0, 200) : 0,
-    bandwidth: dice.pick([2_000, 8_000, 30_000, 200_000, 0]),
+    // A block takes a few seconds at most: whoever knows the link is slow chooses smaller ones.
+    bandwidth: dice.pick([2_000, 8_000, 30_000, 200_000, 0].filter((rate) => !rate || blockSize <= rate * 4)),
     loss: wild ? dice.pick([0, 0.01, 0.05, 0.2]) : 0,
     duplicate: wild ? dice.pick([0, 0.05]) : 0,
     reorder: wild ? dice.pick([0, 0.05, 0.3]) : 0,
