@@ -32,7 +32,8 @@ export interface Running {
 
 export class Folder {
   readonly path = mkdtempSync(join(tmpdir(), "xs-ota-cli-"));
-  readonly #running = new Set<Running>();
+  /** Commands that have not ended. */
+  readonly running = new Set<Running>();
 
   file(name: string): string {
     return join(this.path, name);
@@ -65,7 +66,7 @@ export class Folder {
     const ended = new Promise<Result>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code) => {
-        this.#running.delete(running);
+        this.running.delete(running);
         resolve({ code, ...output });
         for (const look of waiting) look();
       });
@@ -92,7 +93,7 @@ export class Folder {
         return ended;
       },
     };
-    this.#running.add(running);
+    this.running.add(running);
     return running;
   }
 
@@ -116,7 +117,7 @@ export class Folder {
 
   /** Ends what still runs and deletes the folder. */
   async close(): Promise<void> {
-    await Promise.all([...this.#running].map((running) => running.stop("SIGKILL")));
+    await Promise.all([...this.running].map((running) => running.stop("SIGKILL")));
     rmSync(this.path, { recursive: true, force: true });
   }
 }

@@ -49,10 +49,10 @@ export function deployCommand(): Command {
     .option("--thing <name>", "a device; several with commas, or given several times", things)
     .option("--all", "every device the service knows", false)
     .addOption(
-      new Option(
-        "--protocol <names...>",
-        "what the devices may use, the preferred first (default: mqtt)",
-      ).choices(["mqtt", "http"]),
+      new Option("--protocol <names...>", "what the devices may use (default: mqtt)").choices([
+        "mqtt",
+        "http",
+      ]),
     )
     .option("--key <file>", "sign with this key (default: the service signs with its own)")
     .option("--signer <name>", "what the job calls the signer", SIGNER_NAME)
@@ -72,7 +72,7 @@ export function deployCommand(): Command {
       `${examples([
         ["xs-ota deploy build/app.bin --thing board-1", "update a device"],
         ["xs-ota deploy app.bin --all --timeout 600 --cancel", "all of them, within ten minutes"],
-        ["xs-ota deploy app.bin --thing a,b --protocol http mqtt", "over HTTP where the device can"],
+        ["xs-ota deploy app.bin --thing a,b --protocol http", "over HTTP instead of MQTT"],
         ["xs-ota deploy app.bin --all --json | tail -1", "the outcome, for programs"],
       ])}
 
@@ -91,7 +91,7 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   const image = readBytes(file);
   if (!options.any) refuseUseless(file, image);
   const client = new Client(options.service);
-  const job = await client.deploy(image, query(file, image, options));
+  const job = await client.deploy(image, await query(file, image, options));
   if (options.json) print(JSON.stringify({ event: "job", ...job }));
   else print(introduction(job));
   if (!options.wait) return OK;
@@ -109,7 +109,7 @@ function refuseUseless(file: string, image: Uint8Array): void {
   if (why) throw new Failure(`${file} would be refused: ${why} (--any deploys it all the same)`);
 }
 
-function query(file: string, image: Uint8Array, options: DeployOptions): URLSearchParams {
+async function query(file: string, image: Uint8Array, options: DeployOptions): Promise<URLSearchParams> {
   const { thing = [], all, protocol = [], key, signer, retries } = options;
   const query = new URLSearchParams({ name: file, signer });
   if (all) query.set("all", "1");
@@ -117,7 +117,7 @@ function query(file: string, image: Uint8Array, options: DeployOptions): URLSear
   for (const name of protocol) query.append("protocol", name);
   if (retries !== undefined) query.set("retries", String(retries));
   if (key !== undefined) {
-    const signature = signFile(image, key);
+    const signature = await signFile(image, key);
     query.set("signatureKey", signature.key);
     query.set("signature", signature.value);
   }

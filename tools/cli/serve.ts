@@ -189,7 +189,8 @@ function readIdentity({ key, cert }: ServeOptions) {
     return undefined;
   }
   const certificateFile = cert ?? keyFile.replace(/-key(\.\w+)$/, "-cert$1");
-  if (certificateFile === keyFile) throw new Failure(`name the certificate of ${keyFile} with --cert`);
+  if (certificateFile === keyFile && cert === undefined)
+    throw new Failure(`name the certificate of ${keyFile} with --cert`);
   return { privateKeyPem: checkedKey(keyFile), certificatePem: readText(certificateFile), keyFile };
 }
 

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { ImageError, imageBytes, readImageLayout } from "../../hosts/common/esp-image-layout.js";
-import { type ImageSignature, signImage, verifyImage } from "../../service/signer.js";
+import type { ImageSignature } from "../../service/signer.js";
 import { FAILED, Failure, OK } from "./failure.js";
 import { readBytes, readText, writeWhole } from "./files.js";
 import { CERTIFICATE_FILE, examples, KEY_FILE, SIGNER_NAME } from "./options.js";
@@ -54,10 +54,10 @@ export function signCommand(): Command {
         ["xs-ota sign app.bin --key keys/release-key.pem", "with another key"],
       ]),
     )
-    .action((file: string, options: SignOptions) => {
+    .action(async (file: string, options: SignOptions) => {
       const bytes = readBytes(file);
       if (!options.any) requireImage(file, bytes);
-      const output = format(signFile(bytes, options.key), options);
+      const output = format(await signFile(bytes, options.key), options);
       if (options.out !== undefined) writeWhole(options.out, output);
       else process.stdout.write(output);
     });
@@ -82,7 +82,8 @@ export function verifyCommand(): Command {
 
 Exit code: 0 when the signature is good, 1 when it is not.`,
     )
-    .action((file: string, { signature, cert }: VerifyOptions) => {
+    .action(async (file: string, { signature, cert }: VerifyOptions) => {
+      const { verifyImage } = await import("../../service/signer.js");
       const bytes = readBytes(file);
       let good: boolean;
       try {
@@ -97,9 +98,10 @@ Exit code: 0 when the signature is good, 1 when it is not.`,
 }
 
 /** Signs with the key in a file. @throws Failure */
-export function signFile(bytes: Uint8Array, keyFile: string): ImageSignature {
+export async function signFile(bytes: Uint8Array, keyFile: string): Promise<ImageSignature> {
   if (!existsSync(keyFile))
     throw new Failure(`there is no key in ${keyFile}: make one with xs-ota keygen, or name it with --key`);
+  const { signImage } = await import("../../service/signer.js");
   try {
     return signImage(bytes, readText(keyFile));
   } catch (error) {

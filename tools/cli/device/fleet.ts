@@ -119,7 +119,7 @@ export class Fleet {
         options: ca === undefined ? undefined : { ca },
       },
       tls: ca === undefined ? undefined : { ca },
-      app: { thingName, trustedKeys, allowDowngrade, agent },
+      app: { thingName, trustedKeys, allowDowngrade, agent, protocols: ["MQTT", "HTTP"] },
       behaviour: ({ buildId }) => (buildId === first.buildId ? undefined : behaviour),
       network: (mqtt) => report.attach(mqtt),
     });
