@@ -57,7 +57,9 @@ export function deepEqual(actual: unknown, expected: unknown, message = "values 
 
 export interface Expected {
   /** Constructor the error must be an instance of. */
-  type?: new (...args: never[]) => Error;
+  type?: new (
+    ...args: never[]
+  ) => Error;
   /** Value of its `code` property. */
   code?: string;
   /** Text or pattern its message must contain. */
