@@ -3,15 +3,14 @@
  * updated by the development service.
  * @module
  */
-import { X509Certificate } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildImage } from "../../hosts/common/image-builder.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
 import { generateIdentity } from "../../service/signer.js";
+import { prepareExample } from "./example.js";
 import type { Sdk } from "./sdk.js";
 
 export interface DeskOptions {
@@ -48,12 +47,15 @@ export async function updateOnDesk(options: DeskOptions): Promise<DeskResult> {
   const { sdk, application, size, seconds, line } = options;
   const identity = await generateIdentity();
   const service = await DevelopmentService.start({ broker: options.broker, identity });
-  const { directory, flashFile } = writeApplication(
-    options,
-    service.url,
-    identity.certificatePem,
-    application,
-  );
+  const { hostname, port } = new URL(service.url);
+  const flashFile = join(sdk.output, `flash-${Date.now()}.bin`);
+  const directory = prepareExample(sdk, application, identity.certificatePem, {
+    thingName: THING,
+    host: hostname,
+    port: Number(port),
+    ...options.config,
+    ota: { flashFile, projectName: PROJECT, version: "1.0.0" },
+  });
   try {
     const library = await sdk.build({ directory, platform: "lin", instrument: options.instrument });
     const child = await sdk.run(library, seconds, RESTARTS);
@@ -89,40 +91,4 @@ export async function updateOnDesk(options: DeskOptions): Promise<DeskResult> {
   } finally {
     await service.close();
   }
-}
-
-/** A directory with a manifest that sets the application up for this desk. */
-function writeApplication(
-  { sdk, config }: DeskOptions,
-  url: string,
-  certificatePem: string,
-  application: string,
-): { directory: string; flashFile: string } {
-  const directory = join(sdk.output, application.split("/").at(-1) as string);
-  const keys = join(directory, "keys");
-  mkdirSync(keys, { recursive: true });
-  writeFileSync(join(keys, "code-signing.der"), new X509Certificate(certificatePem).raw);
-  const { hostname, port } = new URL(url);
-  const flashFile = join(directory, `flash-${Date.now()}.bin`);
-  const settings = { thingName: THING, host: hostname, port: Number(port), ...config };
-  const ota = { flashFile, projectName: PROJECT, version: "1.0.0" };
-  const original = JSON.parse(readFileSync(join(application, "manifest.json"), "utf8"));
-  const manifest = {
-    ...absolute(original, application),
-    data: { "*": "./keys/*" },
-    config: { ...original.config, ...settings, ota },
-  };
-  writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest, undefined, 2));
-  return { directory, flashFile };
-}
-
-/** A part of a manifest, its relative paths made absolute. */
-function absolute(value: unknown, directory: string): Record<string, unknown> {
-  const turn = (item: unknown): unknown => {
-    if (typeof item === "string") return /^\.{1,2}\//.test(item) ? resolve(directory, item) : item;
-    if (Array.isArray(item)) return item.map(turn);
-    if (typeof item !== "object" || item === null) return item;
-    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, turn(inner)]));
-  };
-  return turn(value) as Record<string, unknown>;
 }

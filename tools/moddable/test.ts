@@ -1,0 +1,179 @@
+/**
+ * `npm run test:moddable`: the tests on the real Moddable runtime, an update over mosquitto and over HTTP, the
+ * ESP32 link step, and what the agent costs. Needs a Moddable SDK (MODDABLE), nothing of ESP-IDF.
+ * @module
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { generateIdentity } from "../../service/signer.js";
+import { startMosquitto } from "../../test/support/mosquitto.js";
+import { type DeskOptions, updateOnDesk } from "./desk.js";
+import { prepareExample } from "./example.js";
+import { measureRom } from "./figures.js";
+import { linkForEsp32 } from "./link.js";
+import { BuildError, MissingError, ROOT, Sdk } from "./sdk.js";
+import { runSuite } from "./suite.js";
+
+/** Bytes of the image in an update. */
+const IMAGE = 1_500_000;
+const SECONDS = 300;
+const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3"];
+const EXAMPLES = ["minimal", "shared-connection"];
+/** Bytes of a slot on ESP32. */
+const SLOT = 16;
+
+const SUITE_INCLUDE = [
+  "modules/io/manifest.json",
+  "modules/files/file/manifest.json",
+  "modules/files/preference/manifest.json",
+  "examples/io/tcp/tlssocket/manifest.json",
+  "examples/io/tcp/mqttclient/manifest_mqttclient.json",
+  "examples/io/tcp/httpclient/manifest_httpclient.json",
+];
+
+let failures = 0;
+
+function report(ok: boolean, text: string): void {
+  if (!ok) failures++;
+  console.log(`${ok ? "ok    " : "FAILED"} ${text}`);
+}
+
+async function step(title: string, action: () => Promise<string>): Promise<void> {
+  try {
+    report(true, `${title}: ${await action()}`);
+  } catch (error) {
+    report(false, `${title}: ${(error as Error).message}`);
+  }
+}
+
+async function suite(sdk: Sdk, name: string, files: readonly string[]): Promise<string> {
+  const { passed, failed, output } = await runSuite({
+    sdk,
+    name,
+    files,
+    include: SUITE_INCLUDE,
+    seconds: SECONDS,
+  });
+  if (failed) throw new Error(`${failed} of ${passed + failed} tests failed\n${output}`);
+  return `${passed} tests`;
+}
+
+async function update(
+  options: Omit<DeskOptions, "seconds" | "line">,
+): Promise<{ seconds: number; lines: string[] }> {
+  const lines: string[] = [];
+  const line = (text: string) => void lines.push(text);
+  try {
+    const { execution, milliseconds } = await updateOnDesk({ ...options, seconds: SECONDS, line });
+    const { status, statusDetails } = execution;
+    if (status !== "SUCCEEDED") throw new Error(`${status} ${JSON.stringify(statusDetails)}`);
+    return { seconds: milliseconds / 1000, lines };
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${lines.slice(-30).join("\n")}`);
+  }
+}
+
+/** What the line that begins with `name` says, as JSON. */
+function figure(lines: readonly string[], name: string): Record<string, number> {
+  const line = lines.find((text) => text.startsWith(`${name} `) || text.startsWith(`${name}:`));
+  if (!line) throw new Error(`the application does not tell "${name}"`);
+  return JSON.parse(line.slice(line.indexOf("{"))) as Record<string, number>;
+}
+
+async function updates(sdk: Sdk): Promise<void> {
+  const mosquitto = await startMosquitto();
+  const application = join(ROOT, "examples/shared-connection");
+  const rate = (seconds: number) => `${seconds.toFixed(1)} s, ${(IMAGE / 1024 / seconds).toFixed(0)} KB/s`;
+  try {
+    for (const protocol of ["MQTT", "HTTP"] as const)
+      await step(`update of ${IMAGE} bytes over ${protocol}, broker mosquitto`, async () => {
+        const options = { sdk, application, size: IMAGE, broker: mosquitto.url, protocols: [protocol] };
+        const { seconds, lines } = await update(options);
+        const reports = figure(lines, "reports");
+        const turns = figure(lines, "turns");
+        if (reports["failed"]) throw new Error(`${reports["failed"]} reports of the application were lost`);
+        const telemetry = `${reports["count"]} reports of the application at most ${reports["worst"]} ms late`;
+        return `${rate(seconds)}; ${telemetry}; longest turn ${turns["worst"]} ms`;
+      });
+    await step("image that crashes is rolled back", async () => {
+      const lines: string[] = [];
+      const { execution } = await updateOnDesk({
+        ...{ sdk, application, size: 100_000, broker: mosquitto.url, behaviour: "crash", seconds: SECONDS },
+        line: (text) => void lines.push(text),
+      });
+      const { status, statusDetails } = execution;
+      const text = `${status} ${JSON.stringify(statusDetails)}`;
+      if (status !== "FAILED" || !text.includes("rolled-back"))
+        throw new Error(`${text}\n${lines.join("\n")}`);
+      return text;
+    });
+    await step("memory", async () => {
+      const memory = join(ROOT, "test/moddable/memory");
+      const options = { sdk, application: memory, size: 300_000, broker: mosquitto.url, instrument: true };
+      const { lines } = await update(options);
+      const [connected, rest, peak, stack] = ["connected", "rest", "peak", "stack"].map((name) =>
+        figure(lines, `memory ${name}`),
+      );
+      const more = (to: Record<string, number>, from: Record<string, number>) =>
+        `${to["slots"] - from["slots"]} slots (${(to["slots"] - from["slots"]) * SLOT} bytes on ESP32) and ${to["chunks"] - from["chunks"]} bytes of chunks`;
+      return [
+        `connection ${more(connected, { slots: 0, chunks: 0 })}`,
+        `agent at rest ${more(rest, connected)}`,
+        `at the peak of a transfer ${more(peak, connected)}, the simulated flash included`,
+        `stack ${stack["slots"]} slots`,
+      ].join("; ");
+    });
+  } finally {
+    await mosquitto.stop();
+  }
+}
+
+async function main(): Promise<void> {
+  const sdk = Sdk.find();
+  console.log(
+    `Moddable SDK ${sdk.version}${sdk.tested ? "" : ", which has not been tried with this package"}`,
+  );
+  try {
+    const unit = join(ROOT, "test/unit");
+    const files = readdirSync(unit).filter((name) => name.endsWith(".test.ts"));
+    await step("unit tests on the runtime", () =>
+      suite(
+        sdk,
+        "unit",
+        files.map((name) => join(unit, name)),
+      ),
+    );
+    for (const name of ["ports", "mqtt", "http"])
+      await step(`${name} on the runtime`, () =>
+        suite(sdk, name, [join(ROOT, "test/moddable", `${name}.test.ts`)]),
+      );
+    await updates(sdk);
+    const { certificatePem } = await generateIdentity();
+    for (const example of EXAMPLES)
+      for (const target of TARGETS)
+        await step(`link ${example} for ${target}`, async () => {
+          const directory = prepareExample(sdk, join(ROOT, "examples", example), certificatePem, {});
+          const { rom, warnings } = await linkForEsp32(sdk, directory, target);
+          if (warnings.length) throw new Error(warnings.join("\n"));
+          return `${rom} bytes of ROM for JavaScript, the SDK's included`;
+        });
+    await step("ROM on ESP32, preloaded", async () => {
+      const rom = await measureRom(sdk);
+      return `agent ${rom.agent} bytes; with host, MQTT client and boot hook ${rom.package}; modules of the SDK that these need ${rom.sdk}`;
+    });
+  } finally {
+    sdk.close();
+  }
+  console.log(failures ? `${failures} steps failed` : "all steps passed");
+}
+
+try {
+  await main();
+  process.exitCode = failures ? 1 : 0;
+} catch (error) {
+  if (error instanceof MissingError)
+    console.error(`The tests on the Moddable runtime can not be run. Missing:\n${error.message}`);
+  else if (error instanceof BuildError) console.error(`The build failed: ${error.message}`);
+  else throw error;
+  process.exitCode = 1;
+}
