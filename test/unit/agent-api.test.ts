@@ -297,6 +297,22 @@ describe("agent: suspend and resume", () => {
     equal(player.pal.restarts, 1);
   });
 
+  it("a fresh document after the pause is followed", async () => {
+    const player = await playerIn("Suspended");
+    await player.play("resume");
+    const lines = await player.play("job stream=AFR_OTA-NEW");
+    ok(
+      lines.some((line) => line.startsWith("PUB q0 streams/AFR_OTA-NEW/get/cbor")),
+      lines.join("\n"),
+    );
+  });
+
+  it("a verified image is offered for activation once more", async () => {
+    const player = await playerIn("WaitingToActivate");
+    await player.playAll("suspend", "resume");
+    deepEqual(await player.play("job size=100"), ["CB Activate jobId=AFR_OTA-job1"]);
+  });
+
   it("a job that is over after the pause is given up, told, and followed by the next", async () => {
     const player = await playerIn("Suspended");
     await player.play("resume");

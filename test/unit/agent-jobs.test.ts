@@ -448,6 +448,25 @@ describe("jobs: cancelled", () => {
     equal(player.agent.imageState, "rejected");
   });
 
+  it("while suspended: nothing is asked for until the pause is over", async () => {
+    const player = await transferring();
+    await player.playAll("suspend");
+    const before = requests(player);
+    await player.play("rejected TerminalStateReached is=CANCELED");
+    deepEqual([player.agent.state, failures(player), requests(player)], ["Suspended", ["cancelled"], before]);
+    await player.playAll("resume", "reply {}");
+    equal(player.agent.state, "WaitingForJob");
+  });
+
+  it("news of a job before do not touch the present one", async () => {
+    const player = await transferring();
+    await player.playAll("set aborted", "accepted", "job id=AFR_OTA-job2");
+    await player.play(
+      'message jobs/AFR_OTA-job1/update/rejected {"code":"TerminalStateReached","clientToken":"1:thing-1"}',
+    );
+    equal(player.agent.state, "RequestingFileBlock");
+  });
+
   it("while offline: noticed when the connection is back", async () => {
     const player = await transferring();
     await player.playAll("offline", "wait 60000", "online", "notify empty", "rejected ResourceNotFound");
@@ -486,6 +505,19 @@ describe("jobs: other documents during a transfer", () => {
       deepEqual([player.agent.state, failures(player)], ["WaitingToActivate", []]);
     });
 
+  it("during the self-test: the question to the service keeps the words a later life needs", async () => {
+    const player = new TracePlayer();
+    await player.playAll("start platform=pending", "job self_test=ready updatedBy=0x01000000", "accepted");
+    await player.play("notify id=AFR_OTA-job2");
+    const { status, statusDetails } = updates(player).at(-1);
+    deepEqual(
+      [status, statusDetails.self_test, statusDetails.image],
+      ["IN_PROGRESS", "active", "1.0.1+11111111"],
+    );
+    await player.playAll("accepted", "set accepted");
+    equal(updates(player).at(-1).status, "SUCCEEDED");
+  });
+
   it("the same job again: a fresh document, nothing else", async () => {
     const player = await transferring();
     deepEqual(await player.play("notify"), []);
@@ -512,7 +544,13 @@ describe("jobs: other documents during a transfer", () => {
     const player = await transferring();
     const lines = await player.play("notify size=50000");
     deepEqual(failures(player), ["cancelled"]);
-    ok(lines.includes("PAL.create size=50000"), lines.join("\n"));
+    deepEqual(lines.slice(0, 5), [
+      "UNSUB streams/AFR_OTA-XYZ/data/cbor",
+      "PAL.abort",
+      "CB Fail jobId=AFR_OTA-job1",
+      "CB ReceivedJob jobId=AFR_OTA-job1",
+      "PAL.create size=50000",
+    ]);
   });
 
   it("the same job id with another signature: a new update", async () => {
@@ -535,6 +573,27 @@ describe("jobs: other documents during a transfer", () => {
     await player.playAll("notify execution=2", "set accepted");
     const { status, executionNumber, statusDetails } = updates(player).at(-1);
     deepEqual([status, executionNumber, statusDetails.updatedBy], ["SUCCEEDED", 2, "  v1.0.0"]);
+  });
+});
+
+describe("jobs: documents that are none, while an image is on trial", () => {
+  async function onTrial(): Promise<TracePlayer> {
+    const player = new TracePlayer();
+    await player.play("start platform=pending");
+    return player;
+  }
+
+  for (const message of ["not json", '{"execution":7}', '{"execution":{"jobId":"a/b","jobDocument":{}}}'])
+    it(`${message} says nothing about it`, async () => {
+      const player = await onTrial();
+      await player.play(`message jobs/notify-next ${message}`);
+      deepEqual([player.agent.imageState, player.pal.calls], ["testing", []]);
+    });
+
+  it("an invalid job in its place ends it", async () => {
+    const player = await onTrial();
+    await player.playAll("job size=0", "wait 5000");
+    deepEqual([player.agent.imageState, player.pal.calls], ["rejected", ["setImageState 3", "reset"]]);
   });
 });
 
@@ -711,10 +770,19 @@ describe("jobs: not for this agent", () => {
     equal(player.agent.state, "RequestingFileBlock");
   });
 
-  it("say nothing about an image on trial", async () => {
-    const player = new TracePlayer();
+  it("say nothing about an image on trial, and wait until it is decided", async () => {
+    const offered: string[] = [];
+    const player = new TracePlayer({ onCustomJob: ({ jobId }) => offered.push(jobId) > 0 });
     await player.playAll("start platform=pending", CUSTOM);
-    deepEqual([player.agent.imageState, player.pal.calls], ["testing", []]);
+    deepEqual([player.agent.imageState, player.pal.calls, offered], ["testing", [], []]);
+  });
+
+  it("are told of in the log when nobody claims them, and only then", async () => {
+    for (const claimed of [true, false]) {
+      const player = await started({ onCustomJob: () => claimed });
+      await player.play(CUSTOM);
+      equal(player.log.length, claimed ? 0 : 1);
+    }
   });
 });
 
@@ -830,6 +898,12 @@ describe("jobs: what the application is told", () => {
     const player = await transferring();
     const event = player.events.find(({ type }) => type === "image");
     equal(event?.type === "image" && event.app.version, "1.0.2");
+  });
+
+  it("of no image where there is none", async () => {
+    const player = await started();
+    await player.playAll("job type=2 size=100", "block i=0 l=100", "accepted");
+    deepEqual(types(player), ["received-job", "progress", "update-complete", "status"]);
   });
 
   it("how each status fared", async () => {

@@ -61,6 +61,12 @@ describe("self-test: platform pending, job in self-test", () => {
     equal(world.state, "ota_1 1.1.0 valid");
   });
 
+  it("an older version, where that is allowed: the image's name decides, not its version", () => {
+    const world = new World({ pal: { allowDowngrade: true } }).powerOn();
+    const jobId = world.deploy(image("0.9.0"));
+    deepEqual([world.ended(jobId).status, world.state], ["SUCCEEDED", "ota_1 0.9.0 valid"]);
+  });
+
   it("rejected: FAILED, and the old image by a restart the agent makes", () => {
     const { world, jobId } = onTrial();
     world.agent.setImageState("rejected");
