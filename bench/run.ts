@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { FILE_SIZE, type Figures, measure, type TransferRow } from "./figures.js";
 import { broken, type Flat, flatten, worse } from "./gate.js";
 import { type SocketRow, sockets } from "./sockets.js";
+import { type ProtocolRow, wireByProtocol } from "./wire.js";
 
 const BASELINE = new URL("baseline.json", import.meta.url);
 const USAGE = `npm run bench [-- options]
@@ -97,6 +98,22 @@ function printSockets(rows: readonly SocketRow[]): void {
   );
 }
 
+function printProtocols(rows: readonly ProtocolRow[]): void {
+  console.log(
+    "\nThe same image over each protocol (bytes of the TCP streams, real sockets, an empty network)\n",
+  );
+  console.log(
+    table(
+      ["protocol", "block", "requests", "up", "down", "overhead"],
+      rows.map((row) => [
+        row.protocol,
+        ...[row.blockSize, row.requests, row.upBytes, row.downBytes].map(String),
+        `${(row.overhead * 100).toFixed(2)} %`,
+      ]),
+    ),
+  );
+}
+
 function report(title: string, faults: readonly string[]): void {
   if (faults.length === 0) return;
   console.log(`\n${title}`);
@@ -120,11 +137,16 @@ async function main(): Promise<number> {
   const figures = await measure();
   print(figures);
   const quick = values.quick || values.check || values.update;
+  const protocols = quick ? undefined : await wireByProtocol(FILE_SIZE);
+  if (protocols) printProtocols(protocols);
   const real = quick ? undefined : await sockets(console.error);
   if (real) printSockets(real);
   const flat = flatten(figures);
   mkdirSync(new URL("../build/", import.meta.url), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify({ ...figures, sockets: real, flat }, undefined, 2)}\n`);
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ ...figures, protocols, sockets: real, flat }, undefined, 2)}\n`,
+  );
   const promises = broken(figures);
   report("Not as promised:", promises);
   if (values.update) {
