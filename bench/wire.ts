@@ -15,7 +15,7 @@ import { HttpPlane } from "../src/http.js";
 import type { OtaPal } from "../src/pal.js";
 import type { HttpClient } from "../src/ports.js";
 import { StreamPlane } from "../src/stream.js";
-import type { LinkProxy } from "./proxy.js";
+import { LinkProxy } from "./proxy.js";
 import { jobFile, THING } from "./virtual.js";
 
 export interface ProtocolRow {
