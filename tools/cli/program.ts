@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { awsCommand } from "./aws.js";
 import { demoImageCommand } from "./demo-image.js";
 import { deployCommand } from "./deploy.js";
 import { deviceCommand } from "./device.js";
@@ -26,7 +27,7 @@ export function makeProgram(): Command {
   const makers = [
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
-    ...[deviceCommand, demoImageCommand],
+    ...[deviceCommand, demoImageCommand, awsCommand],
   ];
   for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);

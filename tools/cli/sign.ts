@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { ImageError, imageBytes, readImageLayout } from "../../hosts/common/esp-image-layout.js";
 import type { ImageSignature } from "../../service/signer.js";
+import { codeSigning } from "./aws/plan.js";
 import { FAILED, Failure, OK } from "./failure.js";
 import { readBytes, readText, writeWhole } from "./files.js";
 import { CERTIFICATE_FILE, examples, KEY_FILE, SIGNER_NAME } from "./options.js";
@@ -131,18 +132,6 @@ function format({ key, value }: ImageSignature, { format: form, signer }: SignOp
     case "aws":
       return `${JSON.stringify(codeSigning({ key, value }, signer), null, 2)}\n`;
   }
-}
-
-/** `codeSigning` of an OTAUpdateFile (AWS IoT API reference), as JSON. */
-export function codeSigning({ key, value }: ImageSignature, signer: string) {
-  return {
-    customCodeSigning: {
-      signature: { inlineDocument: value },
-      certificateChain: { certificateName: signer },
-      hashAlgorithm: "SHA256",
-      signatureAlgorithm: key === "sig-sha256-rsa" ? "RSA" : "ECDSA",
-    },
-  };
 }
 
 /** Base64 as given, or what a file holds. @throws Failure */

@@ -1,0 +1,180 @@
+import { readFileSync } from "node:fs";
+import { verifyImage } from "../../service/signer.js";
+import { deepEqual, equal, ok } from "../support/assert.js";
+import { AwsStandIn } from "./aws-stand-in.js";
+import { Folder } from "./run.js";
+
+const ROLE = "arn:aws:iam::123456789012:role/ota";
+const OPTIONS = ["--bucket", "firmware", "--role", ROLE, "--region", "eu-central-1", "--thing", "board"];
+
+interface Call {
+  readonly operation: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the shapes of AWS's API, read at random
+  readonly input: any;
+}
+
+describe("xs-ota aws deploy, against a local stand-in", function () {
+  this.timeout(30_000);
+  let folder: Folder;
+  let aws: AwsStandIn;
+  const environment = { ...process.env };
+
+  before(async () => {
+    Object.assign(process.env, {
+      ...{ AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" },
+      // The SDK tells of the end of its support for Node 20.
+      NODE_OPTIONS: "--disable-warning=NodeVersionSupportWarning",
+    });
+    folder = new Folder();
+    await folder.good("keygen");
+    await folder.good("demo-image", "v2.bin", "--size", "20K");
+  });
+
+  beforeEach(async () => {
+    aws = await AwsStandIn.start();
+  });
+
+  afterEach(() => aws.close());
+
+  after(async () => {
+    process.env = environment;
+    await folder.close();
+  });
+
+  const deploy = (...args: string[]) => ["aws", "deploy", "v2.bin", ...OPTIONS, ...args];
+  const execute = (...args: string[]) =>
+    deploy("--endpoint", aws.url, "--poll", "0.05", "--update-id", "one", "--execute", ...args);
+  const plan = async (...args: string[]) =>
+    (await folder.good(...deploy("--json", "--update-id", "one", ...args)))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Call);
+
+  it("prints the calls it would make, and sends nothing", async () => {
+    const text = await folder.good(...deploy("--endpoint", aws.url));
+    ok(text.includes("1. S3 PutObject") && text.includes("2. IoT CreateOTAUpdate"), text);
+    ok(text.endsWith("Nothing was sent. --execute makes these calls.\n"), text);
+    deepEqual(aws.requests, []);
+  });
+
+  it("plans an OTA update as AWS's API takes it, with a good signature", async () => {
+    const [put, create] = await plan("--protocol", "mqtt", "http", "--job-timeout", "30");
+    deepEqual([put.input.Bucket, put.input.Key], ["firmware", "xs-ota/one/v2.bin"]);
+    equal(create.operation, "CreateOTAUpdate");
+    const { files, ...rest } = create.input;
+    deepEqual(rest, {
+      otaUpdateId: "one",
+      targets: ["arn:aws:iot:eu-central-1:123456789012:thing/board"],
+      protocols: ["MQTT", "HTTP"],
+      targetSelection: "SNAPSHOT",
+      roleArn: ROLE,
+      awsJobPresignedUrlConfig: { expiresInSec: 1800 },
+      awsJobTimeoutConfig: { inProgressTimeoutInMinutes: 30 },
+    });
+    const { signature, ...custom } = files[0].codeSigning.customCodeSigning;
+    deepEqual(custom, {
+      certificateChain: { certificateName: "/certificates/ota.pem" },
+      hashAlgorithm: "SHA256",
+      signatureAlgorithm: "ECDSA",
+    });
+    const image = readFileSync(folder.file("v2.bin"));
+    const certificate = readFileSync(folder.file("ota-cert.pem"), "utf8");
+    ok(verifyImage(image, signature.inlineDocument, certificate), "the signature is not good");
+  });
+
+  it("sends just what it plans, with the version of the object, and follows the job", async () => {
+    const [, planned] = await plan();
+    const text = await folder.good(...execute());
+    for (const part of [
+      "PutObject …",
+      "CreateOTAUpdate …",
+      "board  QUEUED",
+      "board  SUCCEEDED",
+      "1 of 1 devices SUCCEEDED",
+    ])
+      ok(text.includes(part), `${part} is not in ${text}`);
+    const [put, create] = aws.requests;
+    deepEqual([put.method, put.path], ["PUT", "/firmware/xs-ota/one/v2.bin"]);
+    const image = readFileSync(folder.file("v2.bin"));
+    ok((put.body as Buffer).includes(image.subarray(0, 10_000)), "the image was not uploaded");
+    ok(put.authorization.includes("Credential=AKIDEXAMPLE/"), "the request is not signed");
+    deepEqual([create.method, create.path], ["POST", "/otaUpdates/one"]);
+    const { otaUpdateId, ...body } = planned.input;
+    equal(otaUpdateId, "one");
+    body.files[0].fileLocation.s3Location.version = "version-7";
+    const sent = create.body as typeof body;
+    // ECDSA signatures differ from each other each time.
+    for (const { files } of [body, sent])
+      files[0].codeSigning.customCodeSigning.signature.inlineDocument = "";
+    deepEqual(sent, body);
+  });
+
+  it("makes a stream and a job with the document the OTA service would make", async () => {
+    await folder.good(...execute("--via", "job", "--protocol", "mqtt", "http"));
+    const [, stream, job] = aws.requests;
+    ok(/^\/streams\/AFR_OTA-[0-9a-f-]{36}$/.test(stream.path), stream.path);
+    deepEqual(stream.body, {
+      files: [
+        { fileId: 0, s3Location: { bucket: "firmware", key: "xs-ota/one/v2.bin", version: "version-7" } },
+      ],
+      roleArn: ROLE,
+    });
+    deepEqual([job.method, job.path], ["PUT", "/jobs/AFR_OTA-one"]);
+    const { document, presignedUrlConfig } = job.body as { document: string; presignedUrlConfig: unknown };
+    deepEqual(presignedUrlConfig, { roleArn: ROLE, expiresInSec: 1800 });
+    const { afr_ota: update } = JSON.parse(document);
+    deepEqual(update.protocols, ["MQTT", "HTTP"]);
+    equal(`/streams/${update.streamname}`, stream.path);
+    equal(update.files[0].filesize, readFileSync(folder.file("v2.bin")).length);
+    equal(
+      update.files[0].update_data_url,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: AWS's placeholder
+      "${aws:iot:s3-presigned-url:https://firmware.s3.eu-central-1.amazonaws.com/xs-ota/one/v2.bin?versionId=version-7}",
+    );
+  });
+
+  it("ends with 1 when a device fails", async () => {
+    aws.statuses = ["FAILED"];
+    const { code, stdout } = await folder.run(...execute());
+    equal(code, 1);
+    ok(stdout.includes("0 of 1 devices SUCCEEDED"), stdout);
+  });
+
+  it("passes on in one line what AWS refuses", async () => {
+    aws.refuse = /otaUpdates/;
+    await folder.bad(1, "CreateOTAUpdate: UnauthorizedException: not for you", ...execute());
+    aws.refuse = undefined;
+    aws.versioned = false;
+    await folder.bad(1, "the bucket firmware keeps no versions", ...execute());
+  });
+
+  it("stops waiting after --timeout", async () => {
+    aws.statuses = ["IN_PROGRESS"];
+    await folder.bad(1, "the time is up: AFR_OTA-one goes on", ...execute("--timeout", "0.3"));
+  });
+
+  it("refuses unusable options in one line", async () => {
+    await folder.bad(
+      2,
+      "required option '--bucket",
+      "aws",
+      "deploy",
+      "v2.bin",
+      "--role",
+      ROLE,
+      "--region",
+      "x",
+    );
+    await folder.bad(2, "It must be an ARN such as arn:aws:iam", ...deploy("--role", "ota"));
+    await folder.bad(2, "It must be an ARN such as arn:aws:iot", ...deploy("--target", "board"));
+    await folder.bad(2, "It must have 1 to 56 characters", ...deploy("--update-id", "a b"));
+    await folder.bad(2, "there is no key in none.pem", ...deploy("--key", "none.pem"));
+    await folder.bad(2, "name devices with", "aws", "deploy", "v2.bin", ...OPTIONS.slice(0, 6));
+  });
+
+  it("explains itself, and says how it was tested", async () => {
+    const text = (await folder.good("aws", "deploy", "--help")).replace(/\s+/g, " ");
+    ok(text.includes("Examples: "), text);
+    ok(text.includes("stand-in that records requests, not against AWS itself"), text);
+  });
+});
