@@ -399,6 +399,30 @@ describe("agent: misuse", () => {
     throws(() => player.agent.activateNewImage(), { ...THROWS, code: "no-active-job" });
   });
 
+  it("activateNewImage twice within one callback activates once", async () => {
+    const player = new TracePlayer({
+      onEvent: (event) => {
+        if (event.type !== "activate") return;
+        player.agent.activateNewImage();
+        player.agent.activateNewImage();
+      },
+    });
+    await player.playAll("start", "job size=100", "block i=0 l=100", "accepted");
+    deepEqual(
+      player.pal.calls.filter((call) => call === "activate"),
+      ["activate"],
+    );
+  });
+
+  it("an activation that fails ends the job, and the agent goes on", async () => {
+    const player = await playerIn("WaitingToActivate");
+    await player.playAll("fail activate activate-failed activate", "activate");
+    const { status, statusDetails } = player.mqtt.json("/update").at(-1);
+    deepEqual([status, statusDetails.code, player.pal.restarts], ["FAILED", "activate-failed", 0]);
+    await player.playAll("accepted", "job id=AFR_OTA-job2");
+    equal(player.agent.state, "RequestingFileBlock");
+  });
+
   it("activateNewImage twice activates once", async () => {
     const player = await playerIn("WaitingToActivate");
     player.agent.activateNewImage();
@@ -444,7 +468,7 @@ describe("agent: misuse", () => {
     const player = await playerIn("WaitingForJob");
     await player.play("set accepted");
     deepEqual(player.pal.calls, ["setImageState 2"]);
-    equal(player.agent.state, "WaitingForJob");
+    deepEqual([player.agent.state, player.agent.imageState], ["WaitingForJob", "unknown"]);
   });
 });
 
@@ -661,6 +685,21 @@ describe("agent: a porting layer of somebody else", () => {
       await player.play("wait 0");
       equal(player.agent.state, state);
     });
+
+  it("closeFile that calls back late does not close the next file", async () => {
+    const player = new TracePlayer();
+    const late: (() => void)[] = [];
+    player.pal.closeFile = (done) => void late.push(() => done(undefined));
+    await player.playAll("start", "job size=100", "block i=0 l=100", "set aborted", "accepted");
+    await player.playAll("job id=AFR_OTA-job2 size=100", "block i=0 l=100");
+    equal(player.agent.state, "ClosingFile");
+    late[0]();
+    await player.play("wait 0");
+    equal(player.agent.state, "ClosingFile");
+    late[1]();
+    await player.play("wait 0");
+    equal(player.agent.state, "WaitingToActivate");
+  });
 
   it("abort that throws is told, and the job ends all the same", async () => {
     const player = await playerIn("WaitingForFileBlock");
