@@ -61,13 +61,14 @@ export class Cloud {
     foundry: Foundry,
     random: () => number,
     trouble: () => Trouble,
+    factorySize = 20_000,
   ) {
     this.#scenario = scenario;
     this.#broker = broker;
     this.#foundry = foundry;
     this.#random = random;
     this.#trouble = trouble;
-    this.firmware.push(foundry.make("good", "1.0.0", 20_000));
+    this.firmware.push(foundry.make("good", "1.0.0", factorySize));
     const options = {
       clock: new VirtualClock(broker.time),
       publish: (topic: string, payload: Uint8Array, qos: 0 | 1) => broker.publish(topic, payload, qos),

@@ -74,7 +74,7 @@ export class Device {
     this.#view = new DeviceFlash(this.#options);
     this.clock = new LifeClock(broker.time);
     const view = {
-      zone: (offset: number) => this.#zone(offset),
+      zone: (offset: number) => this.zone(offset),
       cut: (off: number) => this.#lost(off),
       get over() {
         return trouble.over;
@@ -213,8 +213,17 @@ export class Device {
     this.flash.flipBits(other.offset + Math.floor(place * SLOT_SIZE), mask);
   }
 
-  get otherSlot(): Partition | undefined {
-    return this.#view.slots.find(({ offset }) => offset !== this.running?.offset);
+  /** An update long ago has left something everywhere in the slot that is written to next. */
+  fillOtherSlot(): void {
+    const [, slot] = this.#view.slots;
+    this.quietly(() => this.#view.open(slot).write(new Uint8Array(SLOT_SIZE).fill(0x5a), 0));
+  }
+
+  /** Erase cycles of the sectors of the slot a firmware is in. */
+  wearOf(firmware: Firmware): number[] {
+    const slot = this.quietly(() => this.#view.slots.find((row) => this.identify(row).firmware === firmware));
+    const first = (slot?.offset ?? 0) / SECTOR;
+    return slot ? [...this.flash.wear.subarray(first, first + SLOT_SIZE / SECTOR)] : [];
   }
 
   #pal(control: ModelBootControl, clock: LifeClock): FlashPal {
@@ -235,7 +244,8 @@ export class Device {
 
   agentClock!: CountingClock;
 
-  #zone(offset: number): Zone | undefined {
+  /** Where a byte of the chip belongs, seen from the application that runs. */
+  zone(offset: number): Zone | undefined {
     const { running } = this;
     const at = this.#view.partitions.find((row) => offset >= row.offset && offset < row.offset + row.size);
     if (!at || at.label === running?.label) return undefined;
