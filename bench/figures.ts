@@ -46,10 +46,20 @@ export interface WireRow {
   overhead: number;
 }
 
+export interface PoliteRow {
+  /** Which options. */
+  options: string;
+  seconds: number;
+  /** Longest turn, milliseconds; share of the time the processor was busy with flash. */
+  longestStall: number;
+  busyShare: number;
+}
+
 export interface Figures {
   links: TransferRow[];
   flash: TransferRow[];
   wire: WireRow[];
+  polite: PoliteRow[];
   xs: Record<string, number>;
   sizes: Record<string, number>;
 }
@@ -104,6 +114,24 @@ function wire(): WireRow[] {
   return rows;
 }
 
+/** What the application feels of a transfer onto flash. */
+function polite(): PoliteRow[] {
+  const choices: [string, Partial<Scenario>][] = [
+    ["as fast as it goes", {}],
+    ["eraseLength 4096", { eraseLength: 4096 }],
+    ["rateLimit 65536", { rateLimit: 65_536 }],
+    ["blockIntervalMs 100, eraseLength 4096", { blockIntervalMs: 100, eraseLength: 4096 }],
+  ];
+  return choices.map(([options, choice]) => {
+    const link = { rtt: 20, bandwidth: 1_048_576 };
+    const { seconds, longestStall, busyShare } = simulate({
+      ...{ link, fileSize: FILE_SIZE, blockSize: 4096, flash: true, seed: 1, policy: "ours" },
+      ...choice,
+    });
+    return { options, seconds, longestStall, busyShare };
+  });
+}
+
 export async function measure(): Promise<Figures> {
   const agent = await bundle("src/index.ts");
   const http = await bundle("src/http.ts");
@@ -112,6 +140,7 @@ export async function measure(): Promise<Figures> {
     links: transfers(false, LOSSES),
     flash: transfers(true, [0]),
     wire: wire(),
+    polite: polite(),
     xs: { ...xs },
     sizes: { agent: agent.bytes, agentGzip: agent.gzipBytes, http: http.bytes, httpGzip: http.gzipBytes },
   };

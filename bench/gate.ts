@@ -11,7 +11,7 @@ const TOLERANCE = 0.03;
 export type Flat = Record<string, number>;
 
 /** One number for each figure; the lower the better. */
-export function flatten({ links, flash, wire, xs, sizes }: Figures): Flat {
+export function flatten({ links, flash, wire, polite, xs, sizes }: Figures): Flat {
   const flat: Flat = {};
   for (const row of links) {
     const name = `link ${row.bandwidth / 1024} KB/s ${row.rtt} ms ${row.loss * 100} %`;
@@ -19,6 +19,7 @@ export function flatten({ links, flash, wire, xs, sizes }: Figures): Flat {
     flat[`${name}: requests`] = row.requests;
   }
   for (const row of flash) flat[`flash ${row.bandwidth / 1024} KB/s ${row.rtt} ms: seconds`] = row.seconds;
+  for (const row of polite) flat[`polite, ${row.options}: longest turn`] = row.longestStall;
   for (const row of wire)
     flat[`wire ${row.blockSize} ${row.streamName}: bytes`] = row.upBytes + row.downBytes;
   for (const [name, value] of Object.entries(xs)) flat[`xs: ${name}`] = value;

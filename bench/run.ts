@@ -47,11 +47,23 @@ function transferTable(rows: readonly TransferRow[]): string {
   );
 }
 
-function print({ links, flash, wire, xs, sizes }: Figures): void {
+function print({ links, flash, wire, polite, xs, sizes }: Figures): void {
   console.log(`An image of ${FILE_SIZE} bytes in blocks of 4096 over MQTT, in virtual time\n`);
   console.log(transferTable(links));
   console.log("\nThe same onto NOR flash (sector erase 45 ms, block erase 150 ms, page program 0.4 ms)\n");
   console.log(transferTable(flash));
+  console.log("\nWhat the application feels: turns spent on flash, 1 MB/s, 20 ms\n");
+  console.log(
+    table(
+      ["options", "seconds", "longest turn", "busy"],
+      polite.map((row) => [
+        row.options,
+        row.seconds.toFixed(2),
+        `${row.longestStall.toFixed(1)} ms`,
+        `${(row.busyShare * 100).toFixed(0)} %`,
+      ]),
+    ),
+  );
   console.log("\nBytes on the wire (MQTT packets, without TCP/IP)\n");
   console.log(
     table(

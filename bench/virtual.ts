@@ -30,8 +30,10 @@ export interface Scenario {
   policy: "ours" | number;
   streamName?: string;
   maxOutstandingBytes?: number;
-  /** Whether the agent knows the round-trip from its job request. */
-  hint?: boolean;
+  /** Bytes erased at a time, and what else spares the application. */
+  eraseLength?: number;
+  rateLimit?: number;
+  blockIntervalMs?: number;
 }
 
 export interface Outcome {
@@ -42,6 +44,9 @@ export interface Outcome {
   surplus: number;
   upBytes: number;
   downBytes: number;
+  /** The longest the processor was busy with flash in one turn, milliseconds, and the share of time it was. */
+  longestStall: number;
+  busyShare: number;
 }
 
 export const THING = "thing-1";
@@ -106,14 +111,26 @@ export function simulate(scenario: Scenario): Outcome {
   let received = new Uint8Array(fileSize);
   let pal = memoryPal(received) as OtaPal;
   let slot: FlashPartition | undefined;
+  let turn = -1;
+  let stall = 0;
+  let longestStall = 0;
+  let busy = 0;
   if (scenario.flash) {
     const chip = new NorFlash(SLOT);
     slot = new FlashPartition(chip, { offset: 0, size: SLOT });
     // An older image lies there.
     for (let at = 0; at < SLOT; at += 4096) slot.write(new Uint8Array(4096), at);
-    chip.onBusy = (ms) => clock.busy(ms);
+    chip.onBusy = (ms) => {
+      if (time.now > turn) stall = 0;
+      turn = time.now;
+      stall += ms;
+      longestStall = Math.max(longestStall, stall);
+      busy += ms;
+      clock.busy(ms);
+    };
     const keys = new TrustedKeys({ "": publicKey });
-    pal = new FlashPal({ slot, crypto: nodeCrypto, clock, trustedKeys: keys });
+    const { eraseLength } = scenario;
+    pal = new FlashPal({ slot, crypto: nodeCrypto, clock, trustedKeys: keys, eraseLength });
   }
   const file = jobFile(fileSize, streamName);
   let start = 0;
@@ -128,6 +145,7 @@ export function simulate(scenario: Scenario): Outcome {
   };
   const begin = (received: Parameters<Parameters<OtaPal["createFile"]>[1]>[1]) => {
     start = clock.now();
+    busy = longestStall = 0;
     mqtt.link = link;
     if (policy !== "ours") {
       const original = new OriginalPolicy(
@@ -152,8 +170,10 @@ export function simulate(scenario: Scenario): Outcome {
       random,
       blockSize,
       maxOutstandingBytes: scenario.maxOutstandingBytes ?? 524_288,
-      rttHint: scenario.hint === false ? undefined : link.rtt,
+      rttHint: link.rtt,
       noProgressTimeoutMs: 300_000,
+      rateLimit: scenario.rateLimit,
+      blockIntervalMs: scenario.blockIntervalMs,
       onHead: () => {},
       onProgress: () => {},
       onComplete: () => finish(false),
@@ -179,6 +199,8 @@ export function simulate(scenario: Scenario): Outcome {
     surplus: statistics?.packetsDropped ?? surplus,
     upBytes: mqtt.up.bytes,
     downBytes: mqtt.down.bytes,
+    longestStall,
+    busyShare: busy / (end - start),
   };
 }
 

@@ -508,6 +508,7 @@ export class OtaAgent {
       totalDeadlineMs,
       minRate,
       rateLimit,
+      blockIntervalMs,
     } = this.#options;
     active.download = new Download({
       file: active.file,
@@ -523,6 +524,7 @@ export class OtaAgent {
       totalDeadlineMs,
       minRate,
       rateLimit,
+      blockIntervalMs,
       onHead: (app) => {
         active.app = app;
         if (app) this.#emit({ type: "image", app });

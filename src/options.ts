@@ -98,6 +98,8 @@ export interface OtaAgentOptions {
   minRate?: number;
   /** Fastest transfer in bytes a second, for the application's sake. Default: none. */
   rateLimit?: number;
+  /** Time left to the application between two blocks, on the average, milliseconds. Default: none. */
+  blockIntervalMs?: number;
   /**
    * The queue is looked at again after about this long without a notification (±25 %, so that a fleet does not ask in
    * step), milliseconds. Default 3600000.
@@ -120,6 +122,7 @@ const NUMBERS = Object.freeze([
   Object.freeze(["totalDeadlineMs", undefined, 1_000, 2_147_483_647] as const),
   Object.freeze(["minRate", undefined, 1, 1_000_000_000] as const),
   Object.freeze(["rateLimit", undefined, 256, 1_000_000_000] as const),
+  Object.freeze(["blockIntervalMs", undefined, 1, 60_000] as const),
   Object.freeze(["pollMs", 3_600_000, 10_000, 1_000_000_000] as const),
 ] as const);
 

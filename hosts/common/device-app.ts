@@ -48,6 +48,7 @@ export interface AppConfig {
         | "totalDeadlineMs"
         | "minRate"
         | "rateLimit"
+        | "blockIntervalMs"
         | "pollMs"
       >
     >

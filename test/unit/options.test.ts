@@ -91,6 +91,7 @@ describe("options: numbers", () => {
     ["totalDeadlineMs", 1_000, 2_147_483_647],
     ["minRate", 1, 1_000_000_000],
     ["rateLimit", 256, 1_000_000_000],
+    ["blockIntervalMs", 1, 60_000],
     ["pollMs", 10_000, 1_000_000_000],
   ];
   for (const [name, least, greatest] of LIMITS) {
