@@ -28,6 +28,14 @@ export interface ImageServerOptions {
   now?: () => number;
 }
 
+/** What a server was asked for and has given. */
+export interface Served {
+  /** Requests of every kind, refused ones included. */
+  requests: number;
+  /** Bytes of images. */
+  bytes: number;
+}
+
 interface StoredObject {
   readonly bytes: Uint8Array;
   readonly etag: string;
@@ -50,6 +58,7 @@ export class ImageServer {
   readonly #signer: UrlSigner;
   readonly #objects = new Map<string, StoredObject>();
   readonly #server: Server;
+  readonly served: Served = { requests: 0, bytes: 0 };
   #origin = "";
 
   /** @throws Error when the address can not be used */
@@ -110,6 +119,7 @@ export class ImageServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     request.resume();
+    this.served.requests++;
     let url: URL;
     try {
       url = new URL(request.url ?? "", `${this.#options.tls ? "https" : "http"}://${request.headers.host}`);
@@ -129,7 +139,7 @@ export class ImageServer {
     }
     const object = this.#objects.get(decodePath(url.pathname));
     if (!object) fail(response, 404, "NoSuchKey", "The specified key does not exist.");
-    else deliver(request, response, object);
+    else this.served.bytes += deliver(request, response, object);
   }
 
   async close(): Promise<void> {
@@ -147,12 +157,13 @@ function decodePath(path: string): string {
   }
 }
 
-function deliver(request: IncomingMessage, response: ServerResponse, object: StoredObject): void {
+/** @returns how many bytes of the object are sent */
+function deliver(request: IncomingMessage, response: ServerResponse, object: StoredObject): number {
   const { bytes, etag, lastModified } = object;
   const { "if-match": ifMatch, "if-range": ifRange, range: header } = request.headers;
   if (ifMatch !== undefined && ifMatch !== "*" && !ifMatch.split(/\s*,\s*/).includes(etag)) {
     fail(response, 412, "PreconditionFailed", "The object is not the one the request is made for.");
-    return;
+    return 0;
   }
   response.setHeaders(
     new Map([
@@ -167,13 +178,14 @@ function deliver(request: IncomingMessage, response: ServerResponse, object: Sto
   if (range === "unsatisfiable") {
     response.setHeader("Content-Range", `bytes */${bytes.length}`);
     fail(response, 416, "InvalidRange", "The requested range is not satisfiable");
-    return;
+    return 0;
   }
   const body = range ? bytes.subarray(range.first, range.last + 1) : bytes;
   if (range) response.setHeader("Content-Range", `bytes ${range.first}-${range.last}/${bytes.length}`);
   response.setHeader("Content-Length", body.length);
   response.writeHead(range ? 206 : 200);
   response.end(body);
+  return body.length;
 }
 
 /**

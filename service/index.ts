@@ -10,7 +10,7 @@ import type { Intercept, Publish } from "./delivery.js";
 import { type DeviceRecord, DeviceRegistry } from "./devices.js";
 import { OTA_PREFIX, presignedPlaceholder, signPlaceholders } from "./documents.js";
 import { ServiceError } from "./errors.js";
-import { ImageServer, type ImageServerOptions } from "./http.js";
+import { ImageServer, type ImageServerOptions, type Served } from "./http.js";
 import { type Execution, isTerminal, type Job } from "./job-records.js";
 import { JobService, type JobServiceOptions } from "./jobs.js";
 import { nodeClock } from "./node-clock.js";
@@ -169,6 +169,11 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   /** Where devices get images: `http://host:port` or `https://host:port`. */
   get httpOrigin(): string {
     return this.#images?.origin ?? "";
+  }
+
+  /** What devices got from there so far. */
+  get httpServed(): Readonly<Served> {
+    return { requests: 0, bytes: 0, ...this.#images?.served };
   }
 
   #imageUrl(url: string): string {

@@ -58,12 +58,15 @@ describe("npm start", function () {
       const { code, summary, stdout } = await npmStart("--protocol", "http", "--engine", engine);
       strictEqual(code, 0);
       match(stdout, /bytes over HTTP\n/);
+      ok(summary.transfer.http.requests >= 2, "the head, and the rest");
+      strictEqual(summary.transfer.http.bytes, summary.image.bytes);
       strictEqual(summary.transfer.bytes, summary.image.bytes);
     });
 
   it("offers both ways on request", async () => {
-    const { code, stdout } = await npmStart("--protocol", "both", "--engine", "node");
+    const { code, stdout, summary } = await npmStart("--protocol", "both", "--engine", "node");
     strictEqual(code, 0);
+    strictEqual(summary.transfer.http.requests, 0, "MQTT comes first");
     match(stdout, /bytes over MQTT, HTTP\n/);
   });
 

@@ -211,6 +211,7 @@ export class Run {
         duplicates: statistics?.duplicates ?? 0,
         bad: statistics?.bad ?? 0,
         lost: this.#lost(),
+        http: service.httpServed,
       },
       device: {
         slot,

@@ -39,6 +39,8 @@ export interface Summary {
     readonly bad: number;
     /** Data messages the bad link lost. */
     readonly lost: number;
+    /** What the HTTP server was asked for and has given: nothing when MQTT brought the image. */
+    readonly http: { readonly requests: number; readonly bytes: number };
   };
   readonly device: {
     readonly slot: string;
@@ -77,6 +79,8 @@ export function showSummary(view: View, summary: Summary): void {
   row("transfer", `${thousands(transfer.bytes)} bytes in ${transfer.blocks} blocks, ${seconds} s${speed}`);
   const repeated = `${transfer.retransmitted} blocks asked for again, ${transfer.duplicates} came twice`;
   row("", `${transfer.requests} requests, ${repeated}, ${transfer.bad} bad, ${transfer.lost} messages lost`);
+  const { http } = transfer;
+  if (http.requests) row("", `over HTTP: ${http.requests} ranges, ${thousands(http.bytes)} bytes`);
   if (transfer.resumedBytes) row("", `${thousands(transfer.resumedBytes)} bytes were on flash already`);
   row("device", `${device.app.projectName} ${device.app.version} runs from ${device.slot}, ${device.state}`);
   row("otadata", device.otadata.map(entry).join("; "));
