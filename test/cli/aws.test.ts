@@ -23,7 +23,7 @@ describe("xs-ota aws deploy, against a local stand-in", function () {
     Object.assign(process.env, {
       ...{ AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" },
       // The SDK tells of the end of its support for Node 20.
-      NODE_OPTIONS: "--disable-warning=NodeVersionSupportWarning",
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     });
     folder = new Folder();
     await folder.good("keygen");
