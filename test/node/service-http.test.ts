@@ -64,6 +64,13 @@ describe("service: image server", () => {
     ok(answer.body.equals(IMAGE.subarray(4096, 8192)), "the body differs");
   });
 
+  it("counts what it was asked for and what it gave", async () => {
+    const images = await serve();
+    await ask(images.url("image.bin"), { Range: "bytes=4096-8191" });
+    await ask(images.url("nowhere.bin"));
+    deepEqual({ ...images.served }, { requests: 2, bytes: 4096 });
+  });
+
   it("cuts a range at the end of the image", async () => {
     const answer = await ask((await serve()).url("image.bin"), { Range: "bytes=9000-20000" });
     equal(answer.headers["content-range"], "bytes 9000-9999/10000");
