@@ -17,7 +17,7 @@ import { AcceptedWire } from "./wire.js";
 /** Sockets are polled every 20 ms on the host. */
 const POLL = 10;
 const SETTLE = 60;
-const PATIENCE = 20_000;
+const PATIENCE = 30_000;
 
 const wait = (ms: number) => new Promise<void>((resolve) => void Timer.set(() => resolve(), ms));
 
@@ -43,8 +43,8 @@ function harness(Client: MqttClientConstructor | undefined): MqttHarness {
       const tuning = {
         firstWait: 200,
         longestWait: 1_000,
-        connectTimeout: 5_000,
-        ackTimeout: 700,
+        connectTimeout: 10_000,
+        ackTimeout: 3_000,
       };
       const options = { host: "127.0.0.1", port: listener.port, clientId: "device", keepAlive: 1_000 };
       return connectMqtt({ ...options, Client, tuning, log: () => {} }, Math.random);
