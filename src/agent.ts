@@ -277,6 +277,7 @@ export class OtaAgent {
       log,
       onJob: (parsed) => this.#post("ReceivedJobDocument", parsed),
       onGone: (jobId) => this.#post("JobGone", jobId),
+      onReturn: () => this.#post("RequestJobDocument"),
     });
     this.#jobs = jobs;
     jobs.open((error) => {
@@ -672,10 +673,7 @@ export class OtaAgent {
     this.#platform("rejected");
     this.#emit({ type: "self-test-failed", error });
     this.#setState("ShuttingDown");
-    let waiting = true;
     const restart = () => {
-      if (!waiting) return;
-      waiting = false;
       this.#restarted();
       pal.reset();
     };

@@ -472,6 +472,37 @@ describe("agent: misuse", () => {
   });
 });
 
+describe("agent: the end of a trial", () => {
+  it("is final: a rejected image can not be accepted while its last status is under way", async () => {
+    const player = await playerIn("SelfTesting");
+    await player.playAll("set rejected", "set accepted", "set rejected", "wait 5000");
+    deepEqual(player.pal.calls, ["setImageState 3", "abort", "reset"]);
+  });
+
+  it("waits no longer than 5 s for its last status", async () => {
+    const player = await playerIn("SelfTesting");
+    await player.playAll("set rejected", "wait 4999");
+    equal(player.pal.restarts, 0);
+    await player.play("wait 1");
+    equal(player.pal.restarts, 1);
+    await player.play("wait 100000");
+    equal(player.pal.restarts, 1);
+  });
+
+  it("that can not be recorded is told, and the device restarts all the same", async () => {
+    const player = await playerIn("SelfTesting");
+    await player.playAll("fail setImageState reject-failed self-test", "set rejected", "accepted");
+    ok(player.events.some((event) => event.type === "notice" && event.error.code === "reject-failed"));
+    equal(player.pal.restarts, 1);
+  });
+
+  it("is remembered: a later job that fails says nothing about the running image", async () => {
+    const player = await playerIn("SelfTesting");
+    await player.playAll("set accepted", "accepted", "job id=AFR_OTA-job2", "set aborted");
+    equal(player.agent.imageState, "accepted");
+  });
+});
+
 describe("agent: the end of a trial without a connection", () => {
   it("is a stopped agent and a restart, at once", async () => {
     const player = new TracePlayer();
