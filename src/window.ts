@@ -125,15 +125,24 @@ export class Window {
    * @returns how many
    */
   ask(base: number, bits: number, again: number, now: number): number {
+    const ring = this.#ring;
+    const times = this.#times;
+    const mask = this.#mask;
     const time = now - this.#epoch;
     const tail = this.#tail;
     let n = tail;
-    for (; bits !== 0; bits >>>= 1, again >>>= 1, base++) {
-      if (!(bits & 1)) continue;
-      const place = n++ & this.#mask;
-      this.#ring[place] = base * 2 + (again & 1);
-      this.#times[place] = time;
-      this.repeated += again & 1;
+    for (let entry = base * 2; bits !== 0; entry += 2) {
+      if (bits & 1) {
+        times[n & mask] = time;
+        ring[n++ & mask] = entry;
+      }
+      bits >>>= 1;
+    }
+    for (let k = tail; again !== 0 && k < n; k++) {
+      const bit = 1 << ((ring[k & mask] >> 1) - base);
+      if (!(again & bit)) continue;
+      ring[k & mask]++;
+      this.repeated++;
     }
     this.#tail = n;
     this.outstanding += n - tail;

@@ -1,0 +1,97 @@
+import { FILE_SIZE, type Figures } from "../../bench/figures.js";
+import { broken, flatten, worse } from "../../bench/gate.js";
+import { bound, type Scenario, simulate } from "../../bench/virtual.js";
+import { deepEqual, equal, ok } from "../support/assert.js";
+
+const LINK: Scenario = {
+  link: { rtt: 20, bandwidth: 1_048_576 },
+  fileSize: FILE_SIZE,
+  blockSize: 4096,
+  flash: false,
+  seed: 1,
+  policy: "ours",
+};
+
+function figures(ratio: number): Figures {
+  const row = {
+    bandwidth: 65_536,
+    rtt: 20,
+    loss: 0,
+    bound: 10,
+    seconds: 10 * ratio,
+    worst: 10 * ratio,
+    ratio,
+  };
+  const rest = { requests: 5, original1: 1, original8: 1 };
+  return {
+    links: [{ ...row, ...rest }],
+    flash: [],
+    wire: [],
+    polite: [],
+    xs: { perBlock: 2000, idleSlots: 10, transferSlots: 100, transferBytes: 1000 },
+    sizes: { agent: 1000 },
+  };
+}
+
+describe("bench: transfers in virtual time", () => {
+  it("come out the same each time", () => {
+    const lossy = { ...LINK, link: { ...LINK.link, loss: 0.05 } };
+    deepEqual(simulate(lossy), simulate(lossy));
+  });
+
+  it("never beat the bound", () => {
+    for (const policy of ["ours", 1, 8] as const)
+      for (const flash of [false, true]) {
+        const scenario = { ...LINK, policy, flash };
+        ok(simulate(scenario).seconds >= bound(scenario), `${policy}, ${flash}`);
+      }
+  });
+
+  it("show the original as it was measured: a round trip for each block", () => {
+    const { seconds, requests } = simulate({ ...LINK, link: { rtt: 20 }, policy: 1 });
+    equal(requests, 384);
+    // 8.4 s were measured on a desktop, where the rest went to work.
+    ok(seconds > 7.6 && seconds < 8.4, `${seconds}`);
+  });
+
+  it("show the original as it was measured: ten seconds for each lost message", () => {
+    const { seconds } = simulate({ ...LINK, link: { rtt: 0, loss: 0.05 }, policy: 1 });
+    ok(seconds > 300 && seconds < 600, `${seconds}`);
+  });
+
+  it("keep what is promised on the fastest and longest link", () => {
+    const scenario = { ...LINK, link: { rtt: 300, bandwidth: 1_048_576 } };
+    ok(simulate(scenario).seconds <= 1.1 * bound(scenario));
+  });
+});
+
+describe("bench: the gate", () => {
+  it("lets the same figures pass", () => {
+    const flat = flatten(figures(1.05));
+    deepEqual(worse(flat, flat), []);
+    deepEqual(broken(figures(1.05)), []);
+  });
+
+  it("lets what is better pass, and what is worse by less than the tolerance", () => {
+    deepEqual(worse(flatten(figures(1)), flatten(figures(1.05))), []);
+    deepEqual(worse(flatten(figures(1.07)), flatten(figures(1.05))), []);
+  });
+
+  it("names what is worse, with both numbers", () => {
+    const [fault, ...others] = worse(flatten(figures(1.09)), flatten(figures(1.05)));
+    equal(others.length, 0);
+    ok(/64 KB\/s 20 ms.*10\.5.*10\.9/.test(fault), fault);
+  });
+
+  it("notices a figure that is missing or is no number", () => {
+    const flat = flatten(figures(1));
+    equal(worse({}, flat).length, Object.keys(flat).length);
+    equal(worse({ ...flat, "size: agent": Number.NaN }, flat).length, 1);
+  });
+
+  it("names a promise that is not kept", () => {
+    const [fault] = broken(figures(1.11));
+    ok(fault.includes("64 KB/s, 20 ms"), fault);
+    equal(broken({ ...figures(1), xs: { perBlock: 3001 } }).length, 3);
+  });
+});
