@@ -1,0 +1,112 @@
+import type { OtaJob } from "../../src/job-document.js";
+import { judgeReentry, type Situation } from "../../src/reentry.js";
+import { deepEqual, equal } from "../support/assert.js";
+import { app } from "../support/fake-pal.js";
+import { fileOf } from "../support/pal-rig.js";
+
+const RUNNING = app("1.1.0", "22222222");
+const MINE = "1.1.0+22222222";
+const OTHER = "1.2.0+33333333";
+
+interface Details {
+  selfTest?: boolean;
+  image?: string;
+  updatedBy?: number;
+  fileType?: number;
+}
+
+function job({ selfTest = false, image = "", updatedBy, fileType = 0 }: Details = {}): OtaJob {
+  return {
+    jobId: "j",
+    executionNumber: 1,
+    progress: { selfTest, image, updatedBy },
+    protocols: ["MQTT"],
+    files: [fileOf(new Uint8Array(16), { fileType })],
+    document: {},
+  };
+}
+
+const situation = (changes: Partial<Situation> = {}): Situation => ({
+  running: RUNNING,
+  onTrial: false,
+  accepted: false,
+  rolledBack: false,
+  ...changes,
+});
+
+/** Kind, and the code of the error if there is one. */
+function judge(details: Details, changes: Partial<Situation> = {}): string[] {
+  const verdict = judgeReentry(job(details), situation(changes));
+  return "error" in verdict ? [verdict.kind, verdict.error.code] : [verdict.kind];
+}
+
+describe("after a restart: the truth table", () => {
+  const READY: Details = { selfTest: true };
+  /** Platform pending, job in self-test, image of the job, accepted in this life, other slot given up; verdict. */
+  const ROWS: [boolean, Details, boolean, boolean, string[]][] = [
+    // Nothing of ours: an offer, whatever the other slot's fate.
+    [false, {}, false, false, ["offer"]],
+    [false, {}, false, true, ["offer"]],
+    [false, {}, true, false, ["offer"]],
+    [false, {}, true, true, ["offer"]],
+    // On trial, and the job is another one: it is left alone, the image is given up.
+    [true, {}, false, false, ["withdrawn", "image-state-mismatch"]],
+    [true, {}, false, true, ["withdrawn", "image-state-mismatch"]],
+    // On trial, and this is its job.
+    [true, { ...READY, image: MINE }, false, false, ["trial"]],
+    [true, { ...READY, image: MINE }, false, true, ["trial"]],
+    // On trial, and the job installed another image.
+    [true, { ...READY, image: OTHER }, false, false, ["mismatch", "image-state-mismatch"]],
+    [true, { ...READY, image: OTHER }, false, true, ["mismatch", "image-state-mismatch"]],
+    // Accepted in this life or an earlier one: only the status is missing.
+    [false, { ...READY, image: MINE }, false, false, ["passed"]],
+    [false, { ...READY, image: MINE }, false, true, ["passed"]],
+    [false, { ...READY, image: MINE }, true, false, ["passed"]],
+    [false, { ...READY, image: MINE }, true, true, ["passed"]],
+    // Another image runs: it was given up, or the power went before the switch.
+    [false, { ...READY, image: OTHER }, false, true, ["failed", "rolled-back"]],
+    [false, { ...READY, image: OTHER }, true, true, ["failed", "rolled-back"]],
+    [false, { ...READY, image: OTHER }, false, false, ["offer"]],
+    [false, { ...READY, image: OTHER }, true, false, ["offer"]],
+    // Installed by another agent, which gives no image's name.
+    [false, READY, false, false, ["failed", "image-state-mismatch"]],
+    [false, READY, false, true, ["failed", "rolled-back"]],
+    [false, READY, true, false, ["passed"]],
+    [true, READY, false, false, ["trial"]],
+    [true, { ...READY, updatedBy: 0x01000000 }, false, false, ["trial"]],
+    [true, { ...READY, updatedBy: 0x01010000 }, false, false, ["mismatch", "same-version"]],
+    [true, { ...READY, updatedBy: 0x01020000 }, false, false, ["mismatch", "downgrade"]],
+  ];
+  for (const [onTrial, details, accepted, rolledBack, verdict] of ROWS) {
+    const words = [
+      onTrial ? "on trial" : "not on trial",
+      details.selfTest ? "job in self-test" : "job not in self-test",
+      ...(details.image ? [details.image === MINE ? "its image runs" : "another image runs"] : []),
+      ...(details.updatedBy === undefined ? [] : [`updated by ${details.updatedBy.toString(16)}`]),
+      ...(accepted ? ["accepted in this life"] : []),
+      ...(rolledBack ? ["the other slot given up"] : []),
+    ];
+    it(`${words.join(", ")}: ${verdict.join(" ")}`, () => {
+      deepEqual(judge(details, { onTrial, accepted, rolledBack }), verdict);
+    });
+  }
+
+  it("the image's name decides, not its version: an older one on trial is its job's", () => {
+    deepEqual(judge({ selfTest: true, image: MINE, updatedBy: 0x09000000 }, { onTrial: true }), ["trial"]);
+  });
+
+  it("the same version in another build is another image", () => {
+    const image = "1.1.0+44444444";
+    deepEqual(judge({ selfTest: true, image }, { onTrial: true }), ["mismatch", "image-state-mismatch"]);
+    deepEqual(judge({ selfTest: true, image }, { rolledBack: true }), ["failed", "rolled-back"]);
+  });
+
+  it("a file that is no firmware is never on trial", () => {
+    deepEqual(judge({ selfTest: true, fileType: 2 }), ["offer"]);
+    deepEqual(judge({ selfTest: true, fileType: 2, image: OTHER }, { rolledBack: true }), ["offer"]);
+  });
+
+  it("where no application runs there is nothing to be on trial", () => {
+    equal(judgeReentry(job({ selfTest: true }), situation({ running: undefined })).kind, "offer");
+  });
+});
