@@ -33,6 +33,8 @@ export interface JobsOptions {
   onJob: (parsed: ParsedJob) => void;
   /** The service says that this execution no longer wants updates (cancelled, timed out, deleted). */
   onGone: (jobId: string) => void;
+  /** Connected with no request open: notifications may have been missed. */
+  onReturn: () => void;
 }
 
 interface Update {
@@ -152,6 +154,7 @@ export class Jobs implements MqttObserver {
   online(): void {
     this.#requestTries = 0;
     if (this.#requestToken) this.#sendRequest();
+    else this.#options.onReturn();
     this.#startUpdate();
   }
 

@@ -69,6 +69,7 @@ export interface Transition {
 export const TRANSITIONS = `
 Init Subscribed ready Ready
 Ready Start requestJob RequestingJob
+RequestingJob Subscribed requestJob RequestingJob
 RequestingJob ReceivedJobDocument processJob CreatingFile
 RequestingJob RequestJobDocument requestJob RequestingJob
 WaitingForJob ReceivedJobDocument processJob CreatingFile

@@ -216,7 +216,8 @@ export function scenarioOf(seed: number): Scenario {
     },
     agent,
     app: {
-      bare: dice.chance(0.1),
+      // By default an image is accepted as soon as it can: not one that dies a little later.
+      bare: dice.chance(0.1) && !jobs.some(({ kind }) => kind === "crash" || kind === "hang"),
       testMs: dice.pick([0, 200, 200, 5_000]),
       activateMs: dice.pick([0, 0, 1, 2_000]),
       claims: dice.chance(0.6),

@@ -858,6 +858,7 @@ out SUB q0 streams/AFR_OTA-XYZ/data/cbor
 in offline
 in wait 20000
 in online
++out PUB q1 jobs/$next/get {"clientToken":"<n>:thing-1"} # a notification may have been missed without a connection
 +out PUB q0 streams/AFR_OTA-XYZ/get/cbor a5616600616c191000616f0061624101616e01 # @request
 -out PUB q0 streams/AFR_OTA-XYZ/get/cbor a6616363726479616600616c191000616f0061624107616e01 # @request
 -out PUB q0 streams/AFR_OTA-XYZ/get/cbor (FAIL) a6616363726479616600616c191000616f0061624107616e01 # @offline
