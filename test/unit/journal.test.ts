@@ -130,6 +130,22 @@ for (const encrypted of [false, true])
     });
   });
 
+describe("journal: on plain flash", () => {
+  it("goes on behind two torn records in a row", () => {
+    const rig = new Rig();
+    append(rig.created(), 3);
+    for (const slot of [1, 2]) {
+      const journal = rig.journal();
+      deepEqual(scan(journal), [3]);
+      rig.chip.write(rig.record(slot), Uint8Array.of(0x12));
+    }
+    const journal = rig.journal();
+    scan(journal);
+    append(journal, 4);
+    deepEqual(scan(rig.journal()), [3, 4]);
+  });
+});
+
 describe("journal: what is not believed", () => {
   it("any flipped bit of the header", () => {
     for (let byte = 0; byte < HEADER; byte++) {
@@ -196,6 +212,12 @@ describe("journal: room", () => {
     scan(full);
     append(full, 7);
     deepEqual([...rig.chip.wear], [0, 0, 1, 0]);
+    const behind = new Uint8Array(SECTOR_SIZE);
+    rig.flash.read(behind, 3 * SECTOR_SIZE);
+    ok(
+      behind.every((byte) => byte === 0xff),
+      "something was written behind the journal",
+    );
   });
 
   it("may take several sectors", () => {
