@@ -30,8 +30,8 @@ export function flatten({ links, flash, wire, polite, xs, sizes }: Figures): Fla
 /** What the product promises, and where it is not kept. */
 export function broken({ links, flash, wire, xs }: Figures): string[] {
   const faults: string[] = [];
-  const check = (name: string, value: number, limit: number) => {
-    if (!(value <= limit)) faults.push(`${name}: ${value.toFixed(4)}, at most ${limit} is promised`);
+  const check = (name: string, value: number | undefined, limit: number) => {
+    if (!(Number(value) <= limit)) faults.push(`${name}: ${value?.toFixed(4)}, at most ${limit} is promised`);
   };
   for (const { bandwidth, rtt, loss, ratio } of links)
     check(
