@@ -4,6 +4,7 @@
  * @module
  */
 import type { EngineName } from "../../hosts/node/engine.js";
+import { deviceBundle } from "../../hosts/xs/bundle.js";
 import { signImage } from "../../service/signer.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { firmware, type Lab, withLab } from "../support/lab.js";
@@ -23,6 +24,12 @@ function wronglySigned(
 
 for (const engine of ["node", "xs"] satisfies EngineName[])
   describe(`OTAE2E over HTTP, device on ${engine}`, () => {
+    before(function () {
+      this.timeout(120_000);
+      // Made once, after a change of its sources: no part of an update.
+      if (engine === "xs") deviceBundle();
+    });
+
     it("GreaterVersion", () =>
       withLab({ engine, protocols: ["HTTP"], service: { http: {} } }, async (lab) => {
         equal(await lab.update(firmware("0.9.1"), { protocols: ["HTTP"] }), "SUCCEEDED");

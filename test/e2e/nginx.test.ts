@@ -1,5 +1,6 @@
 /** A server this project did not write: nginx serves an image over HTTPS to a device on each engine. */
 import type { EngineName } from "../../hosts/node/engine.js";
+import { deviceBundle } from "../../hosts/xs/bundle.js";
 import { TestCa } from "../../service/test-ca.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { firmware, type LabOptions, withLab } from "../support/lab.js";
@@ -15,6 +16,8 @@ describe("nginx over HTTPS", function () {
   let nginx: Nginx;
 
   before(async () => {
+    // Made once, after a change of its sources: no part of an update.
+    deviceBundle();
     ca = await TestCa.create();
     nginx = await startNginx({ [IMAGE]: image }, await ca.issue(["127.0.0.1"]));
   });
