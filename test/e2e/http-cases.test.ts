@@ -55,6 +55,16 @@ for (const engine of ["node", "xs"] satisfies EngineName[])
           await lab.runs("0.9.2");
         }));
 
+    for (const [preferred, other] of [
+      ["MQTT", "HTTP"],
+      ["HTTP", "MQTT"],
+    ] as const)
+      it(`DefaultDataProtocol, ${preferred} preferred`, () =>
+        withLab({ engine, protocols: [preferred, other], service: { http: {} } }, async (lab) => {
+          equal(await lab.update(firmware("0.9.1"), { protocols: [other, preferred] }), "SUCCEEDED");
+          equal(lab.requests.length > 0, preferred === "MQTT", "blocks came over MQTT");
+        }));
+
     it("PresignedUrlExpired", () => {
       let later = 0;
       const http = { expiresIn: 60, now: () => Date.now() + later };
@@ -76,16 +86,6 @@ for (const engine of ["node", "xs"] satisfies EngineName[])
   });
 
 describe("OTAE2E over HTTP", () => {
-  for (const [preferred, other] of [
-    ["MQTT", "HTTP"],
-    ["HTTP", "MQTT"],
-  ] as const)
-    it(`DefaultDataProtocol, ${preferred} preferred`, () =>
-      withLab({ protocols: [preferred, other], service: { http: {} } }, async (lab) => {
-        equal(await lab.update(firmware("0.9.1"), { protocols: [other, preferred] }), "SUCCEEDED");
-        equal(lab.requests.length > 0, preferred === "MQTT", "blocks came over MQTT");
-      }));
-
   it("a data plane that fails gives way to the other one", () =>
     withLab({ protocols: BOTH, service: { http: {} } }, async (lab) => {
       const image = firmware("0.9.1");
