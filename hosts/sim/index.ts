@@ -49,7 +49,7 @@ function device(): SimulatedDevice {
     if (state.device.behaviour === "crash")
       Timer.set(() => {
         throw new Error("this image crashes");
-      }, 100);
+      });
   }
   return state.device;
 }

@@ -30,8 +30,7 @@ function writeApplication(
   const directory = join(sdk.output, name);
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, "main.js"), main);
-  // Nothing is stripped: what the agent uses of the language is not the agent's.
-  const manifest = { include, modules: { "*": "./main" }, strip: [], ...more };
+  const manifest = { include, modules: { "*": "./main" }, ...more };
   writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest));
   return directory;
 }
