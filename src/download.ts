@@ -33,6 +33,8 @@ const RATE_WINDOW_MS = 60_000;
 /** A rate limit is kept over about this long, milliseconds. */
 const PACE_MS = 100;
 
+/** Hosts count the milliseconds of a timer in 32 bits: a deadline of weeks is looked at now and then. */
+const MAX_TIMER_MS = 3_600_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export interface DownloadOptions {
@@ -541,7 +543,7 @@ export class Download implements BlockSink {
   #schedule(now: number): void {
     if (!this.#running) return;
     const { clock, noProgressTimeoutMs, totalDeadlineMs, minRate } = this.#options;
-    let due = totalDeadlineMs ? this.#startedAt + totalDeadlineMs : NEVER;
+    let due = totalDeadlineMs ? Math.min(this.#startedAt + totalDeadlineMs, now + MAX_TIMER_MS) : NEVER;
     if (this.#active) {
       due = Math.min(due, this.#silentSince - this.#silence + noProgressTimeoutMs, this.#window.deadline);
       if (minRate) due = Math.min(due, this.#judgedSince + RATE_WINDOW_MS);

@@ -131,7 +131,8 @@ export class VirtualClock implements Clock {
   }
 
   set(callback: () => void, ms: number): Timer {
-    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) throw new RangeError(`timer of ${ms} ms`);
+    // Real hosts count in 32 bits.
+    if (!(ms >= 0 && ms < 0x80000000)) throw new RangeError(`timer of ${ms} ms`);
     return this.post(this.now() + ms, callback);
   }
 

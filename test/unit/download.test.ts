@@ -331,6 +331,16 @@ describe("download: giving up", () => {
     equal(t.events.at(-1), "too-slow");
   });
 
+  it("keeps a deadline that is longer than a timer of the host", () => {
+    const days = 86_400_000;
+    const t = new Transfer(16 * KB, { totalDeadlineMs: 30 * days }).start();
+    t.plane.sink?.waiting();
+    t.clock.run(30 * days - 1);
+    deepEqual(t.events, []);
+    t.clock.run(1);
+    deepEqual(t.events, ["too-slow"]);
+  });
+
   it("ends a transfer that is slower than the least rate", () => {
     const t = new Transfer(1600 * KB, { minRate: 1024 }).start();
     const drip = () => {
