@@ -237,7 +237,10 @@ export class FlashPal implements OtaPal {
       if (!digest) return done(failure);
       try {
         trustedKeys.verify(crypto, digest, open.file);
-        if (boot) checkStructure((at, length) => this.#view(open, at, length), open.file.fileSize);
+        // Judged once more, as it was signed: what came as the head might have been replaced since.
+        const { fileSize } = open.file;
+        this.inspect(open.file, this.#view(open, 0, fileSize < HEAD_LENGTH ? fileSize : HEAD_LENGTH));
+        if (boot) checkStructure((at, length) => this.#view(open, at, length), fileSize);
       } catch (cause) {
         const error = asOtaError(cause, "file-close", "verify");
         if (error.code !== "signature-check" || !open.journaled) return done(error);
@@ -360,8 +363,12 @@ export class FlashPal implements OtaPal {
   #begin(open: OpenFile): void {
     // An old verdict about this slot must not be taken for one about the image that is coming.
     this.#options.boot?.clearOther();
-    open.journal?.create();
-    open.journaled = open.journal !== undefined;
+    try {
+      open.journal?.create();
+      open.journaled = open.journal !== undefined;
+    } catch (cause) {
+      this.#noResume(open, cause);
+    }
     open.begun = true;
   }
 
@@ -432,10 +439,14 @@ export class FlashPal implements OtaPal {
       hash.update(part.length < length ? scratch.subarray(0, length) : part);
       journal.append(sector, journal.finish(hash));
     } catch (cause) {
-      // The file itself is unharmed; it just can not be resumed from here.
-      open.journaled = false;
-      this.#options.onNoResume?.(`the journal can not be written: ${(cause as Error).message}`);
+      this.#noResume(open, cause);
     }
+  }
+
+  /** The file itself is unharmed by a journal that fails; it just can not be resumed from here. */
+  #noResume(open: OpenFile, cause: unknown): void {
+    open.journaled = false;
+    this.#options.onNoResume?.(`the journal can not be written: ${(cause as Error).message}`);
   }
 
   /** Believes those records of the journal whose sectors still hold what they say; in slices. */
