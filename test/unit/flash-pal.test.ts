@@ -220,6 +220,14 @@ describe("flash PAL: platform image state", () => {
     equal(rig.pal.rolledBack, false);
   });
 
+  it("so does resuming it", () => {
+    const rig = written();
+    rig.boot.other = "aborted";
+    rig.restart();
+    rig.create(FILE);
+    equal(rig.pal.rolledBack, false);
+  });
+
   it("without a boot side there is nothing to roll back, to set, or to activate", () => {
     const rig = written({ pal: { boot: undefined } });
     const { pal } = rig;
@@ -232,6 +240,14 @@ describe("flash PAL: platform image state", () => {
     equal(rig.close().code, undefined);
     equal(rig.activate(), "activate-failed");
     equal(pal.inspect(FILE, IMAGE.subarray(0, 288)), undefined);
+  });
+
+  it("without a boot side a file may be anything", () => {
+    const rig = new PalRig({ pal: { boot: undefined } });
+    const anything = new Uint8Array(5000).fill(0x37);
+    rig.create(fileOf(anything));
+    rig.write(anything);
+    equal(rig.close().code, undefined);
   });
 });
 
@@ -473,6 +489,18 @@ describe("flash PAL: resuming", () => {
     equal(rig.create(FILE).byteLength, IMAGE.length);
     equal(rig.close().code, undefined);
   });
+
+  for (const encrypted of [false, true])
+    it(`with larger blocks than before: sectors that are there are not written again${encrypted ? ", encrypted" : ""}`, () => {
+      const rig = new PalRig({ encrypted });
+      rig.create(FILE);
+      rig.pal.writeBlock(SECTOR_SIZE, IMAGE.subarray(SECTOR_SIZE, 2 * SECTOR_SIZE));
+      rig.restart();
+      const received = rig.create(FILE);
+      equal(rig.write(IMAGE, 16_384, received), IMAGE.length);
+      equal(rig.chip.wear[1], 1);
+      equal(rig.close().code, undefined);
+    });
 
   it("a verified image survives, and can be activated in the next life", () => {
     const rig = verified();
