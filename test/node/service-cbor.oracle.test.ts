@@ -7,7 +7,6 @@ import {
   encodeCbor,
   encodeIndefiniteMap,
 } from "../../service/cbor.js";
-import type { ServiceError } from "../../service/errors.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { ServiceProbe } from "../support/service-probe.js";
 
