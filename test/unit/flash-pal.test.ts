@@ -483,6 +483,21 @@ describe("flash PAL: resuming", () => {
     equal(rig.close().code, undefined);
   });
 
+  for (const [blockSize, order] of [
+    [256, undefined],
+    [1024, undefined],
+    [1008, undefined],
+    [1024, shuffled],
+    [131_072, undefined],
+  ] as const)
+    it(`finds sectors again that came in blocks of ${blockSize} bytes${order ? ", in any order" : ""}`, () => {
+      const rig = new PalRig();
+      rig.create(FILE);
+      rig.write(IMAGE, blockSize, undefined, order);
+      rig.restart();
+      equal(rig.create(FILE).byteLength, IMAGE.length);
+    });
+
   it("finds the last, shorter sector again", () => {
     const rig = written();
     rig.restart();
@@ -738,7 +753,8 @@ describe("flash PAL: from verification to boot", () => {
     rig.create(fileOf(large));
     rig.write(large);
     let done = false;
-    rig.pal.closeFile(() => {
+    rig.pal.closeFile((error) => {
+      equal(error, undefined);
       done = true;
     });
     let steps = 0;
