@@ -75,7 +75,8 @@ const ESPTOOL = [
 
 const sha256 = () => createHash("sha256");
 
-describe("xs-ota inspect", () => {
+describe("xs-ota inspect", function () {
+  this.timeout(60_000);
   let folder: Folder;
 
   before(() => {

@@ -5,7 +5,8 @@ import { Folder } from "./run.js";
 
 const IMAGE = "app-c3-v1.bin";
 
-describe("xs-ota keygen, sign, verify", () => {
+describe("xs-ota keygen, sign, verify", function () {
+  this.timeout(60_000);
   let folder: Folder;
 
   before(async () => {
