@@ -228,6 +228,8 @@ export class Download implements BlockSink {
     this.#silence = 0;
     this.#silentSince = now;
     if (this.#remaining === 0) this.#timer = this.#options.clock.set(() => this.#ended(), 0);
+    // When an earlier life had left everything, the plane was never needed.
+    else if (!this.#buffer) this.#open();
     else this.#next(now);
   }
 

@@ -104,7 +104,7 @@ export class StoryApp {
       switch (what) {
         case "suspend":
           agent.suspend();
-          return void later(() => agent.resume());
+          return void later(() => this.#soon(0, () => agent.resume()));
         case "check":
           return void agent.checkForUpdate();
         case "abort":

@@ -146,6 +146,6 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
 /** Whether one block, or the few attempts there is time for, may take longer than the agent waits. */
 function isBad({ bandwidth = 0, loss = 0, rtt }: Scenario["link"], limit: number): boolean {
   return (
-    (bandwidth > 0 && (70_000 / bandwidth) * 1000 > limit / 3) || (loss >= 0.2 && limit < rtt * 100 + 30_000)
+    (bandwidth > 0 && (70_000 / bandwidth) * 1000 > limit / 3) || (loss >= 0.2 && limit <= rtt * 100 + 60_000)
   );
 }

@@ -143,6 +143,19 @@ describe("download: blocks", () => {
     equal(t.failures[0].code, "flash-write");
   });
 
+  it("fetches what flash lost although an earlier life had left everything", () => {
+    const t = new Transfer(16 * KB, { received: having(4096, 0, 1, 2, 3) });
+    t.download.start();
+    t.clock.run(1);
+    ok(t.complete);
+    equal(t.plane.opened, 0);
+    t.events.length = 0;
+    t.answer(10);
+    t.download.missing(having(4096, 0, 2, 3));
+    t.clock.run(1_000);
+    deepEqual([t.plane.asked, t.complete], [[1], true]);
+  });
+
   it("fetches again what flash has lost", () => {
     const t = new Transfer(16 * KB).start();
     t.deliver(0, 1, 2, 3);

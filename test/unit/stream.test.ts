@@ -121,6 +121,7 @@ describe("MQTT data plane", () => {
       ["beyond the file", blockMessage(3, 4, 256, full)],
       ["far beyond the file", blockMessage(3, 0xffffffff, 256, full)],
       ["lies about its length", blockMessage(3, 1, 256, full.subarray(1))],
+      ["states another length than it has", blockMessage(3, 1, 255, full)],
       ["short", blockMessage(3, 1, 255, full.subarray(1))],
       ["last block too long", blockMessage(3, 3, 256, full)],
       ["empty", new Uint8Array(0)],
