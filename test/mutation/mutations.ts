@@ -4,24 +4,10 @@
  * @module
  */
 
-export interface Mutation {
-  /** What is broken. */
-  readonly name: string;
-  readonly file: string;
-  /** Text that stands in the file exactly once, and what takes its place. */
-  readonly from: string;
-  readonly to: string;
-  /** Tests that have to fail. */
-  readonly tests: readonly string[];
-}
+import { LIFE } from "./life.js";
+import { type Mutation, mutations } from "./mutation.js";
 
-function mutations(
-  file: string,
-  tests: readonly string[],
-  list: readonly [string, string, string][],
-): Mutation[] {
-  return list.map(([name, from, to]) => ({ name, file, from, to, tests }));
-}
+export type { Mutation };
 
 export const MUTATIONS: readonly Mutation[] = [
   ...mutations(
@@ -140,4 +126,5 @@ export const MUTATIONS: readonly Mutation[] = [
       ["only the first number counts", "x.minor - y.minor ||", ""],
     ],
   ),
+  ...LIFE,
 ];

@@ -1,0 +1,209 @@
+/**
+ * Deliberate faults in the guards around the life of an update: transfer, flash, verification, boot, status.
+ * @module
+ */
+import { type Mutation, mutations } from "./mutation.js";
+
+const SYSTEM = "test/system/seeds.test.ts";
+const CUTS_SAMPLE = "test/system/power-cut.test.ts";
+
+export const LIFE: readonly Mutation[] = [
+  ...mutations(
+    "src/stream.ts",
+    ["test/unit/stream.test.ts"],
+    [
+      ["a block of another file is taken", "if (block.fileId !== file.fileId)", "if (false)"],
+      ["a block beyond the file is taken", "if (index >= blocks)", "if (index > blocks * 1e6)"],
+      ["the length of a payload is not compared", "byteLength !== expected || ", ""],
+      ["the length a block states is not compared", " || block.length !== expected", ""],
+    ],
+  ),
+  ...mutations(
+    "src/journal.ts",
+    [CUTS_SAMPLE, "test/unit/journal.test.ts", "test/unit/flash-pal.test.ts"],
+    [
+      ["the journal of another file is taken", "return equalBytes(found, this.#header());", "return true;"],
+      ["a record is believed unseen", "if (!holds(sector, record.subarray(4))) return -1;", ""],
+      [
+        "the header with what it names comes before the old records are gone",
+        "    this.clear();\n    this.#place.flash.write(this.#header(), this.#base);",
+        "    this.#place.flash.write(this.#header(), this.#base);\n    this.clear();",
+      ],
+      ["a record does not name the file", "hash.update(this.#identity);", ""],
+      ["records are not counted", "this.#next += RECORD_LENGTH;", ""],
+    ],
+  ),
+  ...mutations(
+    "src/flash-pal.ts",
+    ["test/unit/flash-pal.test.ts", "test/unit/flash-pal-guards.test.ts", CUTS_SAMPLE, SYSTEM],
+    [
+      [
+        "a record is made before its data is there",
+        "    if (whole) slot.write(rest ? part.subarray(0, whole) : part, offset);",
+        "    if (open.journal && sectors[sector] + part.length >= ERASED + open.lengthOf(sector)) {\n" +
+          "      const early = open.journal.begin(sector);\n      early.update(part);\n" +
+          "      open.journal.append(sector, open.journal.finish(early));\n    }\n" +
+          "    if (whole) slot.write(rest ? part.subarray(0, whole) : part, offset);",
+      ],
+      [
+        "the digest of a recorded sector is not compared",
+        "return equalBytes(journal.finish(hash), digest);",
+        "return journal.finish(hash).length === digest.length;",
+      ],
+      ["the signature is not checked", "        trustedKeys.verify(crypto, digest, open.file);\n", ""],
+      ["a missing signature is found out only later", "      trustedKeys.require(file);\n", ""],
+      ["the structure of an image is not checked", "if (boot) checkStructure(", "if (!boot) checkStructure("],
+      [
+        "the head is judged as it came, not as it was signed",
+        "        this.inspect(open.file, this.#view(open, 0, fileSize < HEAD_LENGTH ? fileSize : HEAD_LENGTH));\n",
+        "",
+      ],
+      ["another chip is good", "if (offered.chipId !== running.chipId)", "if (false)"],
+      ["another project is good", "if (offered.projectName !== running.projectName)", "if (false)"],
+      [
+        "a lower secure version is good",
+        "if (offered.secureVersion < running.secureVersion)",
+        "if (offered.secureVersion < 0)",
+      ],
+      ["the running version may come again", "if (!this.#options.allowDowngrade) {", "if (false) {"],
+      [
+        "the highest confirmed version is not asked for",
+        "if (highest && highest !== running.version) requireNewer",
+        "if (!highest && highest !== running.version) requireNewer",
+      ],
+      [
+        "what boots is not compared with what was verified",
+        "if (!equalBytes(digest, verified))",
+        "if (false)",
+      ],
+      [
+        "a file may be larger than the slot",
+        "if (file.fileSize > this.#size)",
+        "if (file.fileSize > 2 ** 40)",
+      ],
+      ["blocks may lie beyond the file", "    if (end > open.file.fileSize)", "    if (end > 2 ** 40)"],
+      [
+        "an old verdict about the slot stays",
+        "    this.#options.boot?.clearOther();\n    try {",
+        "    try {",
+      ],
+      [
+        "sectors are not erased",
+        "if (dirty.length * 4 > end - start) slot.eraseBlock(start, end);",
+        "if (true) return;",
+      ],
+      ["only an image on trial can be rejected", 'if (current !== "pending-verify") return;', ""],
+    ],
+  ),
+  ...mutations(
+    "src/agent.ts",
+    [
+      "test/unit/agent-self-test.test.ts",
+      "test/unit/agent-transfer.test.ts",
+      "test/unit/golden-traces.test.ts",
+      SYSTEM,
+    ],
+    [
+      [
+        "the boot partition is switched before the service knows",
+        '    this.#update("IN_PROGRESS", report.selfTest("ready", active.app, active.pal.running), (result) => {',
+        '    active.verified = true;\n    this.#emit({ type: "activate", job: active.job });\n' +
+          '    this.#update("IN_PROGRESS", report.selfTest("ready", active.app, active.pal.running), (result) => {',
+      ],
+      [
+        "success is reported though the image could not be confirmed",
+        "    if (error) return this.#rollBack(error);\n    clock.clear(this.#guard);",
+        "    clock.clear(this.#guard);",
+      ],
+      ["a rejected image is not recorded as such", '    this.#platform("rejected");\n', ""],
+      [
+        "a failure is reported as success",
+        'this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));\n  }\n\n  /** Reports a final',
+        'this.#finish(job.jobId, job.executionNumber, "SUCCEEDED", report.failed(error));\n  }\n\n  /** Reports a final',
+      ],
+      [
+        "an image on trial has no deadline",
+        'this.#guard = clock.set(() => this.#post("SelfTestTimer"), selfTestTimeoutMs);',
+        "void selfTestTimeoutMs;",
+      ],
+    ],
+  ),
+  ...mutations(
+    "src/reentry.ts",
+    ["test/unit/reentry.test.ts", "test/unit/agent-self-test.test.ts"],
+    [
+      [
+        "another job's image passes for this one's",
+        'if (installed) return { kind: "trial" };',
+        'return { kind: "trial" };',
+      ],
+      [
+        "a job in front is blamed for the image on trial",
+        'kind: "withdrawn", error',
+        'kind: "mismatch", error',
+      ],
+      [
+        "an image that was rolled back passes",
+        '  if (installed) return { kind: "passed" };',
+        '  return { kind: "passed" };',
+      ],
+      ["a rollback is taken for an ordinary offer", "  if (rolledBack)\n", "  if (rolledBack && false)\n"],
+    ],
+  ),
+  ...mutations(
+    "src/jobs.ts",
+    ["test/unit/agent-jobs.test.ts", "test/unit/golden-traces.test.ts", SYSTEM],
+    [
+      [
+        "anybody's reply counts as the answer to a request",
+        "if (!this.#requestToken || parsed.clientToken !== this.#requestToken) return;",
+        "",
+      ],
+      [
+        "anybody's reply counts as the answer to a status",
+        "update.jobId === jobId && reply.clientToken === update.token",
+        "update.jobId === jobId",
+      ],
+      ["a long reply is read", "if (payload.length > LONGEST_REPLY)", "if (payload.length > 2 ** 40)"],
+    ],
+  ),
+  ...mutations(
+    "hosts/common/ota-operations.ts",
+    ["test/unit/boot-loader.test.ts", "test/unit/boot-power-cut.test.ts", CUTS_SAMPLE],
+    [
+      [
+        "the entry of the running application is overwritten by a switch",
+        "flash.writeEntry(1 - active, makeEntry(next, state, entries[1 - active].label));",
+        "flash.writeEntry(active, makeEntry(next, state, entries[1 - active].label));",
+      ],
+      [
+        "an image is switched to unseen",
+        "      flash.checkImage(partition);\n    } catch (error) {\n      if (!(error instanceof ImageError)) throw error;\n      throw",
+        "    } catch (error) {\n      if (!(error instanceof ImageError)) throw error;\n      throw",
+      ],
+    ],
+  ),
+  ...mutations(
+    "hosts/common/boot-loader.ts",
+    ["test/unit/boot-loader.test.ts", CUTS_SAMPLE, SYSTEM],
+    [
+      ["an unconfirmed image boots for ever", "if (rollback) this.#abortPending(entries);", ""],
+      [
+        "a new image boots without being on trial",
+        "if (rollback && entry.state === STATE_NEW) {",
+        "if (false) {",
+      ],
+    ],
+  ),
+  ...mutations(
+    "hosts/common/device-flash.ts",
+    ["test/unit/boot-power-cut.test.ts"],
+    [
+      [
+        "an entry of otadata is written before its sector is erased",
+        "    flash.eraseBlock(index);\n    flash.write(encodeEntry(entry), ENTRY_OFFSETS[index]);",
+        "    flash.write(encodeEntry(entry), ENTRY_OFFSETS[index]);\n    flash.eraseBlock(index);",
+      ],
+    ],
+  ),
+];
