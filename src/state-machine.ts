@@ -64,7 +64,7 @@ export interface Transition {
 
 /**
  * State, event, handler, next state; `*` stands for any state of a started agent that has no row of its own for
- * the event. One text, because rows of objects would take ten times the ROM.
+ * the event. One text, because objects would take a slot of ROM for every cell.
  */
 export const TRANSITIONS = `
 Init Subscribed ready Ready
