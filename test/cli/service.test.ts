@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import mqtt from "mqtt";
 import { deepEqual, equal, ok } from "../support/assert.js";
+import { startMosquitto } from "../support/mosquitto.js";
 import { Folder, type Running } from "./run.js";
 
 const ANY_PORTS = ["--mqtt-port", "0", "--http-port", "0", "--page-port", "0"];
@@ -402,6 +403,19 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
     await serve.stop();
     await start("--data", "tls", "--tls", ...ANY_PORTS);
     equal(readFileSync(folder.file("tls/ca-cert.pem"), "utf8"), ca);
+  });
+
+  it("serves through a broker that runs elsewhere", async () => {
+    const broker = await startMosquitto();
+    try {
+      await start("--data", "elsewhere", "--broker", broker.url, ...ANY_PORTS);
+      equal(at.mqtt, broker.url);
+      await devices(1);
+      await known(1);
+      ok((await folder.good("deploy", "v2.bin", "--all", "--service", at.page)).includes("1 accepted"));
+    } finally {
+      await broker.stop();
+    }
   });
 
   it("loses no job when the service is killed in the middle", async () => {
