@@ -6,11 +6,13 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { generateIdentity } from "../../service/signer.js";
+import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
 import { type DeskOptions, updateOnDesk } from "./desk.js";
 import { prepareExample } from "./example.js";
 import { measureRom } from "./figures.js";
 import { linkForEsp32 } from "./link.js";
+import { makeMutualTls } from "./mutual-tls.js";
 import { BuildError, MissingError, ROOT, Sdk } from "./sdk.js";
 import { runSuite } from "./suite.js";
 
@@ -106,6 +108,27 @@ async function updates(sdk: Sdk): Promise<void> {
       if (status !== "FAILED" || !text.includes("rolled-back"))
         throw new Error(`${text}\n${lines.join("\n")}`);
       return text;
+    });
+    await step("update of 200000 bytes over mutual TLS, broker mosquitto", async () => {
+      const { settings, keys } = await makeMutualTls(sdk);
+      const port = await freePort();
+      const secure = await startMosquitto([
+        `listener ${port} 127.0.0.1`,
+        "allow_anonymous true",
+        ...settings,
+      ]);
+      try {
+        const config = { secure: true, host: "127.0.0.1", port };
+        const options = {
+          sdk,
+          application: join(ROOT, "examples/minimal"),
+          size: 200_000,
+          broker: secure.url,
+        };
+        return `${(await update({ ...options, config, keys })).seconds.toFixed(1)} s`;
+      } finally {
+        await secure.stop();
+      }
     });
     await step("memory", async () => {
       const memory = join(ROOT, "test/moddable/memory");
