@@ -6,6 +6,9 @@
  *
  * The application's trace goes to standard output. It ends the run by screen.postMessage("exit:code"), and
  * restarts by screen.postMessage("restart"). After "restarts" restarts, or "seconds" seconds, the run has failed.
+ * At the end of each life it tells the longest turn of the event loop, and apart from it the longest of the last
+ * few, in which the device switches images and restarts. Both in processor time: what other programs did meanwhile
+ * does not count.
  * Compiled against screen.h of the user's Moddable SDK.
  */
 #define _GNU_SOURCE
@@ -17,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define mxLinux 1
@@ -29,6 +33,7 @@ enum {
 	EXIT_TIME = 124
 };
 
+#define LAST_TURNS 4
 #define WIDTH 240
 #define HEIGHT 320
 
@@ -41,11 +46,57 @@ static char **gArguments;
 static GMainLoop *gLoop;
 static guint gIdle;
 static int gCode;
+static double gTurnStart;
+static double gLongestTurn;
+static double gLastTurns[LAST_TURNS];
+static unsigned gTurns;
 
 static void say(const char *text)
 {
 	if (write(STDERR_FILENO, text, strlen(text)) < 0)
 		_exit(EXIT_USAGE);
+}
+
+/* Milliseconds of processor time this thread has used. */
+static double processorTime(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
+static void endTurn(void)
+{
+	double *turn = &gLastTurns[gTurns++ % LAST_TURNS];
+
+	if (*turn > gLongestTurn)
+		gLongestTurn = *turn;
+	*turn = processorTime() - gTurnStart;
+}
+
+/* A turn is what runs between two waits of the event loop. */
+static gint waitForEvents(GPollFD *descriptors, guint count, gint timeout)
+{
+	gint result;
+
+	endTurn();
+	result = g_poll(descriptors, count, timeout);
+	gTurnStart = processorTime();
+	return result;
+}
+
+static void tellTurns(void)
+{
+	double last = 0;
+	int i;
+
+	endTurn();
+	for (i = 0; i < LAST_TURNS; i++)
+		if (gLastTurns[i] > last)
+			last = gLastTurns[i];
+	fprintf(stdout, "runner: longest turn %.1f ms, at the end %.1f ms\n", gLongestTurn, last);
+	fflush(stdout);
 }
 
 /* A reset: the process begins again. Connections break, as open descriptors are not inherited. */
@@ -55,7 +106,7 @@ static void restart(const char *why)
 	char count[24];
 	long descriptor, limit = sysconf(_SC_OPEN_MAX);
 
-	fflush(stdout);
+	tellTurns();
 	say("runner: restart: ");
 	say(why);
 	say("\n");
@@ -189,7 +240,10 @@ int main(int argc, char *argv[])
 		say("runner: the application does not start\n");
 		return EXIT_LOAD;
 	}
+	g_main_context_set_poll_func(NULL, waitForEvents);
+	gTurnStart = processorTime();
 	g_main_loop_run(gLoop);
+	tellTurns();
 	if (screen->quit)
 		screen->quit(screen);
 	fflush(stdout);

@@ -19,6 +19,8 @@ import { runSuite } from "./suite.js";
 /** Bytes of the image in an update. */
 const IMAGE = 1_500_000;
 const SECONDS = 300;
+/** Longest the agent may keep the application waiting, milliseconds of processor time. */
+const LONGEST_TURN = 20;
 const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3"];
 const EXAMPLES = ["minimal", "shared-connection"];
 /** Bytes of a slot on ESP32. */
@@ -82,6 +84,15 @@ function figure(lines: readonly string[], name: string): Record<string, number> 
   return JSON.parse(line.slice(line.indexOf("{"))) as Record<string, number>;
 }
 
+/** Longest turns of the life in which the update was received, milliseconds of processor time. */
+function longestTurns(lines: readonly string[]): { running: number; restart: number } {
+  for (const line of lines) {
+    const turns = /^runner: longest turn ([\d.]+) ms, at the end ([\d.]+) ms$/.exec(line);
+    if (turns) return { running: Number(turns[1]), restart: Number(turns[2]) };
+  }
+  throw new Error("the runner does not tell the longest turn");
+}
+
 async function updates(sdk: Sdk): Promise<void> {
   const mosquitto = await startMosquitto();
   const application = join(ROOT, "examples/shared-connection");
@@ -94,8 +105,10 @@ async function updates(sdk: Sdk): Promise<void> {
         const reports = figure(lines, "reports");
         const turns = figure(lines, "turns");
         if (reports["failed"]) throw new Error(`${reports["failed"]} reports of the application were lost`);
+        const { running, restart } = longestTurns(lines);
+        if (running > LONGEST_TURN) throw new Error(`a turn took ${running} ms of processor time`);
         const telemetry = `${reports["count"]} reports of the application at most ${reports["worst"]} ms late`;
-        return `${rate(seconds)}; ${telemetry}; longest turn ${turns["worst"]} ms`;
+        return `${rate(seconds)}; ${telemetry}; longest turn ${running} ms of processor time (${turns["worst"]} ms by the clock), at the switch to the new image ${restart} ms`;
       });
     await step("image that crashes is rolled back", async () => {
       const lines: string[] = [];
