@@ -155,14 +155,14 @@ export class OtaAgent {
   setImageState(state: ImageState): void {
     this.#requireStarted();
     if (state === "aborted") {
-      if (!this.#active) throw new OtaError("no-active-job", "there is no update to abort", "transfer");
+      if (!this.#active) throw new OtaError("no-active-job", "there is no update to abort");
       this.#post("UserAbort");
     } else if (state === "accepted" || state === "rejected") {
       if (state === "rejected" && !this.#onTrial && this.#state !== "ShuttingDown")
         throw mismatch("the running image is not on trial");
       this.#post("ImageDecided", state);
     } else {
-      throw new OtaError("bad-image-state", `no image state to set: ${String(state)}`, "self-test");
+      throw new OtaError("bad-image-state", `no image state to set: ${String(state)}`);
     }
   }
 
@@ -185,7 +185,7 @@ export class OtaAgent {
   }
 
   #requireStarted(): void {
-    if (this.#state === "Stopped") throw new OtaError("uninitialized", "the agent is stopped", "init");
+    if (this.#state === "Stopped") throw new OtaError("uninitialized", "the agent is stopped");
   }
 
   #post(event: OtaAgentEvent, data?: unknown): void {
@@ -245,7 +245,7 @@ export class OtaAgent {
       case "rollBack":
         return this.#rollBack(
           data === undefined
-            ? new OtaError("self-test-timeout", "the new image was not accepted in time", "self-test")
+            ? new OtaError("self-test-timeout", "the new image was not accepted in time")
             : new OtaError("cancelled", "the job was withdrawn while its image was on trial", "self-test"),
         );
     }
@@ -383,7 +383,7 @@ export class OtaAgent {
       return "WaitingForJob";
     }
     if (decision !== "apply" && "refuse" in decision) {
-      const error = new OtaError("refused", decision.refuse, "job");
+      const error = new OtaError("refused", decision.refuse);
       this.#emit({ type: "fail", job, error });
       this.#finish(job.jobId, job.executionNumber, "REJECTED", report.failed(error), () => {
         this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));
@@ -493,7 +493,7 @@ export class OtaAgent {
     } catch (error) {
       this.#post(
         "TransferFailed",
-        error instanceof OtaError ? error : new OtaError("file-create", (error as Error).message, "transfer"),
+        error instanceof OtaError ? error : new OtaError("file-create", (error as Error).message),
       );
     }
   }
@@ -615,7 +615,7 @@ export class OtaAgent {
       if (result === "refused")
         return this.#post(
           "TransferFailed",
-          new OtaError("activate-failed", "the service refused the status", "activate"),
+          new OtaError("activate-failed", "the service refused the status"),
         );
       active.verified = true;
       if (this.#state === "WaitingToActivate") this.#emit({ type: "activate", job: active.job });
@@ -648,9 +648,7 @@ export class OtaAgent {
       return this.#state;
     }
     if (state === "rejected")
-      return this.#rollBack(
-        new OtaError("self-test-rejected", "the application rejected the new image", "self-test"),
-      );
+      return this.#rollBack(new OtaError("self-test-rejected", "the application rejected the new image"));
     const error = this.#platform("accepted");
     if (error) return this.#rollBack(error);
     clock.clear(this.#guard);
@@ -844,11 +842,11 @@ export class OtaAgent {
 }
 
 function userAbort(): OtaError {
-  return new OtaError("user-abort", "the application aborted the update", "transfer");
+  return new OtaError("user-abort", "the application aborted the update");
 }
 
 function cancelled(): OtaError {
-  return new OtaError("cancelled", "the job was cancelled or replaced", "job");
+  return new OtaError("cancelled", "the job was cancelled or replaced");
 }
 
 /** Failures another data plane may not have. */

@@ -6,7 +6,7 @@
 import { OtaError } from "./errors.js";
 
 function fail(why: string): never {
-  throw new OtaError("bad-base64", `base64 ${why}`, "job");
+  throw new OtaError("bad-base64", `base64 ${why}`);
 }
 
 /** Value of a symbol, 0…63; −1 for any other character. */

@@ -2,7 +2,7 @@
  * Strict UTF-8 and small byte helpers: the device has neither TextDecoder nor Buffer.
  * @module
  */
-import { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
+import { OtaError, type OtaErrorCode } from "./errors.js";
 
 /** Code points turned into text at a time: bounds the stack a call takes. */
 const RUN = 64;
@@ -20,7 +20,6 @@ export function decodeUtf8(
   start = 0,
   end = bytes.length,
   code: OtaErrorCode = "bad-utf8",
-  phase: OtaPhase = "job",
 ): string {
   const parts: string[] = [];
   const run: number[] = [];
@@ -38,7 +37,7 @@ export function decodeUtf8(
       }
       if (more === 2) valid = valid && point > 0x7ff && point >> 11 !== 0x1b;
       else if (more === 3) valid = valid && point > 0xffff && point < 0x110000;
-      if (!valid) throw new OtaError(code, `text is not UTF-8 near byte ${at - start}`, phase);
+      if (!valid) throw new OtaError(code, `text is not UTF-8 near byte ${at - start}`);
     }
     if (run.push(point) === RUN || at === end) {
       parts.push(String.fromCodePoint.apply(null, run));
@@ -70,7 +69,7 @@ function encodeWide(text: string): Uint8Array {
       bytes.push(point);
       continue;
     }
-    if (point >> 11 === 0x1b) throw new OtaError("bad-utf8", "text has a lone surrogate", "job");
+    if (point >> 11 === 0x1b) throw new OtaError("bad-utf8", "text has a lone surrogate");
     if (point < 0x800) bytes.push(0xc0 | (point >> 6));
     else {
       if (point < 0x10000) bytes.push(0xe0 | (point >> 12));

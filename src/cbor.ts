@@ -13,7 +13,7 @@ const MAX_DEPTH = 8;
 const INDEFINITE = -1;
 
 function fail(why: string): never {
-  throw new OtaError("cbor-decode", `CBOR message ${why}`, "transfer");
+  throw new OtaError("cbor-decode", `CBOR message ${why}`);
 }
 
 /** Cursor over one message. */
@@ -67,7 +67,7 @@ class Reader {
     const length = this.string(3);
     const start = this.at;
     this.at = start + length;
-    return decodeUtf8(this.bytes, start, this.at, "cbor-decode", "transfer");
+    return decodeUtf8(this.bytes, start, this.at, "cbor-decode");
   }
 
   /** Begins a message, which must be a map. Returns how many entries follow, negative when a break ends them. */

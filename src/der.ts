@@ -38,7 +38,7 @@ const MAX_MODULUS = 512;
 const MAX_EXPONENT = 4;
 
 function fail(why: string, code: OtaErrorCode = "bad-der"): never {
-  throw new OtaError(code, why, "verify");
+  throw new OtaError(code, why);
 }
 
 function toBigInt(bytes: Uint8Array): bigint {

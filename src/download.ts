@@ -634,13 +634,12 @@ export class Download implements BlockSink {
   #give(code: OtaErrorCode, message: string): void {
     const because =
       this.#lastRefusal && this.#refused ? `${message}; the service said: ${this.#lastRefusal}` : message;
-    this.#fail(new OtaError(code, because, "transfer"));
+    this.#fail(new OtaError(code, because));
   }
 
   #fail(error: unknown): void {
     this.#stop();
-    const known =
-      error instanceof OtaError ? error : new OtaError("flash-write", (error as Error).message, "transfer");
+    const known = error instanceof OtaError ? error : new OtaError("flash-write", (error as Error).message);
     this.#options.onFailed(known);
   }
 }

@@ -8,54 +8,64 @@
 export type OtaPhase = "init" | "job" | "image" | "transfer" | "verify" | "activate" | "self-test";
 
 /**
- * Error codes, each with the `OtaErr_t` / `OtaPalMainStatus_t` value of the FreeRTOS OTA agent that back ends
- * know from the `reason` text (OTA library 3.4, aws_iot_ota_agent error enumeration; ours alone from 0x80).
+ * Error codes, each with the `OtaErr_t` / `OtaPalMainStatus_t` value (hexadecimal) of the FreeRTOS OTA agent that back
+ * ends know from the `reason` text (OTA library 3.4, aws_iot_ota_agent error enumeration; ours alone from 0x80), and
+ * the phase it usually arises in. One text, because an object would take two slots of ROM for every code.
  */
-export const OTA_ERROR_WORDS = Object.freeze({
-  "self-test-rejected": 0x00,
-  uninitialized: 0x01,
-  "request-job-failed": 0x06,
-  "job-parser": 0x0c,
-  "data-protocol": 0x0d,
-  "no-progress": 0x0e,
-  downgrade: 0x0f,
-  "same-version": 0x10,
-  "image-state-mismatch": 0x11,
-  "no-active-job": 0x12,
-  "user-abort": 0x13,
-  "cbor-decode": 0x15,
-  "activate-failed": 0x16,
-  "wrong-chip": 0x80,
-  "wrong-project": 0x81,
-  "bad-image": 0x82,
-  "secure-version": 0x83,
-  "bad-version": 0x84,
-  refused: 0x85,
-  "too-slow": 0x86,
-  "stream-refused": 0x87,
-  "no-rollback": 0x88,
-  "rolled-back": 0x89,
-  "self-test-timeout": 0x8a,
-  http: 0x8b,
-  cancelled: 0x8c,
-  "bad-der": 0x8d,
-  "bad-key": 0x8e,
-  "bad-base64": 0x8f,
-  "bad-utf8": 0x90,
-  "signature-missing": 0xe3,
-  "signature-check": 0xe3,
-  "bad-signer": 0xe7,
-  "file-create": 0xe4,
-  "file-too-large": 0xe5,
-  "bad-image-state": 0xe8,
-  "abort-failed": 0xe9,
-  "reject-failed": 0xea,
-  "commit-failed": 0xeb,
-  "flash-write": 0xe0,
-  "file-close": 0xee,
-});
+export const OTA_ERROR_CODES = `
+self-test-rejected 0 self-test
+uninitialized 1 init
+request-job-failed 6 init
+job-parser c job
+data-protocol d job
+no-progress e transfer
+downgrade f image
+same-version 10 image
+image-state-mismatch 11 self-test
+no-active-job 12 transfer
+user-abort 13 transfer
+cbor-decode 15 transfer
+activate-failed 16 activate
+wrong-chip 80 image
+wrong-project 81 image
+bad-image 82 image
+secure-version 83 image
+bad-version 84 image
+refused 85 job
+too-slow 86 transfer
+stream-refused 87 transfer
+no-rollback 88 init
+rolled-back 89 self-test
+self-test-timeout 8a self-test
+http 8b transfer
+cancelled 8c job
+bad-der 8d verify
+bad-key 8e verify
+bad-base64 8f job
+bad-utf8 90 job
+flash-write e0 transfer
+signature-missing e3 verify
+signature-check e3 verify
+file-create e4 transfer
+file-too-large e5 transfer
+bad-signer e7 verify
+bad-image-state e8 self-test
+abort-failed e9 self-test
+reject-failed ea self-test
+commit-failed eb self-test
+file-close ee verify
+`;
 
-export type OtaErrorCode = keyof typeof OTA_ERROR_WORDS;
+type Codes<Rows extends string, Found = never> = Rows extends `${infer Row}\n${infer Rest}`
+  ? Codes<Rest, Found | (Row extends `${infer Code} ${string}` ? Code : never)>
+  : Found;
+export type OtaErrorCode = Codes<typeof OTA_ERROR_CODES>;
+
+/** The words of the row of `table` that begins with `key`; undefined when there is none. */
+export function findRow(table: string, key: string): string[] | undefined {
+  const at = table.indexOf(`\n${key} `) + 1;
+  return at > 0 ? table.slice(at, table.indexOf("\n", at)).split(" ") : undefined;
+}
 
 export class OtaError extends Error {
   readonly code: OtaErrorCode;
@@ -64,17 +74,21 @@ export class OtaError extends Error {
   /**
    * @param code what went wrong
    * @param message the same for a person, in English
-   * @param phase where in the life of an update
+   * @param phase where in the life of an update; default: where this usually goes wrong
    */
-  constructor(code: OtaErrorCode, message: string, phase: OtaPhase) {
+  constructor(
+    code: OtaErrorCode,
+    message: string,
+    phase = (findRow(OTA_ERROR_CODES, code) as string[])[2] as OtaPhase,
+  ) {
     super(message);
     this.code = code;
     this.phase = phase;
   }
 
-  /** The number the original agent reports for this error, as `0x` and 8 digits. */
-  get word(): string {
-    return hex32(OTA_ERROR_WORDS[this.code]);
+  /** The number the original agent reports for this error. */
+  get value(): number {
+    return Number.parseInt((findRow(OTA_ERROR_CODES, this.code) as string[])[1], 16);
   }
 }
 

@@ -37,7 +37,7 @@ function word(bytes: Uint8Array, at: number): number {
 function textAt(bytes: Uint8Array, at: number): string {
   const nul = bytes.indexOf(0, at);
   const end = nul < 0 || nul > at + 32 ? at + 32 : nul;
-  return decodeUtf8(bytes, at, end, "bad-image", "image");
+  return decodeUtf8(bytes, at, end, "bad-image");
 }
 
 /**

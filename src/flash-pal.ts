@@ -140,13 +140,9 @@ export class FlashPal implements OtaPal {
     let error: OtaError | undefined;
     try {
       if (file.fileSize > this.#size)
-        throw new OtaError(
-          "file-too-large",
-          `the file has ${file.fileSize} bytes, the slot ${this.#size}`,
-          "transfer",
-        );
+        throw new OtaError("file-too-large", `the file has ${file.fileSize} bytes, the slot ${this.#size}`);
       // As the original's porting layer for ESP32 has it; back ends test for it.
-      if (!file.filePath) throw new OtaError("file-create", "the job names no file path", "transfer");
+      if (!file.filePath) throw new OtaError("file-create", "the job names no file path");
       trustedKeys.require(file);
       open.journaled = open.journal?.open() ?? false;
       // What the boot loader thought of this slot before is about to be tried anew.
@@ -174,19 +170,16 @@ export class FlashPal implements OtaPal {
       throw new OtaError(
         "wrong-chip",
         `the image is for chip ${offered.chipId}, this is chip ${running.chipId}`,
-        "image",
       );
     if (offered.projectName !== running.projectName)
       throw new OtaError(
         "wrong-project",
         `the image is of project "${offered.projectName}", this device runs "${running.projectName}"`,
-        "image",
       );
     if (offered.secureVersion < running.secureVersion)
       throw new OtaError(
         "secure-version",
         `the image has secure version ${offered.secureVersion}, this device runs ${running.secureVersion}`,
-        "image",
       );
     if (!this.#options.allowDowngrade) {
       requireNewer(offered.version, running.version, "running");
@@ -208,8 +201,7 @@ export class FlashPal implements OtaPal {
     const open = this.#required();
     const { sectorLength, sectors } = open;
     const end = offset + data.length;
-    if (end > open.file.fileSize)
-      throw new OtaError("flash-write", "a block beyond the end of the file", "transfer");
+    if (end > open.file.fileSize) throw new OtaError("flash-write", "a block beyond the end of the file");
     try {
       if (!open.begun) this.#begin(open);
       let at = offset;
@@ -274,17 +266,13 @@ export class FlashPal implements OtaPal {
     const { boot } = this.#options;
     const verified = open?.digest;
     if (!open || !verified || !boot)
-      return done(new OtaError("activate-failed", "there is no verified image to activate", "activate"));
+      return done(new OtaError("activate-failed", "there is no verified image to activate"));
     // Time has passed since the proof: what boots must be what was verified (time of check to time of use).
     this.#hash(open, (failure, digest) => {
       if (!digest) return done(failure);
       try {
         if (!equalBytes(digest, verified))
-          throw new OtaError(
-            "activate-failed",
-            "the image on flash changed after it was verified",
-            "activate",
-          );
+          throw new OtaError("activate-failed", "the image on flash changed after it was verified");
         boot.setBoot();
       } catch (cause) {
         return done(asOtaError(cause, "activate-failed", "activate"));
@@ -317,7 +305,7 @@ export class FlashPal implements OtaPal {
         throw asOtaError(cause, state === "rejected" ? "reject-failed" : "abort-failed", "self-test");
       }
     } else if (state !== "testing") {
-      throw new OtaError("bad-image-state", `no image state to set: ${state}`, "self-test");
+      throw new OtaError("bad-image-state", `no image state to set: ${state}`);
     }
   }
 
@@ -519,26 +507,17 @@ export class FlashPal implements OtaPal {
 /** @throws OtaError unless `offered` is a later version than `present` */
 function requireNewer(offered: string, present: string, which: string): void {
   if (offered === present)
-    throw new OtaError("same-version", `the image has the ${which} version, ${present}`, "image");
+    throw new OtaError("same-version", `the image has the ${which} version, ${present}`);
   if (!parseVersion(offered) || !parseVersion(present))
     throw new OtaError(
       "bad-version",
       `no order between image version "${offered}" and the ${which} version "${present}"`,
-      "image",
     );
   const order = compareVersions(offered, present);
   if (order === 0)
-    throw new OtaError(
-      "same-version",
-      `image version ${offered} equals the ${which} one, ${present}`,
-      "image",
-    );
+    throw new OtaError("same-version", `image version ${offered} equals the ${which} one, ${present}`);
   if (order < 0)
-    throw new OtaError(
-      "downgrade",
-      `image version ${offered} is older than the ${which} one, ${present}`,
-      "image",
-    );
+    throw new OtaError("downgrade", `image version ${offered} is older than the ${which} one, ${present}`);
 }
 
 function asOtaError(cause: unknown, code: OtaErrorCode, phase: OtaPhase): OtaError {

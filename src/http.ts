@@ -191,7 +191,7 @@ class Range implements HttpHandler {
   /** Records why it is refused; the client stops it, `done` follows. */
   #give(remedy: Remedy, message: string): false {
     this.remedy = remedy;
-    this.error = new OtaError("http", `HTTP: ${message}`, "transfer");
+    this.error = new OtaError("http", `HTTP: ${message}`);
     return false;
   }
 
@@ -320,7 +320,7 @@ export class HttpPlane implements DataPlane, MqttObserver {
       }
     }
     const circle = location
-      ? new OtaError("http", `HTTP: can not follow the redirect to ${location}`, "transfer")
+      ? new OtaError("http", `HTTP: can not follow the redirect to ${location}`)
       : error;
     // The next range begins at the job's URL again: where it leads to may change.
     this.#url = file.url;

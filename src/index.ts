@@ -5,7 +5,7 @@
 export { OtaAgent } from "./agent.js";
 export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
 export type { BlockSink, DataPlane } from "./data-plane.js";
-export { OTA_ERROR_WORDS, OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
+export { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
 export { FlashPal, type FlashPalOptions } from "./flash-pal.js";
 export type { JobFile, OtaJob } from "./job-document.js";
 export type { JobStatus, StatusDetails, UpdateResult } from "./jobs.js";

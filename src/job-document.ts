@@ -88,7 +88,7 @@ const MAX_STREAM_NAME = 128;
 type JsonObject = Readonly<Record<string, unknown>>;
 
 function refuse(why: string, code: OtaErrorCode = "job-parser"): never {
-  throw new OtaError(code, why, "job");
+  throw new OtaError(code, why);
 }
 
 /** An object's own property: a key such as `__proto__` or `constructor` finds nothing inherited. */
@@ -278,7 +278,7 @@ export function parseJob(message: string | Uint8Array): ParsedJob {
     const job = { jobId, executionNumber, progress, ...parseOta(document["afr_ota"]), document };
     return { kind: "ota", clientToken, job };
   } catch (error) {
-    const known = error instanceof OtaError ? error : new OtaError("job-parser", String(error), "job");
+    const known = error instanceof OtaError ? error : new OtaError("job-parser", String(error));
     return { kind: "invalid", clientToken, jobId, executionNumber, error: known };
   }
 }

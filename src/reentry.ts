@@ -32,7 +32,7 @@ export interface Situation {
 }
 
 export function mismatch(message: string): OtaError {
-  return new OtaError("image-state-mismatch", message, "self-test");
+  return new OtaError("image-state-mismatch", message);
 }
 
 export function judgeReentry(job: OtaJob, situation: Situation): Reentry {

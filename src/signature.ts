@@ -20,7 +20,7 @@ export type TrustedKey = string | Uint8Array;
 const MAX_CERTIFICATE = 8192;
 
 function fail(code: OtaErrorCode, why: string): never {
-  throw new OtaError(code, why, "verify");
+  throw new OtaError(code, why);
 }
 
 /** The bytes of the one certificate or public key in a PEM text (RFC 7468). */

@@ -4,6 +4,7 @@
  * is complete, or on trial, can not be mistaken for an idle agent.
  * @module
  */
+import { findRow } from "./errors.js";
 
 export type OtaState =
   | "Stopped"
@@ -114,9 +115,6 @@ Suspended JobGone jobGone Suspended
 /** The transition for `event` in `state`; undefined when the event means nothing there. */
 export function transition(state: OtaState, event: OtaAgentEvent): Transition | undefined {
   if (state === "Stopped" || state === "ShuttingDown") return undefined;
-  let at = TRANSITIONS.indexOf(`\n${state} ${event} `);
-  if (at < 0) at = TRANSITIONS.indexOf(`\n* ${event} `);
-  if (at < 0) return undefined;
-  const row = TRANSITIONS.slice(at + 1, TRANSITIONS.indexOf("\n", at + 1)).split(" ");
-  return { handler: row[2] as OtaHandler, next: row[3] as OtaState };
+  const row = findRow(TRANSITIONS, `${state} ${event}`) ?? findRow(TRANSITIONS, `* ${event}`);
+  return row && { handler: row[2] as OtaHandler, next: row[3] as OtaState };
 }

@@ -3,7 +3,7 @@
  * person wants to know. Formats: docs/SPEC.md, "Status details".
  * @module
  */
-import { hex32, OTA_ERROR_WORDS, OtaError } from "./errors.js";
+import { hex32, OtaError } from "./errors.js";
 import type { StatusDetails } from "./jobs.js";
 import type { AppDescription } from "./ports.js";
 import { packVersion } from "./version.js";
@@ -48,12 +48,11 @@ export function acceptedFile(fileType: number): StatusDetails {
 }
 
 export function failed(error: OtaError): StatusDetails {
-  const value = OTA_ERROR_WORDS[error.code];
+  const value = error.value;
   // From 0xe0 the values are main codes of the porting layer, which stand in the top byte of its status word.
   const word = hex32(value >= 0xe0 ? value << 24 : value);
   let reason = `aborted: ${word}`;
-  if (error.code === "job-parser" || error.code === "bad-base64")
-    reason = `${hex32(OTA_ERROR_WORDS["job-parser"])}: 0x00000004`;
+  if (error.code === "job-parser" || error.code === "bad-base64") reason = "0x0000000c: 0x00000004";
   else if (error.phase === "verify" || error.code === "flash-write") reason = `${hex32(value)}: 0x00000000`;
   else if (error.phase === "image" || error.phase === "self-test") reason = `rejected: ${word}`;
   return { reason, code: error.code, message: error.message.slice(0, VALUE_LENGTH) };

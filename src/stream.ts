@@ -74,10 +74,7 @@ export class StreamPlane implements DataPlane, MqttObserver {
       mqtt.subscribe(topic, (error) => {
         if (this.#session !== session) return;
         if (error)
-          sink.refused(
-            new OtaError("stream-refused", `subscription refused: ${error.message}`, "transfer"),
-            "final",
-          );
+          sink.refused(new OtaError("stream-refused", `subscription refused: ${error.message}`), "final");
       });
     // No need to wait for the answers: the broker handles what it gets in order (MQTT 3.1.1 §4.6).
     if (mqtt.connected) sink.ready();
@@ -151,9 +148,6 @@ export class StreamPlane implements DataPlane, MqttObserver {
       remedy = this.#gone === file.streamName ? "final" : "refresh";
       this.#gone = file.streamName;
     } else if (/^(Invalid|Unauthorized)|(OutOfBounds|LimitExceeded)$/.test(code)) remedy = "final";
-    sink.refused(
-      new OtaError("stream-refused", `the stream service said ${code}: ${text}`, "transfer"),
-      remedy,
-    );
+    sink.refused(new OtaError("stream-refused", `the stream service said ${code}: ${text}`), remedy);
   }
 }

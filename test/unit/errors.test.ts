@@ -1,4 +1,4 @@
-import { hex32, OTA_ERROR_WORDS, OtaError } from "../../src/errors.js";
+import { hex32, OTA_ERROR_CODES, OtaError } from "../../src/errors.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 describe("OtaError", () => {
@@ -11,12 +11,19 @@ describe("OtaError", () => {
     );
   });
 
-  it("gives the original agent's number as eight hexadecimal digits", () => {
-    equal(new OtaError("signature-check", "", "verify").word, "0x000000e3");
+  it("knows the phase a code usually arises in", () => {
+    equal(new OtaError("downgrade", "").phase, "image");
   });
 
-  it("keeps its table of numbers frozen", () => {
-    ok(Object.isFrozen(OTA_ERROR_WORDS));
+  it("gives the original agent's number", () => {
+    equal(new OtaError("signature-check", "").value, 0xe3);
+  });
+
+  it("has a table of different codes, each with a number and a phase", () => {
+    const rows = OTA_ERROR_CODES.trim().split("\n");
+    for (const row of rows)
+      ok(/^[a-z0-9-]+ [0-9a-f]{1,2} (init|job|image|transfer|verify|activate|self-test)$/.test(row), row);
+    equal(new Set(rows.map((row) => row.split(" ")[0])).size, rows.length);
   });
 });
 
