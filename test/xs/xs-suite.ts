@@ -5,12 +5,13 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { XsWorker } from "../../hosts/xs/worker.js";
+import { compacted } from "./compacted.js";
 
 const SHIM = fileURLToPath(new URL("shim.ts", import.meta.url));
 
 export type Host = (message: Uint8Array) => Uint8Array;
 
-/** One script with the file and all it imports. Fails for a file that imports anything of Node or npm. */
+/** One script with the file and all it imports, the agent compacted as it is shipped. Fails for a file that imports anything of Node or npm. */
 async function bundle(file: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
@@ -22,6 +23,7 @@ async function bundle(file: string): Promise<string> {
     format: "iife",
     platform: "neutral",
     packages: "external",
+    plugins: [compacted],
     target: "es2022",
     tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
     logLevel: "silent",

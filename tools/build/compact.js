@@ -3,7 +3,7 @@
  * SDK's linker; see docs/DESIGN.md, "Small".
  *
  * - A private name costs a slot of ROM in every method that uses it, and a private method a slot of RAM in every
- *   instance. Here they become plain properties with short names: `#state` → `$3`. Type checker and tests work on
+ *   instance. Here they become plain properties: `#state` → `acos`. Type checker and tests work on
  *   the sources, where they stay private.
  * - Destructuring and `for…of` go through iterators and their clean-up. The sources only take arrays and plain
  *   objects apart, so properties and indexes do the same in a third of the code.
@@ -14,6 +14,9 @@
  */
 import MagicString from "magic-string";
 import { minify } from "terser";
+import { inlineFunctions } from "./inline.js";
+import { shareThroughThis } from "./methods.js";
+import { freeNames, parse, programOf } from "./syntax.js";
 
 /** All nodes of an ESTree, parents first. */
 function* walk(node) {
@@ -30,19 +33,25 @@ const CLASSES = new Set(["ClassDeclaration", "ClassExpression"]);
 
 /** Gives every private name a short plain one; a class starts where the names of the class it extends end. */
 function renamePrivate(ast, text) {
+  const names = freeNames(programOf(parse(text.original)));
+  const free = [];
+  const nameAt = (n) => {
+    while (free.length <= n) free.push(names.next().value);
+    return free[n];
+  };
   const last = new Map();
   const visit = (node, scopes) => {
     if (typeof node?.type !== "string") return;
     if (CLASSES.has(node.type)) {
-      const names = new Map();
+      const own = new Map();
       let next = last.get(node.superClass?.name) ?? 0;
       for (const { key } of node.body.body)
-        if (key?.type === "PrivateIdentifier" && !names.has(key.name)) names.set(key.name, `$${next++}`);
+        if (key?.type === "PrivateIdentifier" && !own.has(key.name)) own.set(key.name, nameAt(next++));
       if (node.id) last.set(node.id.name, next);
-      scopes = [names, ...scopes];
+      scopes = [own, ...scopes];
     }
     if (node.type === "PrivateIdentifier") {
-      const scope = scopes.find((names) => names.has(node.name));
+      const scope = scopes.find((own) => own.has(node.name));
       text.overwrite(node.start, node.end, scope.get(node.name));
     }
     if (node.type === "BinaryExpression" && node.left.type === "PrivateIdentifier")
@@ -58,9 +67,8 @@ function renamePrivate(ast, text) {
 
 /** `function f(a) {…}` → `const f = (a) => {…}`, at the start of the module, as declarations are hoisted. */
 function makeArrows(ast, text) {
-  const body = ast.body.map((node) => (node.type === "ExportNamedDeclaration" ? node.declaration : node));
-  for (const node of body) {
-    if (node?.type !== "FunctionDeclaration" || node.generator) continue;
+  for (const node of ast.body) {
+    if (node.type !== "FunctionDeclaration" || node.generator) continue;
     const inner = [...walk(node.body), ...node.params.flatMap((param) => [...walk(param)])];
     if (
       inner.some(
@@ -124,6 +132,21 @@ function readPlainly(ast, text) {
   }
 }
 
+const TERSER = {
+  module: true,
+  ecma: 2020,
+  compress: { passes: 3, pure_getters: true, unsafe_arrows: true, reduce_funcs: false },
+  mangle: true,
+  format: { comments: false, beautify: true, indent_level: 1 },
+};
+
+/** `!0` → `true`: three bytes of byte code instead of one is what Terser's shorter text costs. */
+function spellBooleans(ast, text) {
+  for (const node of walk(ast))
+    if (node.type === "UnaryExpression" && node.operator === "!" && node.argument.type === "Literal")
+      text.overwrite(node.start, node.end, String(!node.argument.value));
+}
+
 /**
  * @param options.iterators true when the sources also take apart what is no array, and nothing may be read plainly
  * @returns a rollup plug-in for an ES bundle without side effects on load
@@ -132,26 +155,17 @@ export function compact({ iterators = false } = {}) {
   return {
     name: "compact",
     async renderChunk(code) {
-      const plain = new MagicString(code);
-      if (!iterators) readPlainly(this.parse(code), plain);
-      const ast = this.parse(plain.toString());
-      const text = new MagicString(plain.toString());
-      makeArrows(ast, text);
-      renamePrivate(ast, text);
-      const { code: small } = await minify(text.toString(), {
-        module: true,
-        ecma: 2020,
-        compress: {
-          passes: 3,
-          pure_getters: true,
-          unsafe_arrows: true,
-          hoist_props: false,
-          reduce_funcs: false,
-        },
-        mangle: true,
-        format: { comments: false, beautify: true, indent_level: 1 },
-      });
-      return { code: small, map: null };
+      const edit = (source, pass) => {
+        const text = new MagicString(source);
+        pass(this.parse(source), text);
+        return text.toString();
+      };
+      const plain = iterators ? code : edit(code, readPlainly);
+      // Constants are put in place before what is left of them becomes properties.
+      const { code: folded } = await minify(inlineFunctions(plain), { ...TERSER, mangle: false });
+      const shared = shareThroughThis(edit(folded, renamePrivate));
+      const { code: small } = await minify(edit(shared, makeArrows), TERSER);
+      return { code: edit(small, spellBooleans), map: null };
     },
   };
 }

@@ -1,0 +1,75 @@
+/**
+ * The sources of the agent as they are shipped: compacted. Tests reach into them module by module, so every module is
+ * one export here.
+ * @module
+ */
+import { readdirSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import typescript from "@rollup/plugin-typescript";
+import type { Plugin } from "esbuild";
+import { rollup } from "rollup";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const FILE = join(ROOT, "build/test/sources.js");
+const ENTRY = "\0sources";
+
+/** Names of the modules of src, without the extension. */
+const MODULES = readdirSync(join(ROOT, "src")).map((name) => basename(name, ".ts"));
+const variable = (module: string) => module.replaceAll("-", "_");
+
+let made: Promise<Record<string, object>> | undefined;
+
+async function make(): Promise<Record<string, object>> {
+  const { compact } = await import(new URL("../../tools/build/compact.js", import.meta.url).href);
+  const build = await rollup({
+    input: ENTRY,
+    plugins: [
+      {
+        name: "sources",
+        resolveId: (source) => (source === ENTRY ? ENTRY : null),
+        load: (id) =>
+          id === ENTRY
+            ? MODULES.map(
+                (module) =>
+                  `export * as ${variable(module)} from ${JSON.stringify(join(ROOT, "src", `${module}.ts`))};`,
+              ).join("\n")
+            : null,
+      },
+      typescript({
+        tsconfig: join(ROOT, "tsconfig.json"),
+        noEmitOnError: false,
+        declaration: false,
+        declarationDir: undefined,
+      }),
+      compact(),
+    ],
+    onwarn: () => {},
+  });
+  const { output } = await build.generate({ format: "es" });
+  await build.close();
+  await mkdir(join(FILE, ".."), { recursive: true });
+  writeFileSync(FILE, output[0].code);
+  return import(pathToFileURL(FILE).href);
+}
+
+/** For esbuild: imports of the agent's sources take the compacted ones. */
+export const compacted: Plugin = {
+  name: "compacted sources",
+  setup(build) {
+    build.onResolve({ filter: /\/src\/[a-z0-9-]+\.js$/ }, ({ path }) => {
+      const module = basename(path, ".js");
+      return MODULES.includes(module) ? { path: module, namespace: "compacted" } : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: "compacted" }, async ({ path }) => {
+      made ??= make();
+      const names = Object.keys((await made)[variable(path)]);
+      return {
+        contents: `import { ${variable(path)} as all } from ${JSON.stringify(FILE)};
+export const { ${names.join(", ")} } = all;`,
+        resolveDir: ROOT,
+      };
+    });
+  },
+};
