@@ -88,6 +88,11 @@ const MODULES: Readonly<Record<string, string>> = {
       log(new More().add(4).show());
       try { new Base().add(9); } catch (e) { log(e instanceof Fault, e.message, e.code); }
     }`,
+  "members of classes that others see, and of those they do not": `
+    class Inner { held = []; visible = 1; push(x) { this.held.push(x); return this; } get last() { return this.held.at(-1); } }
+    class Outer { inner = new Inner(); push(x) { return this.inner.push(x).last; } counted() { const { visible, held } = this.inner; return visible + held.length; } }
+    export class A { go(x) { const o = new Outer(); return { last: o.push(x), counted: o.counted(), ...o.inner.visible && { visible: 2 } }; } }
+    export function run(log) { log(new A().go(7)); }`,
   "texts and globals that come often": `
     export class A {
       go(s) {
@@ -120,8 +125,8 @@ describe("compacting the bundle", () => {
     passes = [
       ["functions put in place", await load("inline.js", "inlineFunctions")],
       ["closures become properties", await load("methods.js", "shareThroughThis")],
-      ["all passes", whole()],
-      ["all passes but plain reads", whole({ iterators: true })],
+      ["all passes", whole({ known: ["visible"] })],
+      ["all passes but plain reads", whole({ iterators: true, known: ["visible"] })],
     ];
   });
 
@@ -155,6 +160,19 @@ describe("compacting the bundle", () => {
       function many(x) { ${many} return ""; }
       export class A { a() { twice(); twice(); waits(); const m = many(this.x); return m + recurs(3); } }`) as string;
     for (const name of ["twice", "waits", "recurs", "many"]) match(code, new RegExp(`function ${name}`));
+  });
+
+  it("renames what only the module knows", async () => {
+    const rename = (await load("names.js", "renameMembers")) as unknown as (
+      code: string,
+      known: readonly string[],
+    ) => string;
+    const code = rename(
+      "class Own { seen = 1; own = 2; then() {} } class A { shown = new Own().own; seen() {} } export { A };",
+      ["seen"],
+    );
+    for (const name of ["seen", "then", "shown"]) match(code, new RegExp(`\\b${name}\\b`));
+    doesNotMatch(code, /\bown\b/);
   });
 
   it("leaves no function of the module with an environment when methods alone want it", () => {

@@ -24,17 +24,20 @@ function rootClasses(program) {
 /** `x = 1;` in a class → `this.x = 1;` in its constructor: a class with fields carries a function that sets them. */
 function moveFields(path) {
   const fields = path.get("body.body").filter((member) => member.isClassProperty() && !member.node.static);
-  const settings = fields
-    .filter(({ node }) => node.value && !(t.isIdentifier(node.value) && node.value.name === "undefined"))
-    .map(({ node }) =>
-      t.expressionStatement(
-        t.assignmentExpression(
-          "=",
-          t.memberExpression(t.thisExpression(), node.key, node.computed),
-          node.value,
-        ),
-      ),
-    );
+  const set = ({ key, computed }, value) =>
+    t.assignmentExpression("=", t.memberExpression(t.thisExpression(), key, computed), value);
+  const settings = [];
+  // `this.a = this.b = 0` takes less than two statements.
+  const chains = new Map();
+  for (const { node } of fields) {
+    const { value } = node;
+    if (!value || t.isIdentifier(value, { name: "undefined" })) continue;
+    const literal = t.isLiteral(value) && !t.isTemplateLiteral(value) && !t.isRegExpLiteral(value);
+    const chain = literal ? chains.get(value.value) : undefined;
+    if (chain) chain.expression = set(node, chain.expression);
+    else settings.push(t.expressionStatement(set(node, value)));
+    if (literal && !chain) chains.set(value.value, settings.at(-1));
+  }
   for (const field of fields) field.remove();
   if (settings.length === 0) return;
   const maker = path.get("body.body").find((member) => member.isClassMethod({ kind: "constructor" }));

@@ -60,7 +60,26 @@ export function isConstant(path) {
 /** Names the engine has in ROM anyway: a name of one's own takes a slot, a pointer and its characters. */
 const BUILT_IN = [
   ...[Math, Date.prototype, DataView.prototype, Array.prototype, String.prototype, Number.prototype],
-  ...[Reflect, Object, Atomics, Promise, RegExp.prototype, Number, BigInt, Symbol],
+  ...[
+    Reflect,
+    Object,
+    Atomics,
+    Promise,
+    RegExp.prototype,
+    Number,
+    BigInt,
+    Symbol,
+    JSON,
+    ArrayBuffer.prototype,
+  ],
+  ...[
+    Map.prototype,
+    WeakRef.prototype,
+    Function.prototype,
+    FinalizationRegistry.prototype,
+    Proxy,
+    Promise.prototype,
+  ],
 ].flatMap((object) => Object.getOwnPropertyNames(object));
 /** Names with a meaning for the engine or the language, and HTML's, which XS does without. */
 const UNFIT =
