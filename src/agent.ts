@@ -2,24 +2,26 @@
  * The agent: the public calls, the callbacks, and the life of an update from the job to its final status.
  * @module
  */
-import { ActiveJob } from "./active-job.js";
+import type { ActiveJob } from "./active-job.js";
 import type { DataPlane } from "./data-plane.js";
 import { Download, type DownloadStatistics } from "./download.js";
-import { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
+import { OtaError, type OtaErrorCode } from "./errors.js";
+import * as Event from "./events.js";
 import type { OtaJob, ParsedJob } from "./job-document.js";
-import { type JobStatus, Jobs, type StatusDetails, type UpdateResult } from "./jobs.js";
-import { decide, findMeans, type Means } from "./offer.js";
+import { type JobReference, type JobStatus, Jobs, type StatusDetails, spread } from "./jobs.js";
+import { identityOf, NO_ROLLBACK, newActiveJob, prepare } from "./offer.js";
 import {
   type CheckedOptions,
+  type CustomJob,
   checkOptions,
   type OtaAgentOptions,
   type OtaEvent,
-  type UpdateDecision,
 } from "./options.js";
-import type { ImageState, Received } from "./pal.js";
-import type { AppDescription, Timer } from "./ports.js";
-import { judgeReentry, mismatch } from "./reentry.js";
-import { type OtaAgentEvent, type OtaHandler, type OtaState, transition } from "./state-machine.js";
+import type { ImageState, OtaPal, Received } from "./pal.js";
+import type { Timer } from "./ports.js";
+import { judgeReentry, mismatch, withdrawn } from "./reentry.js";
+import { type OtaState, STATES, transition } from "./state-machine.js";
+import * as State from "./states.js";
 import * as report from "./status.js";
 import { StreamPlane } from "./stream.js";
 
@@ -29,26 +31,30 @@ const LAST_WORD_MS = 5_000;
 const SUBSCRIBE_RETRY_MS = 30_000;
 /** How often sectors that went bad are fetched again before the flash is given up. */
 const MAX_REPAIRS = 3;
+/** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
+const MAX_DEFER_MS = 2_147_483_647;
 
 export class OtaAgent {
   readonly #options: CheckedOptions;
   readonly #planes: readonly DataPlane[];
-  #jobs: Jobs | undefined;
-  #state: OtaState = "Stopped";
+  readonly #jobs: Jobs;
+  /** One of states.ts. */
+  #state = State.Stopped as number;
   #imageState: ImageState = "unknown";
   #active: ActiveJob | undefined;
-  /** Events not yet handled: handlers run to completion, one after the other. */
-  readonly #queue: [OtaAgentEvent, unknown][] = [];
+  /** Events not yet handled, with what comes with them: handlers run to completion, one after the other. */
+  readonly #queue: [event: number, data: unknown, owner: ActiveJob | undefined][] = [];
   #pumping = false;
   /** Job whose final status is on its way: offers of it are old news. */
   #ending = "";
+  /** Job the application has put off. */
+  #deferred = "";
   #statistics: DownloadStatistics | undefined;
   #waiters: (() => void)[] = [];
-  #guard: Timer | undefined;
-  #poll: Timer | undefined;
-  #retry: Timer | undefined;
-  #deferral: Timer | undefined;
-  #deferred = "";
+  /** By the event they post. */
+  readonly #timers: Timer[] = [];
+  /** Restart the device when the agent has stopped. */
+  #restart = false;
 
   /**
    * @throws TypeError naming an option that is missing or of the wrong type
@@ -56,13 +62,13 @@ export class OtaAgent {
    */
   constructor(options: OtaAgentOptions) {
     this.#options = checkOptions(options);
-    const { mqtt, thingName } = this.#options;
-    this.#planes = this.#options.dataPlanes ?? [new StreamPlane({ mqtt, thingName })];
+    this.#planes = this.#options.dataPlanes ?? [new StreamPlane(this.#options)];
+    this.#jobs = new Jobs(this.#options, (event, data) => this.#post(event, data));
   }
 
   /** `OTA_GetAgentState` */
   get state(): OtaState {
-    return this.#state;
+    return STATES.split(" ")[this.#state] as OtaState;
   }
 
   /** `OTA_GetImageState` */
@@ -72,7 +78,7 @@ export class OtaAgent {
 
   /** `OTA_GetStatistics`: of the transfer under way, or the last one. Undefined before the first. */
   get statistics(): DownloadStatistics | undefined {
-    return this.#active?.download?.statistics ?? this.#statistics;
+    return this.#statistics;
   }
 
   /**
@@ -83,18 +89,15 @@ export class OtaAgent {
    * @throws what the porting layer throws when it can not tell the state of the running image
    */
   init(timeoutMs = 0): Promise<OtaState> {
-    if (this.#state === "Stopped") {
-      const { pal, clock, selfTestTimeoutMs } = this.#options;
+    if (this.#state === State.Stopped) {
+      const { pal, selfTestTimeoutMs } = this.#options;
       this.#imageState = pal.getPlatformImageState() === "pending-commit" ? "testing" : "unknown";
-      this.#setState("Init");
-      if (!pal.rollbackEnabled)
-        this.#notice("no-rollback", "the boot loader can not roll back a bad image", "init");
-      if (this.#onTrial) {
-        this.#guard = clock.set(() => this.#post("SelfTestTimer"), selfTestTimeoutMs);
-      }
-      this.#subscribe();
+      this.#setState(State.Init);
+      if (!pal.rollbackEnabled) this.#notice(new OtaError("no-rollback", NO_ROLLBACK));
+      this.#after(Event.SelfTestTimer, selfTestTimeoutMs);
+      this.#jobs.open();
     }
-    return this.#until(() => this.#state !== "Init" && this.#state !== "Ready", timeoutMs);
+    return this.#leave((1 << State.Init) | (1 << State.Ready), timeoutMs);
   }
 
   /**
@@ -102,16 +105,13 @@ export class OtaAgent {
    * A final status under way is given `timeoutMs` to arrive.
    * @returns "Stopped". Never rejects.
    */
-  async shutdown(timeoutMs = 0): Promise<OtaState> {
+  shutdown(timeoutMs = 0): Promise<OtaState> {
     // Under way already, perhaps towards a restart that must not be lost: wait for it.
-    if (this.#state === "ShuttingDown")
-      return this.#until(() => this.#state === "Stopped", timeoutMs + 2 * LAST_WORD_MS);
-    if (this.#state === "Stopped") return this.#state;
-    this.#release(false);
-    this.#setState("ShuttingDown");
-    await this.#until(() => !this.#jobs?.reporting, timeoutMs);
-    this.#stop();
-    return this.#state;
+    if (this.#started) {
+      this.#release(false);
+      this.#end(timeoutMs);
+    }
+    return this.#leave(1 << State.ShuttingDown, timeoutMs + 2 * LAST_WORD_MS);
   }
 
   /**
@@ -120,20 +120,12 @@ export class OtaAgent {
    *   "suspended" or "stopped" when nothing will be done
    */
   checkForUpdate(): "requested" | "refreshing" | "suspended" | "stopped" {
-    switch (this.#state) {
-      case "Stopped":
-      case "ShuttingDown":
-        return "stopped";
-      case "Suspended":
-        return "suspended";
-      case "Init":
-      case "Ready":
-        return "requested";
-      default:
-        this.#deferred = "";
-        this.#post("RequestJobDocument");
-        return this.#active ? "refreshing" : "requested";
-    }
+    if (!this.#started) return "stopped";
+    if (this.#state === State.Suspended) return "suspended";
+    this.#deferred = "";
+    // Means nothing before the topics are there: then the queue is looked at anyway.
+    this.#post(Event.RequestJobDocument);
+    return this.#active ? "refreshing" : "requested";
   }
 
   /**
@@ -141,9 +133,9 @@ export class OtaAgent {
    * @throws OtaError "no-active-job" when there is no verified image
    */
   activateNewImage(): void {
-    if (this.#state !== "WaitingToActivate" || !this.#active?.verified)
+    if (this.#state !== State.WaitingToActivate || !this.#active?.verified)
       throw new OtaError("no-active-job", "there is no verified image to activate", "activate");
-    this.#post("ActivateImage");
+    this.#post(Event.ActivateImage);
   }
 
   /**
@@ -153,17 +145,15 @@ export class OtaAgent {
    *   "image-state-mismatch" when there is no image on trial to reject, "uninitialized" when the agent is stopped
    */
   setImageState(state: ImageState): void {
-    this.#requireStarted();
+    this.#requireRunning();
     if (state === "aborted") {
       if (!this.#active) throw new OtaError("no-active-job", "there is no update to abort");
-      this.#post("UserAbort");
-    } else if (state === "accepted" || state === "rejected") {
-      if (state === "rejected" && !this.#onTrial && this.#state !== "ShuttingDown")
-        throw mismatch("the running image is not on trial");
-      this.#post("ImageDecided", state);
-    } else {
-      throw new OtaError("bad-image-state", `no image state to set: ${String(state)}`);
+    } else if (state === "rejected") {
+      if (!this.#onTrial && this.#started) throw mismatch("the running image is not on trial");
+    } else if (state !== "accepted") {
+      throw new OtaError("bad-image-state", `no image state to set: ${state}`);
     }
+    this.#post(Event.ImageDecided, state);
   }
 
   /**
@@ -171,8 +161,8 @@ export class OtaAgent {
    * @throws OtaError "uninitialized" when the agent is stopped
    */
   suspend(): void {
-    this.#requireStarted();
-    this.#post("Suspend");
+    this.#requireRunning();
+    this.#post(Event.Suspend);
   }
 
   /**
@@ -180,459 +170,331 @@ export class OtaAgent {
    * @throws OtaError "uninitialized" when the agent is stopped
    */
   resume(): void {
-    this.#requireStarted();
-    this.#post("Resume");
+    this.#requireRunning();
+    this.#post(Event.Resume);
   }
 
-  #requireStarted(): void {
-    if (this.#state === "Stopped") throw new OtaError("uninitialized", "the agent is stopped");
+  #requireRunning(): void {
+    if (this.#state === State.Stopped) throw new OtaError("uninitialized", "the agent is stopped");
   }
 
-  #post(event: OtaAgentEvent, data?: unknown): void {
-    this.#queue.push([event, data]);
+  /** Neither stopped nor on its way there. */
+  get #started(): boolean {
+    return this.#state > State.ShuttingDown;
+  }
+
+  /** @param owner the job it is about: no longer at hand when the event is handled, it means nothing */
+  #post(event: number, data?: unknown, owner?: ActiveJob): void {
+    this.#queue.push([event, data, owner]);
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#dispatch(next[0], next[1]);
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift())
+        if (!next[2] || next[2] === this.#active) this.#dispatch(next[0], next[1]);
     } finally {
       this.#pumping = false;
     }
   }
 
-  #dispatch(event: OtaAgentEvent, data: unknown): void {
-    const row = transition(this.#state, event);
-    if (!row) return this.#options.log("debug", `${event} means nothing in ${this.#state}`);
-    const next = this.#handle(row.handler, data) ?? row.next;
-    if (this.#state !== "Stopped" && this.#state !== "ShuttingDown") this.#setState(next);
+  /** Posts `event` in `ms` milliseconds, and no more at the time it was arranged for before. */
+  #after(event: number, ms: number): void {
+    const { clock } = this.#options;
+    clock.clear(this.#timers[event]);
+    this.#timers[event] = clock.set(() => this.#post(event), ms);
   }
 
-  /** Runs a handler of the transition table; what it returns overrides the state the table names. */
-  #handle(handler: OtaHandler, data: unknown): OtaState | undefined {
-    switch (handler) {
-      case "ready":
-        this.#queue.push(["Start", undefined]);
+  #dispatch(event: number, data: unknown): void {
+    const next = transition(this.#state, event);
+    if (next < 0) return;
+    const found = this.#handle(event, data);
+    if (this.#started) this.#setState(found ?? next);
+  }
+
+  /** Does what is to be done about an event; what it returns overrides the state the transition table names. */
+  #handle(event: number, data: unknown): number | undefined {
+    const active = this.#active as ActiveJob;
+    switch (event) {
+      case Event.Subscribed:
+        // A name the state has in the original, for a moment.
+        if (this.#state === State.Init) this.#setState(State.Ready);
+        this.#jobs.request();
         return;
-      case "requestJob":
-      case "refreshJob":
-        this.#required.request();
+      case Event.Refused:
+        return this.#subscriptionRefused(data as Error);
+      case Event.Subscribe:
+        this.#jobs.open();
         return;
-      case "processJob":
-        return this.#processJob(data as ParsedJob);
-      case "jobNotification":
-        return this.#jobNotification(data as ParsedJob);
-      case "startTransfer":
-        return this.#startTransfer(data as Received);
-      case "firstBlock":
+      case Event.RequestJobDocument:
+      case Event.Resume:
+        this.#jobs.request();
         return;
-      case "closeFile":
-        return this.#closeFile();
-      case "fileClosed":
-        return this.#fileClosed();
-      case "transferFailed":
-        return this.#transferFailed(data as OtaError);
-      case "activate":
-        return this.#activate();
-      case "jobGone":
+      case Event.CheckForUpdate:
+        this.checkForUpdate();
+        return;
+      case Event.ReceivedJobDocument:
+        return this.#received(data as ParsedJob);
+      case Event.JobGone:
         return this.#jobGone(data as string);
-      case "suspend":
-        return this.#suspend();
-      case "abort":
-        if (this.#onTrial) return this.#rollBack(userAbort());
-        if (this.#active) this.#fail(userAbort());
+      case Event.CreateFile:
+      case Event.FileComplete:
+      case Event.ActivateImage:
+        return this.#callPal(event, active);
+      case Event.FileCreated:
+        return this.#startTransfer(active, data as Received);
+      case Event.FileClosed:
+        return this.#fileClosed(active);
+      case Event.FileReported:
+        active.verified = true;
+        this.#emit({ type: "activate", job: active.job });
         return;
-      case "decide":
+      case Event.TransferFailed:
+        return this.#transferFailed(active, data as OtaError);
+      case Event.Suspend:
+        return this.#suspend(active);
+      case Event.ImageDecided:
         return this.#decide(data as ImageState);
-      case "rollBack":
-        return this.#rollBack(
-          data === undefined
-            ? new OtaError("self-test-timeout", "the new image was not accepted in time")
-            : new OtaError("cancelled", "the job was withdrawn while its image was on trial", "self-test"),
-        );
+      case Event.SelfTestTimer:
+        if (this.#onTrial)
+          this.#rollBack(new OtaError("self-test-timeout", "the new image was not accepted in time"));
+        return;
+      case Event.Stop:
+        this.#stop();
     }
+    return;
   }
 
-  #suspend(): undefined {
-    const active = this.#active;
+  #suspend(active: ActiveJob | undefined): undefined {
     active?.download?.pause();
     if (active?.complete && !active.verified) {
       // Verification is repeated after the pause; blocks are not.
       active.pal.abort(false);
       active.complete = false;
       this.#closeDownload(active);
-      this.#required.dropUpdates();
+      this.#jobs.dropUpdates();
     }
-    this.#required.cancelRequest();
-    this.#clearTimers();
+    this.#jobs.cancelRequest();
+    this.#deferred = "";
   }
 
   // Jobs
 
-  #subscribe(): void {
-    const { mqtt, clock, random, thingName, log } = this.#options;
-    const jobs = new Jobs({
-      mqtt,
-      clock,
-      random,
-      thingName,
-      log,
-      onJob: (parsed) => this.#post("ReceivedJobDocument", parsed),
-      onGone: (jobId) => this.#post("JobGone", jobId),
-      onReturn: () => this.#post("RequestJobDocument"),
-    });
-    this.#jobs = jobs;
-    jobs.open((error) => {
-      if (!error) return this.#post("Subscribed");
-      this.#notice("request-job-failed", `the job topics were refused: ${error.message}`, "init");
-      jobs.close();
-      this.#retry = clock.set(() => this.#subscribe(), SUBSCRIBE_RETRY_MS * (0.75 + random() / 2));
-    });
+  #subscriptionRefused(error: Error): undefined {
+    this.#notice(new OtaError("request-job-failed", `the job topics were refused: ${error.message}`));
+    this.#jobs.close();
+    this.#after(Event.Subscribe, spread(SUBSCRIBE_RETRY_MS, this.#options.random));
   }
 
-  get #required(): Jobs {
-    return this.#jobs as Jobs;
-  }
-
-  /** Looks at the queue again in a while, should no notification come. */
-  #pollLater(): void {
+  #received(parsed: ParsedJob): number | undefined {
     const { pollMs, random } = this.#options;
-    const wait = pollMs * (0.75 + random() / 2);
-    this.#poll = this.#timer(this.#poll, wait, () => this.#post("RequestJobDocument"));
-  }
-
-  /** A job document while no transfer is under way. */
-  #processJob(parsed: ParsedJob): OtaState {
     const active = this.#active;
+    // Looks at the queue again in a while, should no notification come.
+    this.#after(Event.RequestJobDocument, spread(pollMs, random));
     if (active) {
-      // After a suspension: the same job goes on, anything else means that it is over.
-      if (parsed.kind === "ota" && active.isFor(parsed.job)) return this.#continue(active, parsed.job);
-      this.#release(true);
-      this.#emit({ type: "fail", job: active.job, error: cancelled() });
+      // After a pause it decides what becomes of the job at hand.
+      const paused = this.#state === State.RequestingJob;
+      const job = parsed.kind === "ota" ? parsed.job : undefined;
+      if (job && identityOf(job) === identityOf(active.job)) {
+        // What this life knows of the one before stays: by now the service has the words of this one.
+        active.job = { ...job, progress: active.job.progress };
+        active.file = job.files[0];
+        active.download?.refresh(active.file);
+        return paused ? this.#continue(active) : undefined;
+      }
+      if (!paused && job?.jobId !== active.job.jobId) {
+        // Another job comes first now. That alone does not say that this one is over: the service does.
+        this.#inform(active, active.details);
+        return;
+      }
+      // It is over, or was made anew with another file under the same name.
+      this.#cancel(true);
     }
-    this.#pollLater();
-    const jobId = parsed.kind === "ota" ? parsed.job.jobId : parsed.kind === "none" ? "" : parsed.jobId;
-    if (jobId && jobId === this.#ending) return "WaitingForJob";
-    const trial = this.#onTrial;
-    switch (parsed.kind) {
-      case "none":
-        if (trial) return this.#rollBack(mismatch("the job of the image on trial is gone"));
-        this.#emit({ type: "no-active-job" });
-        return "WaitingForJob";
-      case "custom":
-        // A job of somebody else says nothing about the image on trial: its deadline decides.
-        if (!trial) this.#offerCustom(parsed);
-        return "WaitingForJob";
-      case "invalid":
-        // Without an id it is no job, and says nothing about the image on trial either.
-        if (trial && parsed.jobId !== undefined)
-          return this.#rollBack(mismatch("the job of the image on trial is gone"));
-        this.#emit({ type: "fail", job: undefined, error: parsed.error });
-        if (parsed.jobId !== undefined)
-          this.#finish(parsed.jobId, parsed.executionNumber, "FAILED", report.failed(parsed.error));
-        return "WaitingForJob";
-      case "ota":
-        return this.#reentry(parsed.job) ?? this.#offer(parsed.job);
-    }
+    return this.#consider(parsed) ?? State.WaitingForJob;
   }
 
-  /** A job this device may have worked on in an earlier life. Undefined: it is an ordinary offer. */
-  #reentry(job: OtaJob): OtaState | undefined {
-    const { pal } = this.#options;
-    const { running, rolledBack } = pal;
-    const onTrial = this.#onTrial;
-    const verdict = judgeReentry(job, {
-      ...{ running, rolledBack, onTrial },
-      accepted: this.#imageState === "accepted",
-    });
-    if (verdict.kind === "offer") return undefined;
-    if (verdict.kind === "withdrawn") return this.#rollBack(verdict.error);
-    const active = new ActiveJob(job, pal, []);
-    this.#active = active;
-    switch (verdict.kind) {
-      case "trial":
-        this.#update("IN_PROGRESS", this.#trialDetails, () => {});
-        this.#emit({ type: "start-test", job });
-        return "SelfTesting";
-      case "passed":
-        return this.#passed(active);
-      case "mismatch":
-        return this.#rollBack(verdict.error);
-      case "failed":
-        this.#fail(verdict.error);
-        return "WaitingForJob";
+  #continue(active: ActiveJob): number {
+    if (active.planes.length === 0) return this.#onTrial ? State.SelfTesting : this.#succeed(active);
+    if (active.verified) {
+      this.#post(Event.FileReported);
+      return State.WaitingToActivate;
     }
+    if (!active.download) return this.#createFile();
+    if (active.outcome) this.#post(active.outcome, active.failure);
+    else active.download.resume();
+    return State.WaitingForFileBlock;
+  }
+
+  /** A job document while there is no job at hand. */
+  #consider(parsed: ParsedJob): number | undefined {
+    const { kind } = parsed;
+    const reference = kind === "ota" ? parsed.job : kind === "none" ? undefined : parsed;
+    if (reference?.jobId && reference.jobId === this.#ending) return;
+    if (kind === "ota") return this.#reenter(parsed.job);
+    if (kind === "custom") {
+      // A job of somebody else says nothing about the image on trial: its deadline decides.
+      if (!this.#onTrial) this.#offerCustom(parsed);
+      // Without an id it is no job, and says nothing about the image on trial either.
+    } else if (this.#onTrial && (kind === "none" || parsed.jobId)) this.#rollBack(withdrawn());
+    else if (kind === "none") this.#emit({ type: "no-active-job" });
+    else this.#refuse(parsed as JobReference, parsed.error);
+    return;
+  }
+
+  /** A job this device may have worked on in an earlier life. */
+  #reenter(job: OtaJob): number | undefined {
+    const { pal } = this.#options;
+    const verdict = judgeReentry(job, pal, this.#imageState);
+    if (verdict === false) return this.#offer(job);
+    const active = newActiveJob(job, pal, []);
+    active.app = pal.running;
+    if (job.progress.selfTest) this.#active = active;
+    if (verdict !== true) return this.#onTrial ? this.#rollBack(verdict) : this.#fail(verdict);
+    if (!this.#onTrial) return this.#succeed(active);
+    this.#inform(active, report.selfTest("active", active));
+    this.#emit({ type: "start-test", job });
+    return State.SelfTesting;
   }
 
   /** A new job: can it, and may it? */
-  #offer(job: OtaJob): OtaState {
+  #offer(job: OtaJob): number | undefined {
     const { log } = this.#options;
-    let means: Means;
-    try {
-      means = findMeans(job, this.#options, this.#planes);
-    } catch (error) {
-      this.#emit({ type: "fail", job, error: error as OtaError });
-      this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error as OtaError));
-      return "WaitingForJob";
+    const active = prepare(job, this.#options, this.#planes);
+    if (active instanceof OtaError) return this.#refuse(job, active, job);
+    if (job.jobId === this.#deferred) return;
+    const decision = this.#ask("onUpdateAvailable", job) ?? "apply";
+    if (decision === "apply") {
+      this.#active = active;
+      this.#emit({ type: "received-job", job });
+      return this.#createFile();
     }
-    if (job.jobId === this.#deferred) return "WaitingForJob";
-    let decision: UpdateDecision;
-    try {
-      decision = decide(job, this.#options);
-    } catch (error) {
-      // Undecided is not accepted: the job is offered again later.
-      log("error", `onUpdateAvailable: ${(error as Error).message}`);
-      return "WaitingForJob";
-    }
-    if (decision !== "apply" && "refuse" in decision) {
-      const error = new OtaError("refused", decision.refuse);
-      this.#emit({ type: "fail", job, error });
-      this.#finish(job.jobId, job.executionNumber, "REJECTED", report.failed(error), () => {
-        this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));
-      });
-      return "WaitingForJob";
-    }
-    if (decision !== "apply") {
-      log("info", `${job.jobId} deferred for ${decision.defer} ms: ${decision.reason ?? ""}`);
+    const { refuse, defer, reason = "" } = decision as { refuse?: string; defer: number; reason?: string };
+    if (refuse !== undefined) return this.#refuse(job, new OtaError("refused", refuse), job, "REJECTED");
+    if (defer >= 0 && defer <= MAX_DEFER_MS) {
+      log("info", `${job.jobId} deferred for ${defer} ms: ${reason}`);
       this.#deferred = job.jobId;
-      this.#deferral = this.#timer(this.#deferral, decision.defer, () => {
-        this.#deferred = "";
-        this.#post("RequestJobDocument");
-      });
-      return "WaitingForJob";
+      this.#after(Event.CheckForUpdate, defer);
     }
-    this.#active = new ActiveJob(job, means.pal, means.planes);
-    this.#emit({ type: "received-job", job });
-    this.#createFile(this.#active);
-    return "CreatingFile";
+    // Undecided is not accepted: the job is offered again later.
+    else log("error", "onUpdateAvailable: no such decision");
+    return;
   }
 
   #offerCustom(parsed: ParsedJob & { kind: "custom" }): void {
     const { jobId, executionNumber, document } = parsed;
-    const { onCustomJob, log } = this.#options;
-    try {
-      const claimed = onCustomJob?.({
-        jobId,
-        executionNumber,
-        document,
-        update: (status, details, done) =>
-          this.#jobs?.update(jobId, executionNumber, status, details, (result) => done?.(result)),
-      });
-      if (!claimed) log("info", `${jobId} is not an OTA job and is left alone`);
-    } catch (error) {
-      log("error", `onCustomJob: ${(error as Error).message}`);
-    }
+    const claimed = this.#ask("onCustomJob", {
+      jobId,
+      executionNumber,
+      document,
+      update: (status, details, done) => this.#jobs.update(parsed, status, details, done),
+    } satisfies CustomJob);
+    if (!claimed) this.#options.log("info", `${jobId} is not an OTA job and is left alone`);
   }
 
-  /** A job document while one is being worked on. */
-  #jobNotification(parsed: ParsedJob): OtaState | undefined {
-    const active = this.#active;
-    if (!active) return undefined;
-    if (parsed.kind === "ota" && active.isFor(parsed.job)) {
-      this.#refresh(active, parsed.job);
-      return undefined;
-    }
-    if (parsed.kind === "ota" && parsed.job.jobId === active.job.jobId) {
-      // The job was made anew with another file under the same name.
-      this.#release(true);
-      this.#emit({ type: "fail", job: active.job, error: cancelled() });
-      return this.#onTrial ? this.#rollBack(cancelled()) : this.#offer(parsed.job);
-    }
-    // Another job comes first now. That alone does not say that this one is over: the service does.
-    this.#update("IN_PROGRESS", this.#progressDetails(active), () => {});
-    return undefined;
-  }
-
-  #refresh(active: ActiveJob, job: OtaJob): void {
-    // What this life knows of the one before stays: by now the service has the words of this one.
-    active.job = { ...job, progress: active.job.progress };
-    active.file = job.files[0];
-    active.download?.refresh(active.file);
-  }
-
-  #continue(active: ActiveJob, job: OtaJob): OtaState {
-    this.#refresh(active, job);
-    if (active.planes.length === 0) return this.#onTrial ? "SelfTesting" : this.#passed(active);
-    if (active.verified) {
-      this.#emit({ type: "activate", job });
-      return "WaitingToActivate";
-    }
-    if (!active.download) {
-      this.#createFile(active);
-      return "CreatingFile";
-    }
-    if (active.outcome) this.#queue.push(active.outcome);
-    else active.download.resume();
-    return "WaitingForFileBlock";
-  }
-
-  #jobGone(jobId: string): OtaState | undefined {
-    const active = this.#active;
-    if (!active || active.job.jobId !== jobId) return this.#state;
+  #jobGone(jobId: string): number | undefined {
+    if (this.#active?.job.jobId !== jobId) return;
+    if (this.#state === State.SelfTesting) return this.#rollBack(cancelled("self-test"));
     // What was cancelled is not wanted any more; what took too long may be tried again.
-    this.#release(this.#required.endedAs !== "TIMED_OUT");
-    this.#emit({ type: "fail", job: active.job, error: cancelled() });
-    if (this.#state !== "Suspended") this.#required.request();
-    return undefined;
+    this.#cancel(this.#jobs.endedAs !== "TIMED_OUT");
+    if (this.#state === State.Suspended) return;
+    this.#jobs.request();
+    return State.RequestingJob;
   }
 
   // Transfer
 
-  #createFile(active: ActiveJob): void {
-    this.#guarded(() =>
-      active.pal.createFile(active.file, (error, received) => {
-        if (this.#active !== active) return;
-        if (error) this.#post("TransferFailed", error);
-        else this.#post("FileCreated", received);
-      }),
-    );
+  #createFile(): number {
+    this.#post(Event.CreateFile);
+    return State.CreatingFile;
   }
 
-  /** A porting layer that throws instead of calling back must not leave the agent waiting. */
-  #guarded(call: () => void): void {
+  /** Asks the porting layer for what takes its time. */
+  #callPal(event: number, active: ActiveJob): undefined {
+    const { pal, file } = active;
     try {
-      call();
+      if (event === Event.CreateFile)
+        pal.createFile(file, (error, received) =>
+          this.#post(error ? Event.TransferFailed : Event.FileCreated, error ?? received, active),
+        );
+      else if (event === Event.FileComplete) {
+        active.outcome = undefined;
+        active.complete = true;
+        pal.closeFile((error, left) => {
+          active.left = left;
+          this.#post(error ? Event.TransferFailed : Event.FileClosed, error, active);
+        });
+      } else if (active.verified) {
+        active.verified = false;
+        pal.activate((error) => this.#post(error ? Event.TransferFailed : Event.Stop, error, active));
+      }
     } catch (error) {
+      // A porting layer that throws instead of calling back must not leave the agent waiting.
       this.#post(
-        "TransferFailed",
+        Event.TransferFailed,
         error instanceof OtaError ? error : new OtaError("file-create", (error as Error).message),
       );
     }
   }
 
-  #startTransfer(received: Received): OtaState | undefined {
-    const active = this.#active as ActiveJob;
-    const {
-      clock,
-      random,
-      blockSize,
-      maxOutstandingBytes,
-      noProgressTimeoutMs,
-      totalDeadlineMs,
-      minRate,
-      rateLimit,
-      blockIntervalMs,
-    } = this.#options;
-    active.download = new Download({
+  #startTransfer(active: ActiveJob, received: Received): undefined {
+    const download = new Download({
+      ...this.#options,
       file: active.file,
       plane: active.planes[0],
       pal: active.pal,
       received,
-      clock,
-      random,
-      blockSize,
-      maxOutstandingBytes,
-      rttHint: this.#jobs?.roundTrip,
-      noProgressTimeoutMs,
-      totalDeadlineMs,
-      minRate,
-      rateLimit,
-      blockIntervalMs,
+      rttHint: this.#jobs.roundTrip,
       onHead: (app) => {
         active.app = app;
         if (app) this.#emit({ type: "image", app });
       },
       onProgress: (blocks, total, bytes) => this.#progress(active, blocks, total, bytes),
-      onComplete: () => this.#transferEnded(active, "FileComplete"),
-      onFailed: (error) => this.#transferEnded(active, "TransferFailed", error),
-      onRefresh: () => this.#post("RequestJobDocument"),
+      onComplete: () => this.#transferEnded(active, Event.FileComplete),
+      onFailed: (error) => this.#transferEnded(active, Event.TransferFailed, error),
+      onRefresh: () => this.#post(Event.RequestJobDocument),
     });
-    active.download.start();
-    return undefined;
+    active.download = download;
+    this.#statistics = download.statistics;
+    download.start();
   }
 
-  #transferEnded(active: ActiveJob, event: "FileComplete" | "TransferFailed", error?: OtaError): void {
-    active.outcome = [event, error];
+  #transferEnded(active: ActiveJob, event: number, error?: OtaError): void {
+    active.outcome = event;
+    active.failure = error;
     this.#post(event, error);
   }
 
   #progress(active: ActiveJob, received: number, total: number, bytes: number): void {
-    if (this.#state === "RequestingFileBlock") this.#post("ReceivedFileBlock");
+    if (this.#state === State.RequestingFileBlock) this.#post(Event.ReceivedFileBlock);
     this.#emit({ type: "progress", received, total, bytes });
-    if (active.reported && received - active.reported < this.#options.statusInterval) return;
+    if (received - (active.reported as number) < this.#options.statusInterval) return;
     active.reported = received;
-    const { jobId, executionNumber } = active.job;
-    this.#jobs?.progress(jobId, executionNumber, report.receiving(received, total));
+    active.details = report.receiving(received, total);
+    this.#jobs.progress(active.job, active.details);
   }
 
-  #progressDetails(active: ActiveJob): StatusDetails {
-    const { running } = active.pal;
-    // The details replace those the service has: what a later life must find there has to be repeated.
-    if (this.#state === "SelfTesting") return this.#trialDetails;
-    if (running && active.app && this.#state === "WaitingToActivate")
-      return report.selfTest("ready", active.app, running);
-    return report.receiving(active.reported, Math.ceil(active.file.fileSize / this.#options.blockSize));
-  }
-
-  get #trialDetails(): StatusDetails {
-    const running = this.#options.pal.running as AppDescription;
-    return report.selfTest("active", running, running);
-  }
-
-  #transferFailed(error: OtaError): OtaState | undefined {
-    const active = this.#active as ActiveJob;
-    active.outcome = undefined;
-    const next = active.planes[1];
-    if (next && active.download && error.phase === "transfer" && isPlaneError(error.code)) {
-      this.#options.log("warn", `${error.message}; going on over ${next.protocol}`);
-      active.planes = active.planes.slice(1);
-      active.download.switchPlane(next, active.file);
-      return this.#state;
+  #transferFailed(active: ActiveJob, error: OtaError): number {
+    const { left, file, download, planes } = active;
+    active.left = active.outcome = undefined;
+    if (left && active.repairs++ < MAX_REPAIRS) {
+      const lost = file.fileSize - left.byteLength;
+      this.#options.log("warn", `flash lost ${lost} bytes, fetching them again`);
+      active.complete = false;
+      download?.missing(left);
+      return State.WaitingForFileBlock;
     }
-    this.#fail(error);
-    return undefined;
-  }
-
-  #closeFile(): OtaState | undefined {
-    const active = this.#active as ActiveJob;
-    active.outcome = undefined;
-    active.complete = true;
-    this.#guarded(() =>
-      active.pal.closeFile((error, left) => {
-        if (this.#active !== active || !active.complete) return;
-        if (!error) return this.#post("FileClosed");
-        if (!left || ++active.repairs > MAX_REPAIRS) return this.#post("TransferFailed", error);
-        this.#options.log(
-          "warn",
-          `flash lost ${active.file.fileSize - left.byteLength} bytes, fetching them again`,
-        );
-        active.complete = false;
-        active.download?.missing(left);
-        this.#setState("WaitingForFileBlock");
-      }),
-    );
-    return undefined;
+    const next = planes[1];
+    if (!next || !isPlaneError(error.code)) return this.#fail(error);
+    this.#options.log("warn", `${error.message}; going on over ${next.protocol}`);
+    active.planes = planes.slice(1);
+    download?.switchPlane(next, file);
+    return this.#state;
   }
 
   /** Verified. The service has to know before the device restarts, or it would take the new image for a stranger. */
-  #fileClosed(): OtaState | undefined {
-    const active = this.#active as ActiveJob;
+  #fileClosed(active: ActiveJob): number | undefined {
     this.#closeDownload(active);
-    if (!active.app || !active.pal.running) {
-      this.#succeed(report.acceptedFile(active.file.fileType), true);
-      return "WaitingForJob";
-    }
-    this.#update("IN_PROGRESS", report.selfTest("ready", active.app, active.pal.running), (result) => {
-      if (this.#active !== active || !active.complete) return;
-      if (result === "refused")
-        return this.#post(
-          "TransferFailed",
-          new OtaError("activate-failed", "the service refused the status"),
-        );
-      active.verified = true;
-      if (this.#state === "WaitingToActivate") this.#emit({ type: "activate", job: active.job });
-    });
-    return undefined;
-  }
-
-  #activate(): undefined {
-    const active = this.#active as ActiveJob;
-    if (!active.verified) return;
-    active.verified = false;
-    this.#guarded(() =>
-      active.pal.activate((error) => {
-        if (error) this.#post("TransferFailed", error);
-        else this.#restarted();
-      }),
-    );
+    if (!active.app) return this.#succeed(active);
+    this.#inform(active, report.selfTest("ready", active), Event.FileReported);
+    return;
   }
 
   // The image on trial
@@ -641,105 +503,98 @@ export class OtaAgent {
     return this.#imageState === "testing";
   }
 
-  #decide(state: ImageState): OtaState | undefined {
-    const { clock } = this.#options;
-    if (!this.#onTrial) {
-      if (state === "accepted") this.#platform("accepted");
-      return this.#state;
-    }
-    if (state === "rejected")
-      return this.#rollBack(new OtaError("self-test-rejected", "the application rejected the new image"));
-    const error = this.#platform("accepted");
+  #decide(state: ImageState): number | undefined {
+    const error =
+      state === "accepted"
+        ? this.#attempt(this.#options.pal, "setPlatformImageState", state)
+        : new OtaError(
+            state === "rejected" ? "self-test-rejected" : "user-abort",
+            `the application ${state} the update`,
+          );
+    const active = this.#active as ActiveJob;
+    if (!this.#onTrial) return active && state === "aborted" ? this.#fail(error as OtaError) : undefined;
     if (error) return this.#rollBack(error);
-    clock.clear(this.#guard);
     this.#imageState = "accepted";
-    const active = this.#active;
-    return this.#state === "SelfTesting" && active ? this.#passed(active) : this.#state;
-  }
-
-  /** The image of this job was accepted. */
-  #passed(active: ActiveJob): OtaState {
-    this.#succeed(report.accepted(active.pal.running as AppDescription, active.job.progress.updatedBy));
-    return "WaitingForJob";
+    return this.#state === State.SelfTesting ? this.#succeed(active) : undefined;
   }
 
   /** Gives up the image on trial: record it, say so, restart into the old one. */
-  #rollBack(error: OtaError): OtaState {
-    const { clock, pal } = this.#options;
-    clock.clear(this.#guard);
+  #rollBack(error: OtaError): undefined {
+    const { pal, mqtt } = this.#options;
+    const active = this.#active;
     this.#imageState = "rejected";
-    this.#platform("rejected");
+    this.#attempt(pal, "setPlatformImageState", "rejected");
     this.#emit({ type: "self-test-failed", error });
-    this.#setState("ShuttingDown");
-    const restart = () => {
-      this.#restarted();
-      pal.reset();
-    };
-    this.#clearTimers();
-    this.#jobs?.dropUpdates();
-    this.#retry = clock.set(restart, LAST_WORD_MS);
-    if (this.#active && this.#options.mqtt.connected) this.#update("FAILED", report.failed(error), restart);
-    else restart();
-    return "ShuttingDown";
-  }
-
-  #platform(state: ImageState): OtaError | undefined {
-    try {
-      this.#options.pal.setPlatformImageState(state);
-      return undefined;
-    } catch (error) {
-      this.#emit({ type: "notice", error: error as OtaError });
-      return error as OtaError;
-    }
+    this.#restart = true;
+    this.#jobs.dropUpdates();
+    if (active && mqtt.connected) this.#report(active.job, "FAILED", report.failed(error));
+    this.#end(LAST_WORD_MS);
   }
 
   // Ends
 
-  /** @param discard what is on flash needs no resume any more */
-  #succeed(details: StatusDetails, discard = false): void {
-    const { job } = this.#active as ActiveJob;
-    this.#release(discard);
+  /** The file is what it should be, and an application proved itself. */
+  #succeed(active: ActiveJob): number {
+    const { job } = active;
+    // What is on flash needs no resume any more.
+    this.#release(true);
     this.#emit({ type: "update-complete", job });
-    this.#finish(job.jobId, job.executionNumber, "SUCCEEDED", details);
+    this.#report(job, "SUCCEEDED", report.accepted(active));
+    return State.WaitingForJob;
   }
 
-  #fail(error: OtaError): void {
+  #fail(error: OtaError): number {
     const { job } = this.#active as ActiveJob;
     // What a bad link left behind is good: another attempt at the same file goes on from there.
     this.#release(!isPlaneError(error.code));
     if (this.#imageState !== "accepted")
       this.#imageState = error.code === "user-abort" ? "aborted" : "rejected";
+    this.#refuse(job, error, job);
+    return State.WaitingForJob;
+  }
+
+  /** The job at hand is over, as the service has it: nothing to report. */
+  #cancel(discard: boolean): void {
+    const { job } = this.#active as ActiveJob;
+    this.#release(discard);
+    this.#emit({ type: "fail", job, error: cancelled() });
+  }
+
+  /** @param reference the job as far as it could be read; without an id there is nobody to report to */
+  #refuse(reference: JobReference, error: OtaError, job?: OtaJob, status: JobStatus = "FAILED"): undefined {
     this.#emit({ type: "fail", job, error });
-    this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));
+    if (reference.jobId) this.#report(reference, status, report.failed(error));
   }
 
-  /** Reports a final status, then looks for the next job. `refused` is called when the service does not take it. */
-  #finish(
-    jobId: string,
-    executionNumber: number | undefined,
-    status: JobStatus,
-    details: StatusDetails,
-    refused?: () => void,
-  ): void {
-    this.#ending = jobId;
-    this.#jobs?.update(jobId, executionNumber, status, details, (result) => {
-      this.#ending = "";
-      this.#emit({ type: "status", jobId, status, details, result });
-      if (result !== "accepted" && refused) refused();
-      else if (result !== "refused") this.#post("RequestJobDocument");
-      // The job is still there and would be offered at once, to end the same way.
-      else this.#pollLater();
-      this.#wake();
-    });
+  /** The job at hand goes on; `event` is posted when the service knows. */
+  #inform(active: ActiveJob, details: StatusDetails, event?: number): void {
+    active.details = details;
+    this.#report(active.job, "IN_PROGRESS", details, event);
   }
 
-  #update(status: JobStatus, details: StatusDetails, done: (result: UpdateResult) => void): void {
-    const { jobId, executionNumber } = (this.#active as ActiveJob).job;
-    this.#jobs?.update(jobId, executionNumber, status, details, (result) => {
+  /** Reports a status that must arrive; after a final one the next job is looked for. */
+  #report(job: JobReference, status: JobStatus, details: StatusDetails, event?: number): void {
+    const { jobId } = job;
+    const active = this.#active;
+    const final = status !== "IN_PROGRESS";
+    if (final) this.#ending = jobId;
+    this.#jobs.update(job, status, details, (result) => {
       this.#emit({ type: "status", jobId, status, details, result });
-      if (result === "gone" && status === "IN_PROGRESS") this.#post("JobGone", jobId);
-      else done(result);
-      this.#wake();
+      if (final) {
+        this.#ending = "";
+        // Not every service takes it.
+        if (status === "REJECTED" && result !== "accepted") this.#report(job, "FAILED", details);
+        // Otherwise the job is still there and would be offered at once, to end the same way.
+        else if (result !== "refused") this.#post(Event.RequestJobDocument);
+      } else if (result === "gone") this.#post(Event.JobGone, jobId);
+      else if (event && result === "accepted") this.#post(event, undefined, active);
+      else if (event)
+        this.#post(
+          Event.TransferFailed,
+          new OtaError("activate-failed", "the service refused the status"),
+          active,
+        );
+      if (!this.#started && !this.#jobs.reporting) this.#post(Event.Stop);
     });
   }
 
@@ -749,104 +604,100 @@ export class OtaAgent {
     this.#active = undefined;
     if (!active) return;
     this.#closeDownload(active);
-    try {
-      active.pal.abort(discard);
-    } catch (error) {
-      this.#emit({ type: "notice", error: error as OtaError });
-    }
+    this.#attempt(active.pal, "abort", discard);
   }
 
   #closeDownload(active: ActiveJob): void {
-    if (!active.download) return;
-    this.#statistics = active.download.statistics;
-    active.download.close();
+    active.download?.close();
     active.download = undefined;
   }
 
-  /** The device restarts (a simulated one: in a later turn): nothing may happen in this life any more. */
-  #restarted(): void {
-    this.#release(false);
-    this.#stop();
+  /** Stops once every status has arrived, at the latest in `timeoutMs`. */
+  #end(timeoutMs: number): void {
+    this.#setState(State.ShuttingDown);
+    if (this.#jobs.reporting && timeoutMs > 0) this.#after(Event.Stop, timeoutMs);
+    else this.#post(Event.Stop);
   }
 
+  /** Nothing may happen in this life any more. */
   #stop(): void {
-    this.#clearTimers();
-    this.#options.clock.clear(this.#guard);
-    this.#options.clock.clear(this.#retry);
-    this.#jobs?.close();
-    this.#jobs = undefined;
+    this.#release(false);
+    for (const timer of this.#timers) this.#options.clock.clear(timer);
+    this.#jobs.close();
     this.#queue.length = 0;
-    this.#ending = "";
-    this.#setState("Stopped");
+    this.#ending = this.#deferred = "";
+    this.#setState(State.Stopped);
+    if (!this.#restart) return;
+    this.#restart = false;
+    this.#options.pal.reset();
   }
 
-  #clearTimers(): void {
-    const { clock } = this.#options;
-    clock.clear(this.#poll);
-    clock.clear(this.#deferral);
-    this.#deferred = "";
-  }
-
-  #timer(old: Timer | undefined, ms: number, callback: () => void): Timer {
-    const { clock } = this.#options;
-    clock.clear(old);
-    return clock.set(callback, ms);
-  }
-
-  #setState(state: OtaState): void {
+  #setState(state: number): void {
     if (state === this.#state) return;
     this.#state = state;
-    const { onState, log } = this.#options;
-    try {
-      onState?.(state);
-    } catch (error) {
-      log("error", `onState: ${(error as Error).message}`);
-    }
-    this.#wake();
-  }
-
-  #wake(): void {
+    this.#ask("onState", this.state);
     for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
-  #until(condition: () => boolean, timeoutMs: number): Promise<OtaState> {
+  /** The state when it is none of `states` (a bit for each) any more, or `timeoutMs` have passed. */
+  #leave(states: number, timeoutMs: number): Promise<OtaState> {
     const { clock } = this.#options;
     return new Promise((resolve) => {
-      if (timeoutMs <= 0 || condition()) return resolve(this.#state);
-      const timer = clock.set(() => resolve(this.#state), timeoutMs);
+      let open = timeoutMs > 0;
       const check = () => {
-        if (!condition()) return void this.#waiters.push(check);
+        if (open && (states >> this.#state) & 1) return void this.#waiters.push(check);
         clock.clear(timer);
-        resolve(this.#state);
+        resolve(this.state);
       };
-      this.#waiters.push(check);
+      const late = () => {
+        open = false;
+        check();
+      };
+      const timer = open ? clock.set(late, timeoutMs) : undefined;
+      check();
     });
   }
 
-  #notice(code: OtaErrorCode, message: string, phase: OtaPhase): void {
-    this.#options.log("warn", message);
-    this.#emit({ type: "notice", error: new OtaError(code, message, phase) });
+  /** Something the product's maker should know. */
+  #notice(error: OtaError): void {
+    this.#options.log("warn", error.message);
+    this.#emit({ type: "notice", error });
+  }
+
+  /** @returns what went wrong, after telling of it */
+  #attempt<Call extends "abort" | "setPlatformImageState">(
+    pal: OtaPal,
+    call: Call,
+    value: Parameters<OtaPal[Call]>[0],
+  ): OtaError | undefined {
+    try {
+      pal[call](value as never);
+      return undefined;
+    } catch (error) {
+      this.#notice(error as OtaError);
+      return error as OtaError;
+    }
   }
 
   #emit(event: OtaEvent): void {
-    const { onEvent, log } = this.#options;
+    if (this.#options.onEvent) this.#ask("onEvent", event);
+    else if (event.type === "activate") this.activateNewImage();
+    else if (event.type === "start-test") this.setImageState("accepted");
+  }
+
+  /** Calls the application, whose faults must not take the update with them. @returns its answer; false for a fault */
+  #ask(name: "onEvent" | "onState" | "onUpdateAvailable" | "onCustomJob", value: unknown): unknown {
     try {
-      if (onEvent) onEvent(event);
-      else if (event.type === "activate") this.activateNewImage();
-      else if (event.type === "start-test") this.setImageState("accepted");
+      return this.#options[name]?.(value as never);
     } catch (error) {
-      // A fault of the application must not take the update with it.
-      log("error", `onEvent threw on "${event.type}": ${(error as Error).message}`);
+      this.#options.log("error", `${name}: ${(error as Error).message}`);
+      return false;
     }
   }
 }
 
-function userAbort(): OtaError {
-  return new OtaError("user-abort", "the application aborted the update");
-}
-
-function cancelled(): OtaError {
-  return new OtaError("cancelled", "the job was cancelled or replaced");
+function cancelled(phase?: "self-test"): OtaError {
+  return new OtaError("cancelled", "the job was cancelled or replaced", phase);
 }
 
 /** Failures another data plane may not have. */

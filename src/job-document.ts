@@ -228,7 +228,8 @@ function checkDepth(json: Uint8Array): void {
   }
 }
 
-function parseJson(message: string | Uint8Array): JsonObject {
+/** @throws OtaError "job-parser" or "bad-utf8" for what is no JSON object, too long or nested too deep */
+export function parseJson(message: string | Uint8Array): JsonObject {
   if (message.length > MAX_LENGTH) refuse(`job message is longer than ${MAX_LENGTH} bytes`);
   const bytes = typeof message === "string" ? encodeUtf8(message) : message;
   if (bytes.length > MAX_LENGTH) refuse(`job message is longer than ${MAX_LENGTH} bytes`);

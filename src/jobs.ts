@@ -4,9 +4,11 @@
  * Topics and payloads: AWS IoT developer guide, "Jobs device MQTT API operations".
  * @module
  */
-import { decodeUtf8, encodeUtf8 } from "./bytes.js";
-import { type ParsedJob, parseJob } from "./job-document.js";
-import type { Clock, Log, MqttConnection, MqttObserver, MqttSubscription, Random, Timer } from "./ports.js";
+import { encodeUtf8 } from "./bytes.js";
+import * as Event from "./events.js";
+import { parseJob, parseJson } from "./job-document.js";
+import type { CheckedOptions } from "./options.js";
+import type { MqttObserver, MqttSubscription, Random, Timer } from "./ports.js";
 
 /** Longest `clientToken` the service takes, in bytes. */
 const TOKEN_LENGTH = 64;
@@ -14,8 +16,6 @@ const TOKEN_LENGTH = 64;
 const FIRST_WAIT_MS = 5_000;
 /** Longest wait between two attempts, milliseconds. */
 const LONGEST_WAIT_MS = 300_000;
-/** Longest reply that is read: a job document has at most 32768 characters, the message at most 128 KB. */
-const LONGEST_REPLY = 65_536;
 
 export type JobStatus = "IN_PROGRESS" | "FAILED" | "SUCCEEDED" | "REJECTED";
 export type StatusDetails = Readonly<Record<string, string>>;
@@ -23,88 +23,105 @@ export type StatusDetails = Readonly<Record<string, string>>;
 /** How a status update ended. "gone": the execution is over or unknown, whatever this device says. */
 export type UpdateResult = "accepted" | "gone" | "refused";
 
-export interface JobsOptions {
-  mqtt: MqttConnection;
-  clock: Clock;
-  random: Random;
-  thingName: string;
-  log: Log;
-  /** A job (or the news that there is none): as the answer to `request`, or unasked for. */
-  onJob: (parsed: ParsedJob) => void;
-  /** The service says that this execution no longer wants updates (cancelled, timed out, deleted). */
-  onGone: (jobId: string) => void;
-  /** Connected with no request open: notifications may have been missed. */
-  onReturn: () => void;
-}
-
-interface Update {
+/** Which execution a status is about. */
+export interface JobReference {
   readonly jobId: string;
   readonly executionNumber: number | undefined;
-  readonly status: JobStatus;
-  readonly details: StatusDetails;
+}
+
+/**
+ * Told what the service has to say, as events of the agent: Subscribed or Refused; ReceivedJobDocument, as the answer to
+ * `request` or unasked for; JobGone, when a progress report was refused since the execution is over;
+ * RequestJobDocument, when connected with no request open, since notifications may have been missed.
+ */
+export type JobsListener = (event: number, data?: unknown) => void;
+
+/** A request or a status update. */
+interface Question {
+  /** Answers come on `topic`/accepted and `topic`/rejected. */
+  readonly topic: string;
+  readonly payload: Uint8Array;
   readonly token: string;
-  readonly done: (result: UpdateResult) => void;
+  /** Undefined for the request of a job. */
+  readonly jobId: string | undefined;
+  readonly status: JobStatus | undefined;
+  readonly done: ((result: UpdateResult) => void) | undefined;
+  tries: number;
+  sentAt: number;
+  timer: Timer | undefined;
+}
+
+interface Body {
+  readonly status: JobStatus;
+  readonly statusDetails: StatusDetails;
+  readonly executionNumber: number | undefined;
+}
+
+interface Reply {
+  readonly clientToken?: unknown;
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly executionState?: { readonly status?: unknown } | null;
+}
+
+type Options = Pick<CheckedOptions, "mqtt" | "clock" | "random" | "thingName" | "log">;
+
+/** A time of about `ms`, spread over ±25 % so that a fleet does not act in step. */
+export function spread(ms: number, random: Random): number {
+  return ms * (0.75 + random() / 2);
 }
 
 export class Jobs implements MqttObserver {
-  readonly #options: JobsOptions;
+  readonly #options: Options;
+  readonly #tell: JobsListener;
   readonly #prefix: string;
-  readonly #subscriptions: MqttSubscription[];
+  readonly #subscriptions: readonly MqttSubscription[];
+  #request: Question | undefined;
   /** Updates that must arrive, oldest first; the first one is under way. */
-  readonly #updates: Update[] = [];
+  readonly #updates: Question[] = [];
+  /** The last progress report: only its refusal matters. */
+  #progress: Question | undefined;
   #sequence = 0;
-  #requestToken = "";
-  #requestedAt = 0;
-  #requestTries = 0;
-  #requestTimer: Timer | undefined;
-  #updateTries = 0;
-  #updateTimer: Timer | undefined;
-  /** Token and job of the last progress report: only its refusal matters. */
-  #progressToken = "";
-  #progressJob = "";
+  #open = false;
   /** Milliseconds the last answered job request took; undefined before. */
   roundTrip: number | undefined;
-  /** The status of the execution that was "gone" last, as far as the service told. */
+  /** The status of the execution that was refused an update last, as far as the service told. */
   endedAs: unknown;
 
-  constructor(options: JobsOptions) {
+  constructor(options: Options, tell: JobsListener) {
     this.#options = options;
+    this.#tell = tell;
     this.#prefix = `$aws/things/${options.thingName}/jobs/`;
     const message = (topic: string, payload: Uint8Array) => this.#message(topic, payload);
-    const subscription = (suffix: string): MqttSubscription => ({
+    this.#subscriptions = ["notify-next", "$next/get/+", "+/update/+"].map((suffix) => ({
       filter: this.#prefix + suffix,
       qos: 1,
       message,
-    });
-    this.#subscriptions = [
-      subscription("notify-next"),
-      subscription("$next/get/+"),
-      subscription("+/update/+"),
-    ];
+    }));
   }
 
-  /** Subscribes; `done` is called once everything is, or with the first refusal. */
-  open(done: (error?: Error) => void): void {
+  /** Subscribes; "Subscribed" is told once everything is, "Refused" with the first refusal. */
+  open(): void {
     const { mqtt } = this.#options;
+    this.#open = true;
     mqtt.addObserver(this);
     let open = this.#subscriptions.length;
     for (const subscription of this.#subscriptions)
       mqtt.subscribe(subscription, (error) => {
         if (open > 0 && (error || --open === 0)) {
           open = 0;
-          done(error);
+          this.#tell(error ? Event.Refused : Event.Subscribed, error);
         }
       });
   }
 
   close(): void {
-    const { mqtt, clock } = this.#options;
+    const { mqtt } = this.#options;
+    this.#open = false;
     mqtt.removeObserver(this);
     for (const subscription of this.#subscriptions) mqtt.unsubscribe(subscription);
-    clock.clear(this.#requestTimer);
-    clock.clear(this.#updateTimer);
-    this.#requestToken = "";
-    this.#updates.length = 0;
+    this.cancelRequest();
+    this.dropUpdates();
   }
 
   /** True while an update that must arrive has not been answered. */
@@ -112,178 +129,153 @@ export class Jobs implements MqttObserver {
     return this.#updates.length > 0;
   }
 
-  /** Asks for the next job; `onJob` is called with the answer, however long the service takes. */
+  /** Asks for the next job, however long the service takes. */
   request(): void {
-    this.#requestToken = this.#token();
-    this.#requestTries = 0;
-    this.#sendRequest();
+    this.cancelRequest();
+    this.#request = this.#question("$next/get");
+    this.#start(this.#request);
   }
 
   /** Gives up an unanswered request. */
   cancelRequest(): void {
-    this.#requestToken = "";
-    this.#options.clock.clear(this.#requestTimer);
+    this.#options.clock.clear(this.#request?.timer);
+    this.#request = undefined;
   }
 
   /** Reports progress: sent once at QoS 0, never waited for. */
-  progress(jobId: string, executionNumber: number | undefined, details: StatusDetails): void {
-    if (!this.#options.mqtt.connected || this.reporting) return;
-    this.#progressToken = this.#token();
-    this.#progressJob = jobId;
-    this.#publishUpdate(jobId, executionNumber, "IN_PROGRESS", details, this.#progressToken, 0);
+  progress(job: JobReference, details: StatusDetails): void {
+    const { mqtt } = this.#options;
+    if (!mqtt.connected || this.reporting) return;
+    this.#progress = this.#update(job, "IN_PROGRESS", details);
+    mqtt.publish(this.#progress.topic, this.#progress.payload, 0);
   }
 
-  /** Reports a status that must arrive: repeated until the service has answered. Updates keep their order. */
+  /**
+   * Reports a status that must arrive: repeated until the service has answered, or `close`. Updates keep their order.
+   * Before `open` nothing is reported.
+   */
   update(
-    jobId: string,
-    executionNumber: number | undefined,
+    job: JobReference,
     status: JobStatus,
     details: StatusDetails,
-    done: (result: UpdateResult) => void,
+    done?: (result: UpdateResult) => void,
   ): void {
-    this.#updates.push({ jobId, executionNumber, status, details, token: this.#token(), done });
-    if (this.#updates.length === 1) this.#startUpdate();
+    if (!this.#open) return;
+    const update = this.#update(job, status, details, done);
+    if (this.#updates.push(update) === 1) this.#start(update);
   }
 
   /** Forgets updates of a job that nobody waits for any more. */
   dropUpdates(): void {
+    this.#options.clock.clear(this.#updates[0]?.timer);
     this.#updates.length = 0;
-    this.#options.clock.clear(this.#updateTimer);
   }
 
   online(): void {
-    this.#requestTries = 0;
-    if (this.#requestToken) this.#sendRequest();
-    else this.#options.onReturn();
-    this.#startUpdate();
+    if (!this.#request) this.#tell(Event.RequestJobDocument);
+    else this.#start(this.#request);
+    this.#start(this.#updates[0]);
   }
 
   /** Nothing is sent without a connection; `online` begins anew. */
   offline(): void {}
 
-  #token(): string {
-    const head = `${this.#sequence++}:`;
-    return head + this.#options.thingName.slice(0, TOKEN_LENGTH - 11);
-  }
-
-  /** Wait before attempt `tries` + 1: doubled each time, spread over ±25 % so that a fleet does not ask in step. */
-  #wait(tries: number): number {
-    const wait = Math.min(FIRST_WAIT_MS * 2 ** tries, LONGEST_WAIT_MS);
-    return wait * (0.75 + this.#options.random() / 2);
-  }
-
-  #sendRequest(): void {
-    const { mqtt, clock } = this.#options;
-    clock.clear(this.#requestTimer);
-    if (!mqtt.connected) return;
-    this.#requestedAt = clock.now();
-    mqtt.publish(
-      `${this.#prefix}$next/get`,
-      encodeUtf8(JSON.stringify({ clientToken: this.#requestToken })),
-      1,
-    );
-    this.#requestTimer = clock.set(() => this.#sendRequest(), this.#wait(this.#requestTries++));
-  }
-
-  #startUpdate(): void {
-    this.#updateTries = 0;
-    this.#sendUpdate();
-  }
-
-  #sendUpdate(): void {
-    const { mqtt, clock } = this.#options;
-    clock.clear(this.#updateTimer);
-    const update = this.#updates[0];
-    if (!update || !mqtt.connected) return;
-    this.#publishUpdate(update.jobId, update.executionNumber, update.status, update.details, update.token, 1);
-    this.#updateTimer = clock.set(() => this.#sendUpdate(), this.#wait(this.#updateTries++));
-  }
-
-  #publishUpdate(
-    jobId: string,
-    executionNumber: number | undefined,
+  #update(
+    { jobId, executionNumber }: JobReference,
     status: JobStatus,
     statusDetails: StatusDetails,
-    clientToken: string,
-    qos: 0 | 1,
-  ): void {
-    const body = JSON.stringify({ status, statusDetails, executionNumber, clientToken });
-    this.#options.mqtt.publish(`${this.#prefix}${jobId}/update`, encodeUtf8(body), qos);
+    done?: (result: UpdateResult) => void,
+  ): Question {
+    return this.#question(`${jobId}/update`, { status, statusDetails, executionNumber }, jobId, done);
+  }
+
+  #question(
+    path: string,
+    body: Partial<Body> = {},
+    jobId?: string,
+    done?: (result: UpdateResult) => void,
+  ): Question {
+    const head = `${this.#sequence++}:`;
+    const token = head + this.#options.thingName.slice(0, TOKEN_LENGTH - 11);
+    return {
+      topic: this.#prefix + path,
+      payload: encodeUtf8(JSON.stringify({ ...body, clientToken: token })),
+      token,
+      jobId,
+      status: body.status,
+      done,
+      tries: 0,
+      sentAt: 0,
+      timer: undefined,
+    };
+  }
+
+  #start(question: Question | undefined): void {
+    if (!question) return;
+    question.tries = 0;
+    this.#send(question);
+  }
+
+  #send(question: Question): void {
+    const { mqtt, clock, random } = this.#options;
+    clock.clear(question.timer);
+    if (!mqtt.connected) return;
+    question.sentAt = clock.now();
+    mqtt.publish(question.topic, question.payload, 1);
+    const wait = Math.min(FIRST_WAIT_MS * 2 ** question.tries++, LONGEST_WAIT_MS);
+    question.timer = clock.set(() => this.#send(question), spread(wait, random));
   }
 
   #message(topic: string, payload: Uint8Array): void {
-    const { log, onJob } = this.#options;
-    if (payload.length > LONGEST_REPLY) return log("warn", `a reply of ${payload.length} bytes is ignored`);
-    const rest = topic.slice(this.#prefix.length);
-    if (rest === "notify-next") return onJob(parseJob(payload));
-    if (rest === "$next/get/accepted") {
-      const parsed = parseJob(payload);
-      // Replies go to everybody who subscribes: only the one to this request counts.
-      if (!this.#requestToken || parsed.clientToken !== this.#requestToken) return;
-      this.roundTrip = this.#options.clock.now() - this.#requestedAt;
-      this.cancelRequest();
-      return onJob(parsed);
+    if (topic.endsWith("/notify-next")) return this.#tell(Event.ReceivedJobDocument, parseJob(payload));
+    let reply: Reply;
+    try {
+      reply = parseJson(payload);
+    } catch (error) {
+      return this.#options.log("warn", `a reply is ignored: ${(error as Error).message}`);
     }
-    const reply = parseReply(payload);
-    if (!reply) return log("warn", `an unreadable reply on ${topic} is ignored`);
-    if (rest === "$next/get/rejected") {
-      if (reply.clientToken === this.#requestToken) log("warn", `job request refused: ${describe(reply)}`);
-      return;
-    }
-    const [jobId, , outcome] = rest.split("/");
-    this.#reply(jobId, outcome === "accepted", reply);
+    // Replies go to everybody who subscribes: only those to what was asked here count.
+    for (const question of [this.#request, this.#progress, this.#updates[0]])
+      if (question && question.token === reply.clientToken && topic.startsWith(question.topic))
+        return this.#answered(question, topic.endsWith("/accepted"), reply, payload);
   }
 
-  #reply(jobId: string, accepted: boolean, reply: Reply): void {
-    const { log, onGone } = this.#options;
-    const update = this.#updates[0];
-    if (update && update.jobId === jobId && reply.clientToken === update.token) {
-      const result = accepted ? "accepted" : verdict(reply, update.status);
-      if (result === "gone") this.endedAs = reply.executionState?.status;
-      if (!result) return log("warn", `status update refused, will be repeated: ${describe(reply)}`);
-      if (result !== "accepted")
-        log("warn", `status ${update.status} of ${jobId} refused: ${describe(reply)}`);
-      this.#updates.shift();
-      this.#startUpdate();
-      update.done(result);
-    } else if (!accepted && jobId === this.#progressJob && reply.clientToken === this.#progressToken) {
-      if (verdict(reply, "IN_PROGRESS") !== "gone") return;
+  #answered(question: Question, accepted: boolean, reply: Reply, payload: Uint8Array): void {
+    const { clock, log } = this.#options;
+    if (!accepted) {
       this.endedAs = reply.executionState?.status;
-      onGone(jobId);
+      log("warn", `${question.topic} refused: ${reply.code} ${reply.message}`);
+    }
+    if (question === this.#request) {
+      if (!accepted) return;
+      this.roundTrip = clock.now() - question.sentAt;
+      this.cancelRequest();
+      return this.#tell(Event.ReceivedJobDocument, parseJob(payload));
+    }
+    const result = accepted ? "accepted" : verdict(reply.code, this.endedAs === question.status);
+    if (question === this.#progress) {
+      if (result === "gone") this.#tell(Event.JobGone, question.jobId);
+    } else if (result) {
+      clock.clear(question.timer);
+      this.#updates.shift();
+      this.#start(this.#updates[0]);
+      question.done?.(result);
     }
   }
 }
 
-interface Reply {
-  clientToken?: unknown;
-  code?: unknown;
-  message?: unknown;
-  executionState?: { status?: unknown } | null;
-}
-
-function parseReply(payload: Uint8Array): Reply | undefined {
-  try {
-    const reply: unknown = JSON.parse(decodeUtf8(payload));
-    return typeof reply === "object" && reply !== null ? (reply as Reply) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function describe(reply: Reply): string {
-  return `${String(reply.code)} ${String(reply.message ?? "")}`;
-}
-
-/** What a refusal means for an update to `status`; undefined: ask again. */
-function verdict(reply: Reply, status: JobStatus): UpdateResult | undefined {
-  switch (reply.code) {
+/**
+ * What the refusal of an update means; undefined: ask again.
+ * @param arrived the execution has the status already: the answer to an earlier attempt may have been lost
+ */
+function verdict(code: unknown, arrived: boolean): UpdateResult | undefined {
+  switch (code) {
     case "RequestThrottled":
     case "InternalError":
       return undefined;
     case "InvalidStateTransition":
     case "TerminalStateReached":
-      // The answer to an earlier attempt may have been lost: then the execution has the status already.
-      return reply.executionState?.status === status ? "accepted" : "gone";
+      return arrived ? "accepted" : "gone";
     case "ResourceNotFound":
     case "VersionMismatch":
       return "gone";

@@ -2,42 +2,42 @@
  * Whether a job can be carried out here, and with what. Pure.
  * @module
  */
+import type { ActiveJob } from "./active-job.js";
 import type { DataPlane } from "./data-plane.js";
 import { OtaError, type OtaErrorCode } from "./errors.js";
 import type { OtaJob } from "./job-document.js";
-import type { OtaAgentOptions, UpdateDecision } from "./options.js";
+import type { OtaAgentOptions } from "./options.js";
 import type { OtaPal } from "./pal.js";
 
-/** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
-const MAX_DEFER_MS = 2_147_483_647;
+export const NO_ROLLBACK = "the boot loader can not roll back";
 
-export interface Means {
-  readonly pal: OtaPal;
-  /** In order of preference. */
-  readonly planes: readonly DataPlane[];
-}
-
-/** @throws OtaError that says why not */
-export function findMeans(job: OtaJob, options: OtaAgentOptions, planes: readonly DataPlane[]): Means {
+/** @returns the job with what it takes, data planes in order of preference; or why not */
+export function prepare(
+  job: OtaJob,
+  options: OtaAgentOptions,
+  planes: readonly DataPlane[],
+): ActiveJob | OtaError {
   const file = job.files[0];
-  const pal = file.fileType === 0 ? options.pal : options.otherPals?.[file.fileType];
+  const { fileType } = file;
+  const pal = fileType ? options.otherPals?.[fileType] : options.pal;
   const usable = planes.filter((plane) => job.protocols.includes(plane.protocol) && plane.usable(file));
-  if (job.files.length > 1) refuse("job-parser", `${job.files.length} files in one job are not supported`);
-  if (!pal) refuse("file-create", `nothing here takes a file of type ${file.fileType}`);
-  if (!usable.length) refuse("data-protocol", `no way to fetch the file by ${job.protocols.join(" or ")}`);
-  if (!pal.rollbackEnabled && !options.allowNoRollback)
-    refuse("no-rollback", "the boot loader can not roll back a bad image");
-  return { pal, planes: usable };
+  if (job.files.length > 1) return refusal("job-parser", "several files in one job are not supported");
+  if (!pal) return refusal("file-create", `nothing here takes a file of type ${fileType}`);
+  if (!usable.length) return refusal("data-protocol", "no way to fetch the file");
+  if (!pal.rollbackEnabled && !options.allowNoRollback) return refusal("no-rollback", NO_ROLLBACK);
+  return newActiveJob(job, pal, usable);
 }
 
-/** What the application says to a job. @throws what it throws, and RangeError for an impossible deferral */
-export function decide(job: OtaJob, options: OtaAgentOptions): UpdateDecision {
-  const decision = options.onUpdateAvailable?.(job) ?? "apply";
-  if (decision === "apply" || "refuse" in decision) return decision;
-  if (decision.defer >= 0 && decision.defer <= MAX_DEFER_MS) return decision;
-  throw new RangeError(`can not defer for ${decision.defer} ms`);
+function refusal(code: OtaErrorCode, message: string): OtaError {
+  return new OtaError(code, message, "job");
 }
 
-function refuse(code: OtaErrorCode, message: string): never {
-  throw new OtaError(code, message, "job");
+export function newActiveJob(job: OtaJob, pal: OtaPal, planes: readonly DataPlane[]): ActiveJob {
+  return { job, file: job.files[0], pal, planes, details: {}, complete: false, repairs: 0 };
+}
+
+/** Equal for two documents of the same job that ask for the very same file. */
+export function identityOf({ jobId, files }: OtaJob): string {
+  const { fileSize, fileId, fileType, signature } = files[0];
+  return [jobId, fileSize, fileId, fileType, signature?.algorithm, signature?.bytes].join();
 }

@@ -3,6 +3,7 @@
  * person wants to know. Formats: docs/SPEC.md, "Status details".
  * @module
  */
+import type { ActiveJob } from "./active-job.js";
 import { hex32, OtaError } from "./errors.js";
 import type { StatusDetails } from "./jobs.js";
 import type { AppDescription } from "./ports.js";
@@ -20,42 +21,30 @@ export function receiving(received: number, total: number): StatusDetails {
   return { receive: `${received}/${total}` };
 }
 
-/**
- * @param step "ready": verified and about to be booted; "active": on trial
- * @param app the image it is about
- * @param running the application that reports
- */
-export function selfTest(
-  step: "ready" | "active",
-  app: AppDescription,
-  running: AppDescription,
-): StatusDetails {
+/** @param step "ready": verified and about to be booted; "active": on trial */
+export function selfTest(step: "ready" | "active", active: ActiveJob): StatusDetails {
+  const [app, running] = [active.app, active.pal.running] as AppDescription[];
   return { self_test: step, updatedBy: hex32(packVersion(running.version)), image: imageName(app) };
 }
 
-/** @param updatedBy packed version of the application that performed the download */
-export function accepted(running: AppDescription, updatedBy: number | undefined): StatusDetails {
-  return {
-    reason: `accepted  v${dotted(packVersion(running.version))}`,
-    updatedBy: `  v${dotted(updatedBy ?? 0)}`,
-    image: imageName(running),
-  };
+/** A file that is no application has no version, and stands there by its type. */
+export function accepted({ app, job, file }: ActiveJob): StatusDetails {
+  const details = (version: number, before = 0) => ({
+    reason: `accepted  v${dotted(version)}`,
+    updatedBy: `  v${dotted(before)}`,
+  });
+  if (!app) return details(file.fileType);
+  return { ...details(packVersion(app.version), job.progress.updatedBy), image: imageName(app) };
 }
 
-/** A file that is not firmware. */
-export function acceptedFile(fileType: number): StatusDetails {
-  return { reason: `accepted  v0.0.${fileType}`, updatedBy: "  v0.0.0" };
-}
-
-export function failed(error: OtaError): StatusDetails {
-  const value = error.value;
+export function failed({ code, phase, value, message }: OtaError): StatusDetails {
   // From 0xe0 the values are main codes of the porting layer, which stand in the top byte of its status word.
-  const word = hex32(value >= 0xe0 ? value << 24 : value);
+  const word = hex32(value < 0xe0 ? value : value << 24);
   let reason = `aborted: ${word}`;
-  if (error.code === "job-parser" || error.code === "bad-base64") reason = "0x0000000c: 0x00000004";
-  else if (error.phase === "verify" || error.code === "flash-write") reason = `${hex32(value)}: 0x00000000`;
-  else if (error.phase === "image" || error.phase === "self-test") reason = `rejected: ${word}`;
-  return { reason, code: error.code, message: error.message.slice(0, VALUE_LENGTH) };
+  if (code === "job-parser" || code === "bad-base64") reason = "0x0000000c: 0x00000004";
+  else if (phase === "verify" || code === "flash-write") reason = `${hex32(value)}: 0x00000000`;
+  else if (phase === "image" || phase === "self-test") reason = `rejected: ${word}`;
+  return { reason, code, message: message.slice(0, VALUE_LENGTH) };
 }
 
 /**
@@ -64,10 +53,13 @@ export function failed(error: OtaError): StatusDetails {
  */
 export function versionConflict(updatedBy: number | undefined, version: string): OtaError | undefined {
   const running = packVersion(version);
-  if (updatedBy === undefined || updatedBy < running) return undefined;
-  return updatedBy === running
-    ? new OtaError("same-version", `version ${version} was running before the update too`, "self-test")
-    : new OtaError("downgrade", `version ${version} is older than the one before the update`, "self-test");
+  // Not the other way round: an unknown version compares with nothing.
+  if (!((updatedBy as number) >= running)) return undefined;
+  return new OtaError(
+    updatedBy === running ? "same-version" : "downgrade",
+    `version ${version} is not newer than the one before`,
+    "self-test",
+  );
 }
 
 /** major.minor.build of a packed version. */

@@ -106,25 +106,29 @@ export const LIFE: readonly Mutation[] = [
     [
       [
         "the boot partition is switched before the service knows",
-        '    this.#update("IN_PROGRESS", report.selfTest("ready", active.app, active.pal.running), (result) => {',
-        '    active.verified = true;\n    this.#emit({ type: "activate", job: active.job });\n' +
-          '    this.#update("IN_PROGRESS", report.selfTest("ready", active.app, active.pal.running), (result) => {',
+        '    this.#inform(active, report.selfTest("ready", active), Event.FileReported);',
+        '    this.#inform(active, report.selfTest("ready", active));\n    this.#post(Event.FileReported);',
       ],
       [
         "success is reported though the image could not be confirmed",
-        "    if (error) return this.#rollBack(error);\n    clock.clear(this.#guard);",
-        "    clock.clear(this.#guard);",
+        "    if (error) return this.#rollBack(error);\n",
+        "",
       ],
-      ["a rejected image is not recorded as such", '    this.#platform("rejected");\n', ""],
       [
-        "a failure is reported as success",
-        'this.#finish(job.jobId, job.executionNumber, "FAILED", report.failed(error));\n  }\n\n  /** Reports a final',
-        'this.#finish(job.jobId, job.executionNumber, "SUCCEEDED", report.failed(error));\n  }\n\n  /** Reports a final',
+        "a rejected image is not recorded as such",
+        '    this.#attempt(pal, "setPlatformImageState", "rejected");\n',
+        "",
       ],
+      ["a failure is reported as success", 'status: JobStatus = "FAILED"', 'status: JobStatus = "SUCCEEDED"'],
       [
         "an image on trial has no deadline",
-        'this.#guard = clock.set(() => this.#post("SelfTestTimer"), selfTestTimeoutMs);',
+        "this.#after(Event.SelfTestTimer, selfTestTimeoutMs);",
         "void selfTestTimeoutMs;",
+      ],
+      [
+        "a job in front is blamed for the image on trial",
+        "if (job.progress.selfTest) this.#active = active;",
+        "this.#active = active;",
       ],
     ],
   ),
@@ -132,22 +136,18 @@ export const LIFE: readonly Mutation[] = [
     "src/reentry.ts",
     ["test/unit/reentry.test.ts", "test/unit/agent-self-test.test.ts"],
     [
-      [
-        "another job's image passes for this one's",
-        'if (installed) return { kind: "trial" };',
-        'return { kind: "trial" };',
-      ],
-      [
-        "a job in front is blamed for the image on trial",
-        'kind: "withdrawn", error',
-        'kind: "mismatch", error',
-      ],
+      ["another job's image passes for this one's", "image === imageName(running) : ", "true : "],
       [
         "an image that was rolled back passes",
-        '  if (installed) return { kind: "passed" };',
-        '  return { kind: "passed" };',
+        'imageState === "accepted") return true;',
+        "true) return true;",
       ],
       ["a rollback is taken for an ordinary offer", "  if (rolledBack)\n", "  if (rolledBack && false)\n"],
+      [
+        "a job in front says nothing of the image on trial",
+        "return onTrial && withdrawn();",
+        "return false;",
+      ],
     ],
   ),
   ...mutations(
@@ -156,15 +156,15 @@ export const LIFE: readonly Mutation[] = [
     [
       [
         "anybody's reply counts as the answer to a request",
-        "if (!this.#requestToken || parsed.clientToken !== this.#requestToken) return;",
-        "",
+        "question.token === reply.clientToken &&",
+        "(question === this.#request || question.token === reply.clientToken) &&",
       ],
       [
         "anybody's reply counts as the answer to a status",
-        "update.jobId === jobId && reply.clientToken === update.token",
-        "update.jobId === jobId",
+        "question.token === reply.clientToken &&",
+        "(question !== this.#request || question.token === reply.clientToken) &&",
       ],
-      ["a long reply is read", "if (payload.length > LONGEST_REPLY)", "if (payload.length > 2 ** 40)"],
+      ["a reply about another job counts", " && topic.startsWith(question.topic)", ""],
     ],
   ),
   ...mutations(

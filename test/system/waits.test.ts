@@ -129,10 +129,10 @@ describe("long waits: a fleet does not act in step", () => {
     for (let device = 0; device < FLEET; device++) {
       const clock = new VirtualClock();
       const mqtt = new FakeMqtt(clock);
-      const jobs = new Jobs({
-        ...{ mqtt, clock, random: seeded(device + 1), thingName: `thing-${device}`, log: () => {} },
-        ...{ onJob: () => {}, onGone: () => {}, onReturn: () => {} },
-      });
+      const jobs = new Jobs(
+        { mqtt, clock, random: seeded(device + 1), thingName: `thing-${device}`, log: () => {} },
+        () => {},
+      );
       const times: number[] = [];
       const { publish } = mqtt;
       mqtt.publish = (topic, payload, qos, done) => {

@@ -117,7 +117,7 @@ describe("jobs: the request", () => {
     await player.play(`reply {"filler":"${"x".repeat(70_000)}"}`);
     equal(player.agent.state, "RequestingJob");
     ok(
-      player.log.some((line) => line.includes("bytes is ignored")),
+      player.log.some((line) => line.includes("longer than 65536 bytes")),
       player.log.join(),
     );
   });

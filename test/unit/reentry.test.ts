@@ -1,5 +1,5 @@
 import type { OtaJob } from "../../src/job-document.js";
-import { judgeReentry, type Situation } from "../../src/reentry.js";
+import { judgeReentry } from "../../src/reentry.js";
 import { deepEqual, equal } from "../support/assert.js";
 import { app } from "../support/fake-pal.js";
 import { fileOf } from "../support/pal-rig.js";
@@ -26,18 +26,19 @@ function job({ selfTest = false, image = "", updatedBy, fileType = 0 }: Details 
   };
 }
 
-const situation = (changes: Partial<Situation> = {}): Situation => ({
-  running: RUNNING,
-  onTrial: false,
-  accepted: false,
-  rolledBack: false,
-  ...changes,
-});
+interface Situation {
+  onTrial?: boolean;
+  accepted?: boolean;
+  rolledBack?: boolean;
+}
 
-/** Kind, and the code of the error if there is one. */
-function judge(details: Details, changes: Partial<Situation> = {}): string[] {
-  const verdict = judgeReentry(job(details), situation(changes));
-  return "error" in verdict ? [verdict.kind, verdict.error.code] : [verdict.kind];
+/** What becomes of the job, in a word; and the code of the error if there is one. */
+function judge(details: Details, { onTrial, accepted, rolledBack = false }: Situation): string[] {
+  const imageState = onTrial ? "testing" : accepted ? "accepted" : "unknown";
+  const verdict = judgeReentry(job(details), { running: RUNNING, rolledBack }, imageState);
+  if (verdict === false) return ["offer"];
+  if (verdict === true) return [onTrial ? "trial" : "passed"];
+  return [onTrial ? (details.selfTest ? "mismatch" : "withdrawn") : "failed", verdict.code];
 }
 
 describe("after a restart: the truth table", () => {
@@ -102,11 +103,11 @@ describe("after a restart: the truth table", () => {
   });
 
   it("a file that is no firmware is never on trial", () => {
-    deepEqual(judge({ selfTest: true, fileType: 2 }), ["offer"]);
+    deepEqual(judge({ selfTest: true, fileType: 2 }, {}), ["offer"]);
     deepEqual(judge({ selfTest: true, fileType: 2, image: OTHER }, { rolledBack: true }), ["offer"]);
   });
 
   it("where no application runs there is nothing to be on trial", () => {
-    equal(judgeReentry(job({ selfTest: true }), situation({ running: undefined })).kind, "offer");
+    equal(judgeReentry(job({ selfTest: true }), { running: undefined, rolledBack: false }, "unknown"), false);
   });
 });

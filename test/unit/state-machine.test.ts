@@ -1,108 +1,121 @@
-import { type OtaAgentEvent, type OtaState, TRANSITIONS, transition } from "../../src/state-machine.js";
+import * as Event from "../../src/events.js";
+import { STATES, TRANSITIONS, transition } from "../../src/state-machine.js";
+import * as State from "../../src/states.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
-const STATES: readonly OtaState[] = [
-  "Stopped",
-  "Init",
-  "Ready",
-  "RequestingJob",
-  "WaitingForJob",
-  "CreatingFile",
-  "RequestingFileBlock",
-  "WaitingForFileBlock",
-  "ClosingFile",
-  "WaitingToActivate",
-  "SelfTesting",
-  "Suspended",
-  "ShuttingDown",
-];
-const EVENTS: readonly OtaAgentEvent[] = [
-  "Subscribed",
-  "Start",
-  "RequestJobDocument",
-  "ReceivedJobDocument",
-  "FileCreated",
-  "ReceivedFileBlock",
-  "FileComplete",
-  "FileClosed",
-  "TransferFailed",
-  "ActivateImage",
-  "JobGone",
-  "Suspend",
-  "Resume",
-  "UserAbort",
-  "ImageDecided",
-  "SelfTestTimer",
-];
-const rows = TRANSITIONS.split("\n")
-  .filter((row) => row !== "")
-  .map((row) => row.split(" "));
+const states = STATES.split(" ");
+const events = Object.entries(Event);
+const name = (event: number) => events.find(([, number]) => number === event)?.[0];
+/** Names of the states an event means something in. */
+const where = (event: number) => states.filter((_, state) => transition(state, event) >= 0);
 
 describe("state machine: the table", () => {
-  it("has rows of state, event, handler and next state, and knows no other words", () => {
-    for (const [state, event, handler, next, ...more] of rows) {
-      ok(state === "*" || STATES.includes(state as OtaState), state);
-      ok(EVENTS.includes(event as OtaAgentEvent), event);
-      ok(/^[a-zA-Z]+$/.test(handler), handler);
-      ok(STATES.includes(next as OtaState), next);
-      deepEqual(more, []);
-    }
+  it("has a row for every event, and in it a letter for every state", () => {
+    equal(TRANSITIONS.length, events.length * states.length);
+    ok(/^[.a-m]+$/.test(TRANSITIONS));
   });
 
-  it("has no row twice", () => {
-    const keys = rows.map(([state, event]) => `${state} ${event}`);
-    equal(new Set(keys).size, keys.length);
-  });
-
-  it("uses every event", () => {
-    for (const event of EVENTS)
-      ok(
-        rows.some((row) => row[1] === event),
-        event,
+  it("knows states and events by numbers that follow each other", () => {
+    for (const numbers of [State, Event])
+      deepEqual(
+        Object.values(numbers).sort((a, b) => a - b),
+        Object.keys(numbers).map((_, index) => index),
       );
   });
 
+  it("has the names of the states in the order of their numbers", () => {
+    for (const [state, number] of Object.entries(State)) equal(states[number], state);
+  });
+
+  it("uses every event", () => {
+    for (const [event, number] of events) ok(where(number).length > 0, event);
+  });
+
   it("leads to every state, those excepted that the agent enters by itself", () => {
-    const reached = new Set(rows.map((row) => row[3]));
-    const missing = STATES.filter((state) => !reached.has(state));
-    deepEqual(missing, ["Stopped", "Init"]);
+    const reached = new Set<number>();
+    for (const [, event] of events)
+      states.forEach((_, state) => {
+        const next = transition(state, event);
+        if (next !== state) reached.add(next);
+      });
+    const missing = states.filter((_, state) => !reached.has(state));
+    deepEqual(missing, ["Stopped", "ShuttingDown", "Init", "Ready", "CreatingFile", "SelfTesting"]);
   });
 });
 
 describe("state machine: transitions", () => {
-  it("a row is found by state and event", () => {
-    deepEqual(transition("ClosingFile", "FileClosed"), { handler: "fileClosed", next: "WaitingToActivate" });
-  });
-
-  it("what may happen in any state needs no row of its own", () => {
-    for (const state of STATES.filter((name) => name !== "Stopped" && name !== "ShuttingDown"))
-      deepEqual(transition(state, "Suspend"), { handler: "suspend", next: "Suspended" }, state);
-  });
+  /** Event, states it means something in, and the state afterwards; "=": the same. */
+  const ROWS: [number, string, string][] = [
+    [Event.Subscribed, "Init RequestingJob", "RequestingJob"],
+    [Event.RequestJobDocument, "RequestingJob WaitingForJob", "RequestingJob"],
+    [
+      Event.RequestJobDocument,
+      "CreatingFile RequestingFileBlock WaitingForFileBlock ClosingFile WaitingToActivate SelfTesting",
+      "=",
+    ],
+    [Event.ReceivedJobDocument, "RequestingJob WaitingForJob", "WaitingForJob"],
+    [
+      Event.ReceivedJobDocument,
+      "CreatingFile RequestingFileBlock WaitingForFileBlock ClosingFile WaitingToActivate SelfTesting",
+      "=",
+    ],
+    [
+      Event.JobGone,
+      "CreatingFile RequestingFileBlock WaitingForFileBlock ClosingFile WaitingToActivate SelfTesting Suspended",
+      "=",
+    ],
+    [Event.CreateFile, "CreatingFile", "="],
+    [Event.FileCreated, "CreatingFile", "RequestingFileBlock"],
+    [Event.ReceivedFileBlock, "RequestingFileBlock", "WaitingForFileBlock"],
+    [Event.FileComplete, "RequestingFileBlock WaitingForFileBlock", "ClosingFile"],
+    [Event.FileClosed, "ClosingFile", "WaitingToActivate"],
+    [Event.FileReported, "WaitingToActivate", "="],
+    [Event.ActivateImage, "WaitingToActivate", "="],
+    [
+      Event.TransferFailed,
+      "CreatingFile RequestingFileBlock WaitingForFileBlock ClosingFile WaitingToActivate",
+      "WaitingForJob",
+    ],
+    [Event.Resume, "Suspended", "RequestingJob"],
+    [Event.Stop, "ShuttingDown WaitingToActivate", "="],
+  ];
+  for (const [event, from, next] of ROWS)
+    it(`${name(event)} in ${from} leads to ${next}`, () => {
+      for (const state of from.split(" "))
+        equal(states[transition(states.indexOf(state), event)], next === "=" ? state : next, state);
+    });
 
   it("an event that means nothing in a state has none", () => {
-    equal(transition("WaitingForJob", "FileClosed"), undefined);
-    equal(transition("Suspended", "ReceivedFileBlock"), undefined);
+    for (const event of new Set(ROWS.map(([number]) => number))) {
+      const listed = ROWS.filter(([number]) => number === event).flatMap(([, from]) => from.split(" "));
+      deepEqual(where(event).sort(), listed.sort(), name(event));
+    }
   });
 
-  it("a stopped agent, or one on its way there, takes no event", () => {
-    for (const state of ["Stopped", "ShuttingDown"] as const)
-      for (const event of EVENTS) equal(transition(state, event), undefined, `${state} ${event}`);
+  it("what may happen in any state of a started agent does", () => {
+    const started = states.filter((state) => state !== "Stopped" && state !== "ShuttingDown");
+    for (const event of [
+      Event.Refused,
+      Event.Subscribe,
+      Event.CheckForUpdate,
+      Event.ImageDecided,
+      Event.SelfTestTimer,
+    ]) {
+      deepEqual(where(event), started);
+      for (const state of started) equal(states[transition(states.indexOf(state), event)], state);
+    }
+    deepEqual(where(Event.Suspend), started);
+    for (const state of started) equal(states[transition(states.indexOf(state), Event.Suspend)], "Suspended");
   });
 
-  it("the table and the function agree about every pair", () => {
-    for (const state of STATES)
-      for (const event of EVENTS) {
-        if (state === "Stopped" || state === "ShuttingDown") continue;
-        const row =
-          rows.find((each) => each[0] === state && each[1] === event) ??
-          rows.find((each) => each[0] === "*" && each[1] === event);
-        const found = transition(state, event);
-        deepEqual(found && [found.handler, found.next], row && [row[2], row[3]], `${state} ${event}`);
-      }
+  it("a stopped agent takes no event, one on its way there none but its end", () => {
+    for (const [event, number] of events) {
+      ok(transition(State.Stopped, number) < 0, event);
+      equal(transition(State.ShuttingDown, number) < 0, number !== Event.Stop, event);
+    }
   });
 
   it("from no state can an image be activated but from the one that says so", () => {
-    for (const state of STATES)
-      equal(transition(state, "ActivateImage") !== undefined, state === "WaitingToActivate", state);
+    deepEqual(where(Event.ActivateImage), ["WaitingToActivate"]);
   });
 });

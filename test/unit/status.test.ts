@@ -1,10 +1,33 @@
 import { OtaError, type OtaErrorCode, type OtaPhase } from "../../src/errors.js";
+import { newActiveJob } from "../../src/offer.js";
+import type { AppDescription } from "../../src/ports.js";
 import * as status from "../../src/status.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
-import { app } from "../support/fake-pal.js";
+import { app, FakePal } from "../support/fake-pal.js";
+import { fileOf } from "../support/pal-rig.js";
+import { VirtualClock } from "../support/virtual-clock.js";
 
 const failed = (code: OtaErrorCode, phase: OtaPhase, message = "why") =>
   status.failed(new OtaError(code, message, phase));
+
+interface Situation {
+  /** What the file says of itself. */
+  image?: AppDescription;
+  running?: AppDescription;
+  updatedBy?: number;
+  fileType?: number;
+}
+
+function active({ image, running, updatedBy, fileType = 0 }: Situation) {
+  const job = {
+    ...{ jobId: "j", executionNumber: 1, protocols: [], document: {} },
+    progress: { selfTest: false, updatedBy, image: "" },
+    files: [fileOf(new Uint8Array(16), { fileType })],
+  };
+  const pal = new FakePal(new VirtualClock());
+  pal.running = running;
+  return Object.assign(newActiveJob(job, pal, []), { app: image });
+}
 
 describe("status details: what back ends of the original read", () => {
   it("receive counts blocks", () => {
@@ -12,21 +35,27 @@ describe("status details: what back ends of the original read", () => {
   });
 
   it("self_test comes with the version that performs the update, as 8 hexadecimal digits", () => {
-    const { self_test, updatedBy } = status.selfTest("ready", app("1.0.2"), app("1.0.1"));
+    const { self_test, updatedBy } = status.selfTest(
+      "ready",
+      active({ image: app("1.0.2"), running: app("1.0.1") }),
+    );
     deepEqual({ self_test, updatedBy }, { self_test: "ready", updatedBy: "0x01000001" });
   });
 
   it("accepted has two spaces before each version, zeros included", () => {
-    const { reason, updatedBy } = status.accepted(app("1.0.0"), 0x00090000);
+    const { reason, updatedBy } = status.accepted(active({ image: app("1.0.0"), updatedBy: 0x00090000 }));
     deepEqual({ reason, updatedBy }, { reason: "accepted  v1.0.0", updatedBy: "  v0.9.0" });
   });
 
   it("accepted names version 0.0.0 when the version before the update is unknown", () => {
-    equal(status.accepted(app("1.0.0"), undefined)["updatedBy"], "  v0.0.0");
+    equal(status.accepted(active({ image: app("1.0.0") }))["updatedBy"], "  v0.0.0");
   });
 
   it("accepted stands for a file that is no firmware by its type", () => {
-    deepEqual(status.acceptedFile(7), { reason: "accepted  v0.0.7", updatedBy: "  v0.0.0" });
+    deepEqual(status.accepted(active({ fileType: 7, updatedBy: 0x00090000 })), {
+      reason: "accepted  v0.0.7",
+      updatedBy: "  v0.0.0",
+    });
   });
 
   const REASONS: [OtaErrorCode, OtaPhase, string][] = [
@@ -62,8 +91,9 @@ describe("status details: what a person wants to know", () => {
   });
 
   it("an image is named by version and build", () => {
-    equal(status.selfTest("active", app("2.0.0", "abcd0123"), app("1.0.0"))["image"], "2.0.0+abcd0123");
-    equal(status.accepted(app("2.0.0", "abcd0123"), 0)["image"], "2.0.0+abcd0123");
+    const job = active({ image: app("2.0.0", "abcd0123"), running: app("1.0.0") });
+    equal(status.selfTest("active", job)["image"], "2.0.0+abcd0123");
+    equal(status.accepted(job)["image"], "2.0.0+abcd0123");
   });
 });
 
@@ -82,7 +112,8 @@ describe("status details: version check of a job by another agent", () => {
   });
 
   it("every value fits the service's limit for a detail", () => {
-    for (const value of Object.values(status.selfTest("ready", app("v".repeat(31)), app("w".repeat(31)))))
+    const job = active({ image: app("v".repeat(31)), running: app("w".repeat(31)) });
+    for (const value of Object.values(status.selfTest("ready", job)))
       ok(value.length <= 1024 && value.length > 0, value);
   });
 });
