@@ -14,23 +14,23 @@ import type { AppDescription } from "./ports.js";
 export interface ActiveJob {
   job: OtaJob;
   file: JobFile;
+  /** Packed version that performed the download, as it was known when the job came: by now the service has our words. */
+  readonly updatedBy: number | undefined;
   readonly pal: OtaPal;
   /** Planes that may serve this job; the first is in use. None for the job of an image on trial. */
   planes: readonly DataPlane[];
   /** What the service has been told last: an update replaces the details it has. */
   details: StatusDetails;
+  /** What is on flash, as far as the porting layer told last. */
+  received?: Received | undefined;
   download?: Download | undefined;
-  /** What the download came to, an event and its error, until it is handled: it may have been while the agent was suspended. */
+  /** What the download came to, an event and its error, until it is handled: it may have been while suspended. */
   outcome?: number | undefined;
   failure?: OtaError | undefined;
   /** What the image says of itself, once its head was accepted. */
   app?: AppDescription | undefined;
-  /** Every block is on flash. */
-  complete: boolean;
   /** Verified, and the service knows. */
   verified?: boolean;
-  /** What is on flash where it lost something. */
-  left?: Received | undefined;
   repairs: number;
   /** Blocks at the last progress report. */
   reported?: number;

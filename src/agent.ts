@@ -240,7 +240,7 @@ export class OtaAgent {
       case Event.ActivateImage:
         return this.#callPal(event, active);
       case Event.FileCreated:
-        return this.#startTransfer(active, data as Received);
+        return this.#startTransfer(active);
       case Event.FileClosed:
         return this.#fileClosed(active);
       case Event.FileReported:
@@ -257,6 +257,7 @@ export class OtaAgent {
         if (this.#onTrial)
           this.#rollBack(new OtaError("self-test-timeout", "the new image was not accepted in time"));
         return;
+      case Event.Activated:
       case Event.Stop:
         this.#stop();
     }
@@ -265,10 +266,9 @@ export class OtaAgent {
 
   #suspend(active: ActiveJob | undefined): undefined {
     active?.download?.pause();
-    if (active?.complete && !active.verified) {
+    if (active && this.#state >= State.ClosingFile && !active.verified) {
       // Verification is repeated after the pause; blocks are not.
       active.pal.abort(false);
-      active.complete = false;
       this.#closeDownload(active);
       this.#jobs.dropUpdates();
     }
@@ -281,21 +281,19 @@ export class OtaAgent {
   #subscriptionRefused(error: Error): undefined {
     this.#notice(new OtaError("request-job-failed", `the job topics were refused: ${error.message}`));
     this.#jobs.close();
-    this.#after(Event.Subscribe, spread(SUBSCRIBE_RETRY_MS, this.#options.random));
+    this.#after(Event.Subscribe, spread(SUBSCRIBE_RETRY_MS, this.#options));
   }
 
   #received(parsed: ParsedJob): number | undefined {
-    const { pollMs, random } = this.#options;
     const active = this.#active;
     // Looks at the queue again in a while, should no notification come.
-    this.#after(Event.RequestJobDocument, spread(pollMs, random));
+    this.#after(Event.RequestJobDocument, spread(this.#options.pollMs, this.#options));
     if (active) {
       // After a pause it decides what becomes of the job at hand.
       const paused = this.#state === State.RequestingJob;
       const job = parsed.kind === "ota" ? parsed.job : undefined;
       if (job && identityOf(job) === identityOf(active.job)) {
-        // What this life knows of the one before stays: by now the service has the words of this one.
-        active.job = { ...job, progress: active.job.progress };
+        active.job = job;
         active.file = job.files[0];
         active.download?.refresh(active.file);
         return paused ? this.#continue(active) : undefined;
@@ -326,16 +324,16 @@ export class OtaAgent {
   /** A job document while there is no job at hand. */
   #consider(parsed: ParsedJob): number | undefined {
     const { kind } = parsed;
-    const reference = kind === "ota" ? parsed.job : kind === "none" ? undefined : parsed;
-    if (reference?.jobId && reference.jobId === this.#ending) return;
+    const { jobId } = (kind === "ota" ? parsed.job : parsed) as Partial<JobReference>;
+    if (jobId === this.#ending) return;
     if (kind === "ota") return this.#reenter(parsed.job);
     if (kind === "custom") {
       // A job of somebody else says nothing about the image on trial: its deadline decides.
       if (!this.#onTrial) this.#offerCustom(parsed);
       // Without an id it is no job, and says nothing about the image on trial either.
-    } else if (this.#onTrial && (kind === "none" || parsed.jobId)) this.#rollBack(withdrawn());
+    } else if (this.#onTrial && (kind === "none" || jobId)) this.#rollBack(withdrawn());
     else if (kind === "none") this.#emit({ type: "no-active-job" });
-    else this.#refuse(parsed as JobReference, parsed.error);
+    else this.#refuse(undefined, parsed.error, parsed);
     return;
   }
 
@@ -406,41 +404,35 @@ export class OtaAgent {
     return State.CreatingFile;
   }
 
-  /** Asks the porting layer for what takes its time. */
+  /** Asks the porting layer for what takes its time; the answer is the event that follows in number. */
   #callPal(event: number, active: ActiveJob): undefined {
-    const { pal, file } = active;
+    const { pal } = active;
+    const done = (error?: OtaError, received?: Received) => {
+      active.received = received;
+      this.#post(error ? Event.TransferFailed : event + 1, error, active);
+    };
     try {
-      if (event === Event.CreateFile)
-        pal.createFile(file, (error, received) =>
-          this.#post(error ? Event.TransferFailed : Event.FileCreated, error ?? received, active),
-        );
+      if (event === Event.CreateFile) pal.createFile(active.file, done);
       else if (event === Event.FileComplete) {
         active.outcome = undefined;
-        active.complete = true;
-        pal.closeFile((error, left) => {
-          active.left = left;
-          this.#post(error ? Event.TransferFailed : Event.FileClosed, error, active);
-        });
+        pal.closeFile(done);
       } else if (active.verified) {
         active.verified = false;
-        pal.activate((error) => this.#post(error ? Event.TransferFailed : Event.Stop, error, active));
+        pal.activate(done);
       }
     } catch (error) {
       // A porting layer that throws instead of calling back must not leave the agent waiting.
-      this.#post(
-        Event.TransferFailed,
-        error instanceof OtaError ? error : new OtaError("file-create", (error as Error).message),
-      );
+      done(error instanceof OtaError ? error : new OtaError("file-create", (error as Error).message));
     }
   }
 
-  #startTransfer(active: ActiveJob, received: Received): undefined {
+  #startTransfer(active: ActiveJob): undefined {
     const download = new Download({
       ...this.#options,
       file: active.file,
       plane: active.planes[0],
       pal: active.pal,
-      received,
+      received: active.received as Received,
       rttHint: this.#jobs.roundTrip,
       onHead: (app) => {
         active.app = app;
@@ -468,17 +460,16 @@ export class OtaAgent {
     if (received - (active.reported as number) < this.#options.statusInterval) return;
     active.reported = received;
     active.details = report.receiving(received, total);
-    this.#jobs.progress(active.job, active.details);
+    this.#jobs.update(active.job, "IN_PROGRESS", active.details, undefined, 0);
   }
 
   #transferFailed(active: ActiveJob, error: OtaError): number {
-    const { left, file, download, planes } = active;
-    active.left = active.outcome = undefined;
-    if (left && active.repairs++ < MAX_REPAIRS) {
-      const lost = file.fileSize - left.byteLength;
+    const { received, file, download, planes } = active;
+    active.outcome = undefined;
+    if (received && this.#state === State.ClosingFile && active.repairs++ < MAX_REPAIRS) {
+      const lost = file.fileSize - received.byteLength;
       this.#options.log("warn", `flash lost ${lost} bytes, fetching them again`);
-      active.complete = false;
-      download?.missing(left);
+      download?.missing(received);
       return State.WaitingForFileBlock;
     }
     const next = planes[1];
@@ -557,13 +548,18 @@ export class OtaAgent {
   #cancel(discard: boolean): void {
     const { job } = this.#active as ActiveJob;
     this.#release(discard);
-    this.#emit({ type: "fail", job, error: cancelled() });
+    this.#refuse(job, cancelled());
   }
 
-  /** @param reference the job as far as it could be read; without an id there is nobody to report to */
-  #refuse(reference: JobReference, error: OtaError, job?: OtaJob, status: JobStatus = "FAILED"): undefined {
+  /** @param reference the job as far as it could be read, if there is anybody to report to */
+  #refuse(
+    job: OtaJob | undefined,
+    error: OtaError,
+    reference?: Partial<JobReference>,
+    status: JobStatus = "FAILED",
+  ): undefined {
     this.#emit({ type: "fail", job, error });
-    if (reference.jobId) this.#report(reference, status, report.failed(error));
+    if (reference?.jobId) this.#report(reference as JobReference, status, report.failed(error));
   }
 
   /** The job at hand goes on; `event` is posted when the service knows. */
@@ -643,17 +639,12 @@ export class OtaAgent {
   #leave(states: number, timeoutMs: number): Promise<OtaState> {
     const { clock } = this.#options;
     return new Promise((resolve) => {
-      let open = timeoutMs > 0;
       const check = () => {
-        if (open && (states >> this.#state) & 1) return void this.#waiters.push(check);
+        if (timeoutMs > 0 && (states >> this.#state) & 1) return void this.#waiters.push(check);
         clock.clear(timer);
         resolve(this.state);
       };
-      const late = () => {
-        open = false;
-        check();
-      };
-      const timer = open ? clock.set(late, timeoutMs) : undefined;
+      const timer = timeoutMs > 0 ? clock.set(() => resolve(this.state), timeoutMs) : undefined;
       check();
     });
   }

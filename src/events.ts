@@ -1,5 +1,6 @@
 /**
- * What makes the agent go from state to state, as numbers: the rows of the transition table.
+ * What makes the agent go from state to state, as numbers: the rows of the transition table. What is asked of the porting
+ * layer is followed by its answer.
  * @module
  */
 /** The service listens to the agent. */
@@ -17,7 +18,6 @@ export const ReceivedJobDocument = 5;
 /** The execution of a job is over, whatever this device says; with the job's id. */
 export const JobGone = 6;
 export const CreateFile = 7;
-/** With what an earlier transfer left, `Received`. */
 export const FileCreated = 8;
 export const ReceivedFileBlock = 9;
 /** Every block is on flash. */
@@ -27,13 +27,15 @@ export const FileClosed = 11;
 /** Verified, and the service knows. */
 export const FileReported = 12;
 export const ActivateImage = 13;
+/** The device restarts. */
+export const Activated = 14;
 /** With an `OtaError`. */
-export const TransferFailed = 14;
-export const Suspend = 15;
-export const Resume = 16;
+export const TransferFailed = 15;
+export const Suspend = 16;
+export const Resume = 17;
 /** By the application; with the `ImageState`. */
-export const ImageDecided = 17;
+export const ImageDecided = 18;
 /** Nobody decided about the image on trial in time. */
-export const SelfTestTimer = 18;
+export const SelfTestTimer = 19;
 /** Nothing is left to be waited for. */
-export const Stop = 19;
+export const Stop = 20;

@@ -5,10 +5,11 @@
  * @module
  */
 import { encodeUtf8 } from "./bytes.js";
+import { findRow } from "./errors.js";
 import * as Event from "./events.js";
 import { parseJob, parseJson } from "./job-document.js";
 import type { CheckedOptions } from "./options.js";
-import type { MqttObserver, MqttSubscription, Random, Timer } from "./ports.js";
+import type { MqttObserver, MqttSubscription, Timer } from "./ports.js";
 
 /** Longest `clientToken` the service takes, in bytes. */
 const TOKEN_LENGTH = 64;
@@ -36,30 +37,42 @@ export interface JobReference {
  */
 export type JobsListener = (event: number, data?: unknown) => void;
 
+/**
+ * What refusals of an update mean by their code: ask again; the execution is gone; or over, which may be by an earlier
+ * attempt whose answer was lost.
+ */
+const VERDICTS = `
+RequestThrottled again
+InternalError again
+InvalidStateTransition over
+TerminalStateReached over
+ResourceNotFound gone
+VersionMismatch gone
+`;
+
+interface Body {
+  clientToken?: string;
+  readonly status?: JobStatus;
+  readonly statusDetails?: StatusDetails;
+  readonly executionNumber?: number | undefined;
+}
+
 /** A request or a status update. */
 interface Question {
   /** Answers come on `topic`/accepted and `topic`/rejected. */
   readonly topic: string;
+  readonly body: Body;
   readonly payload: Uint8Array;
-  readonly token: string;
   /** Undefined for the request of a job. */
   readonly jobId: string | undefined;
-  readonly status: JobStatus | undefined;
   readonly done: ((result: UpdateResult) => void) | undefined;
-  tries: number;
-  sentAt: number;
-  timer: Timer | undefined;
-}
-
-interface Body {
-  readonly status: JobStatus;
-  readonly statusDetails: StatusDetails;
-  readonly executionNumber: number | undefined;
+  sentAt?: number;
+  timer?: Timer;
 }
 
 interface Reply {
   readonly clientToken?: unknown;
-  readonly code?: unknown;
+  readonly code?: string;
   readonly message?: unknown;
   readonly executionState?: { readonly status?: unknown } | null;
 }
@@ -67,8 +80,8 @@ interface Reply {
 type Options = Pick<CheckedOptions, "mqtt" | "clock" | "random" | "thingName" | "log">;
 
 /** A time of about `ms`, spread over ±25 % so that a fleet does not act in step. */
-export function spread(ms: number, random: Random): number {
-  return ms * (0.75 + random() / 2);
+export function spread(ms: number, options: Pick<CheckedOptions, "random">): number {
+  return ms * (0.75 + options.random() / 2);
 }
 
 export class Jobs implements MqttObserver {
@@ -132,8 +145,8 @@ export class Jobs implements MqttObserver {
   /** Asks for the next job, however long the service takes. */
   request(): void {
     this.cancelRequest();
-    this.#request = this.#question("$next/get");
-    this.#start(this.#request);
+    this.#request = this.#question("$next/get", {});
+    this.#send(this.#request);
   }
 
   /** Gives up an unanswered request. */
@@ -142,27 +155,29 @@ export class Jobs implements MqttObserver {
     this.#request = undefined;
   }
 
-  /** Reports progress: sent once at QoS 0, never waited for. */
-  progress(job: JobReference, details: StatusDetails): void {
-    const { mqtt } = this.#options;
-    if (!mqtt.connected || this.reporting) return;
-    this.#progress = this.#update(job, "IN_PROGRESS", details);
-    mqtt.publish(this.#progress.topic, this.#progress.payload, 0);
-  }
-
   /**
    * Reports a status that must arrive: repeated until the service has answered, or `close`. Updates keep their order.
    * Before `open` nothing is reported.
+   * @param qos 0 for a report of progress: sent once and never waited for
    */
   update(
     job: JobReference,
     status: JobStatus,
-    details: StatusDetails,
+    statusDetails: StatusDetails,
     done?: (result: UpdateResult) => void,
+    qos: 0 | 1 = 1,
   ): void {
+    const { mqtt } = this.#options;
+    const { jobId, executionNumber } = job;
     if (!this.#open) return;
-    const update = this.#update(job, status, details, done);
-    if (this.#updates.push(update) === 1) this.#start(update);
+    const body = { status, statusDetails, executionNumber };
+    const update = this.#question(`${jobId}/update`, body, jobId, done);
+    if (qos) {
+      if (this.#updates.push(update) === 1) this.#send(update);
+    } else if (mqtt.connected && !this.reporting) {
+      this.#progress = update;
+      mqtt.publish(update.topic, update.payload, 0);
+    }
   }
 
   /** Forgets updates of a job that nobody waits for any more. */
@@ -173,57 +188,28 @@ export class Jobs implements MqttObserver {
 
   online(): void {
     if (!this.#request) this.#tell(Event.RequestJobDocument);
-    else this.#start(this.#request);
-    this.#start(this.#updates[0]);
+    else this.#send(this.#request);
+    this.#send(this.#updates[0]);
   }
 
   /** Nothing is sent without a connection; `online` begins anew. */
   offline(): void {}
 
-  #update(
-    { jobId, executionNumber }: JobReference,
-    status: JobStatus,
-    statusDetails: StatusDetails,
-    done?: (result: UpdateResult) => void,
-  ): Question {
-    return this.#question(`${jobId}/update`, { status, statusDetails, executionNumber }, jobId, done);
-  }
-
-  #question(
-    path: string,
-    body: Partial<Body> = {},
-    jobId?: string,
-    done?: (result: UpdateResult) => void,
-  ): Question {
+  #question(path: string, body: Body, jobId?: string, done?: (result: UpdateResult) => void): Question {
     const head = `${this.#sequence++}:`;
-    const token = head + this.#options.thingName.slice(0, TOKEN_LENGTH - 11);
-    return {
-      topic: this.#prefix + path,
-      payload: encodeUtf8(JSON.stringify({ ...body, clientToken: token })),
-      token,
-      jobId,
-      status: body.status,
-      done,
-      tries: 0,
-      sentAt: 0,
-      timer: undefined,
-    };
+    body.clientToken = head + this.#options.thingName.slice(0, TOKEN_LENGTH - 11);
+    return { topic: this.#prefix + path, body, payload: encodeUtf8(JSON.stringify(body)), jobId, done };
   }
 
-  #start(question: Question | undefined): void {
-    if (!question) return;
-    question.tries = 0;
-    this.#send(question);
-  }
-
-  #send(question: Question): void {
-    const { mqtt, clock, random } = this.#options;
+  /** @param tries how often it has been asked already */
+  #send(question: Question | undefined, tries = 0): void {
+    const { mqtt, clock } = this.#options;
+    if (!question || !mqtt.connected) return;
     clock.clear(question.timer);
-    if (!mqtt.connected) return;
     question.sentAt = clock.now();
     mqtt.publish(question.topic, question.payload, 1);
-    const wait = Math.min(FIRST_WAIT_MS * 2 ** question.tries++, LONGEST_WAIT_MS);
-    question.timer = clock.set(() => this.#send(question), spread(wait, random));
+    const wait = spread(Math.min(FIRST_WAIT_MS * 2 ** tries, LONGEST_WAIT_MS), this.#options);
+    question.timer = clock.set(() => this.#send(question, tries + 1), wait);
   }
 
   #message(topic: string, payload: Uint8Array): void {
@@ -236,50 +222,32 @@ export class Jobs implements MqttObserver {
     }
     // Replies go to everybody who subscribes: only those to what was asked here count.
     for (const question of [this.#request, this.#progress, this.#updates[0]])
-      if (question && question.token === reply.clientToken && topic.startsWith(question.topic))
+      if (question && question.body.clientToken === reply.clientToken && topic.startsWith(question.topic))
         return this.#answered(question, topic.endsWith("/accepted"), reply, payload);
   }
 
   #answered(question: Question, accepted: boolean, reply: Reply, payload: Uint8Array): void {
     const { clock, log } = this.#options;
+    let result = "accepted";
     if (!accepted) {
+      const { code } = reply;
+      log("warn", `${question.topic} refused: ${code} ${reply.message}`);
       this.endedAs = reply.executionState?.status;
-      log("warn", `${question.topic} refused: ${reply.code} ${reply.message}`);
+      result = findRow(VERDICTS, code as string)?.[1] ?? "refused";
+      if (result === "over") result = this.endedAs === question.body.status ? "accepted" : "gone";
     }
-    if (question === this.#request) {
-      if (!accepted) return;
-      this.roundTrip = clock.now() - question.sentAt;
-      this.cancelRequest();
-      return this.#tell(Event.ReceivedJobDocument, parseJob(payload));
-    }
-    const result = accepted ? "accepted" : verdict(reply.code, this.endedAs === question.status);
     if (question === this.#progress) {
       if (result === "gone") this.#tell(Event.JobGone, question.jobId);
-    } else if (result) {
+    } else if (question !== this.#request) {
+      if (result === "again") return;
       clock.clear(question.timer);
       this.#updates.shift();
-      this.#start(this.#updates[0]);
-      question.done?.(result);
+      this.#send(this.#updates[0]);
+      question.done?.(result as UpdateResult);
+    } else if (accepted) {
+      this.roundTrip = clock.now() - (question.sentAt as number);
+      this.cancelRequest();
+      this.#tell(Event.ReceivedJobDocument, parseJob(payload));
     }
-  }
-}
-
-/**
- * What the refusal of an update means; undefined: ask again.
- * @param arrived the execution has the status already: the answer to an earlier attempt may have been lost
- */
-function verdict(code: unknown, arrived: boolean): UpdateResult | undefined {
-  switch (code) {
-    case "RequestThrottled":
-    case "InternalError":
-      return undefined;
-    case "InvalidStateTransition":
-    case "TerminalStateReached":
-      return arrived ? "accepted" : "gone";
-    case "ResourceNotFound":
-    case "VersionMismatch":
-      return "gone";
-    default:
-      return "refused";
   }
 }

@@ -33,11 +33,12 @@ function refusal(code: OtaErrorCode, message: string): OtaError {
 }
 
 export function newActiveJob(job: OtaJob, pal: OtaPal, planes: readonly DataPlane[]): ActiveJob {
-  return { job, file: job.files[0], pal, planes, details: {}, complete: false, repairs: 0 };
+  const { updatedBy } = job.progress;
+  return { job, file: job.files[0], updatedBy, pal, planes, details: {}, repairs: 0 };
 }
 
 /** Equal for two documents of the same job that ask for the very same file. */
-export function identityOf({ jobId, files }: OtaJob): string {
-  const { fileSize, fileId, fileType, signature } = files[0];
-  return [jobId, fileSize, fileId, fileType, signature?.algorithm, signature?.bytes].join();
+export function identityOf(job: OtaJob): string {
+  const { fileSize, fileId, fileType, signature } = job.files[0];
+  return [job.jobId, fileSize, fileId, fileType, signature?.algorithm, signature?.bytes].join();
 }

@@ -27,9 +27,10 @@ export function withdrawn(): OtaError {
  */
 export function judgeReentry(
   job: OtaJob,
-  { running, rolledBack }: Pick<OtaPal, "running" | "rolledBack">,
+  pal: Pick<OtaPal, "running" | "rolledBack">,
   imageState: ImageState,
 ): OtaError | boolean {
+  const { running } = pal;
   const onTrial = imageState === "testing";
   const { selfTest, image, updatedBy } = job.progress;
   if (!running || (selfTest && job.files[0].fileType)) return false;
@@ -40,7 +41,7 @@ export function judgeReentry(
     if (!image) return versionConflict(updatedBy, running.version) ?? true;
     return mismatch("the image on trial is not this job's");
   }
-  if (rolledBack)
+  if (pal.rolledBack)
     return new OtaError("rolled-back", `the new image failed, ${running.version} runs again`, "self-test");
   // The power may have gone before the switch: then the journal knows what is there.
   return !image && mismatch("the job's image is not on trial");

@@ -12,17 +12,17 @@ export type OtaState =
   | "Ready"
   | "RequestingJob"
   | "WaitingForJob"
+  | "Suspended"
+  | "SelfTesting"
   | "CreatingFile"
   | "RequestingFileBlock"
   | "WaitingForFileBlock"
   | "ClosingFile"
-  | "WaitingToActivate"
-  | "SelfTesting"
-  | "Suspended";
+  | "WaitingToActivate";
 
 /** Names of the states, by number. */
 export const STATES =
-  "Stopped ShuttingDown Init Ready RequestingJob WaitingForJob CreatingFile RequestingFileBlock WaitingForFileBlock ClosingFile WaitingToActivate SelfTesting Suspended";
+  "Stopped ShuttingDown Init Ready RequestingJob WaitingForJob Suspended SelfTesting CreatingFile RequestingFileBlock WaitingForFileBlock ClosingFile WaitingToActivate";
 
 /** How many states there are: length of a row. */
 const WIDTH = 13;
@@ -33,28 +33,29 @@ const WIDTH = 13;
  * every cell.
  */
 export const TRANSITIONS =
-  // a Stopped, b ShuttingDown, c Init, d Ready, e RequestingJob, f WaitingForJob, g CreatingFile,
-  // h RequestingFileBlock, i WaitingForFileBlock, j ClosingFile, k WaitingToActivate, l SelfTesting, m Suspended
+  // a Stopped, b ShuttingDown, c Init, d Ready, e RequestingJob, f WaitingForJob, g Suspended, h SelfTesting,
+  // i CreatingFile, j RequestingFileBlock, k WaitingForFileBlock, l ClosingFile, m WaitingToActivate
   "..e.e........" + // Subscribed
   "..cdefghijklm" + // Refused
   "..cdefghijklm" + // Subscribe
-  "....eeghijkl." + // RequestJobDocument
+  "....ee.hijklm" + // RequestJobDocument
   "..cdefghijklm" + // CheckForUpdate
-  "....ffghijkl." + // ReceivedJobDocument
+  "....ff.hijklm" + // ReceivedJobDocument
   "......ghijklm" + // JobGone
-  "......g......" + // CreateFile
-  "......h......" + // FileCreated
-  ".......i....." + // ReceivedFileBlock
-  ".......jj...." + // FileComplete
-  ".........k..." + // FileClosed
-  "..........k.." + // FileReported
-  "..........k.." + // ActivateImage
-  "......fffff.." + // TransferFailed
-  "..mmmmmmmmmmm" + // Suspend
-  "............e" + // Resume
+  "........i...." + // CreateFile
+  "........j...." + // FileCreated
+  ".........k..." + // ReceivedFileBlock
+  ".........ll.." + // FileComplete
+  "...........m." + // FileClosed
+  "............m" + // FileReported
+  "............m" + // ActivateImage
+  "............m" + // Activated
+  "........fffff" + // TransferFailed
+  "..ggggggggggg" + // Suspend
+  "......e......" + // Resume
   "..cdefghijklm" + // ImageDecided
   "..cdefghijklm" + // SelfTestTimer
-  ".b........k.."; // Stop
+  ".b..........."; // Stop
 
 /** The state after `event` in `state`, if nothing else comes of it; negative when the event means nothing there. */
 export function transition(state: number, event: number): number {

@@ -23,28 +23,30 @@ export function receiving(received: number, total: number): StatusDetails {
 
 /** @param step "ready": verified and about to be booted; "active": on trial */
 export function selfTest(step: "ready" | "active", active: ActiveJob): StatusDetails {
-  const [app, running] = [active.app, active.pal.running] as AppDescription[];
-  return { self_test: step, updatedBy: hex32(packVersion(running.version)), image: imageName(app) };
+  const { version } = active.pal.running as AppDescription;
+  const image = imageName(active.app as AppDescription);
+  return { self_test: step, updatedBy: hex32(packVersion(version)), image };
 }
 
 /** A file that is no application has no version, and stands there by its type. */
-export function accepted({ app, job, file }: ActiveJob): StatusDetails {
-  const details = (version: number, before = 0) => ({
-    reason: `accepted  v${dotted(version)}`,
-    updatedBy: `  v${dotted(before)}`,
-  });
-  if (!app) return details(file.fileType);
-  return { ...details(packVersion(app.version), job.progress.updatedBy), image: imageName(app) };
+export function accepted(active: ActiveJob): StatusDetails {
+  const { app, file, updatedBy = 0 } = active;
+  const details = {
+    reason: `accepted  v${dotted(app ? packVersion(app.version) : file.fileType)}`,
+    updatedBy: `  v${dotted(app ? updatedBy : 0)}`,
+  };
+  return app ? { ...details, image: imageName(app) } : details;
 }
 
-export function failed({ code, phase, value, message }: OtaError): StatusDetails {
+export function failed(error: OtaError): StatusDetails {
+  const { code, phase, value } = error;
   // From 0xe0 the values are main codes of the porting layer, which stand in the top byte of its status word.
   const word = hex32(value < 0xe0 ? value : value << 24);
   let reason = `aborted: ${word}`;
   if (code === "job-parser" || code === "bad-base64") reason = "0x0000000c: 0x00000004";
   else if (phase === "verify" || code === "flash-write") reason = `${hex32(value)}: 0x00000000`;
   else if (phase === "image" || phase === "self-test") reason = `rejected: ${word}`;
-  return { reason, code, message: message.slice(0, VALUE_LENGTH) };
+  return { reason, code, message: error.message.slice(0, VALUE_LENGTH) };
 }
 
 /**

@@ -142,7 +142,11 @@ export const LIFE: readonly Mutation[] = [
         'imageState === "accepted") return true;',
         "true) return true;",
       ],
-      ["a rollback is taken for an ordinary offer", "  if (rolledBack)\n", "  if (rolledBack && false)\n"],
+      [
+        "a rollback is taken for an ordinary offer",
+        "  if (pal.rolledBack)\n",
+        "  if (pal.rolledBack && false)\n",
+      ],
       [
         "a job in front says nothing of the image on trial",
         "return onTrial && withdrawn();",

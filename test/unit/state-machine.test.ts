@@ -39,7 +39,7 @@ describe("state machine: the table", () => {
         if (next !== state) reached.add(next);
       });
     const missing = states.filter((_, state) => !reached.has(state));
-    deepEqual(missing, ["Stopped", "ShuttingDown", "Init", "Ready", "CreatingFile", "SelfTesting"]);
+    deepEqual(missing, ["Stopped", "ShuttingDown", "Init", "Ready", "SelfTesting", "CreatingFile"]);
   });
 });
 
@@ -77,7 +77,8 @@ describe("state machine: transitions", () => {
       "WaitingForJob",
     ],
     [Event.Resume, "Suspended", "RequestingJob"],
-    [Event.Stop, "ShuttingDown WaitingToActivate", "="],
+    [Event.Activated, "WaitingToActivate", "="],
+    [Event.Stop, "ShuttingDown", "="],
   ];
   for (const [event, from, next] of ROWS)
     it(`${name(event)} in ${from} leads to ${next}`, () => {
