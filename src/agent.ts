@@ -19,7 +19,7 @@ import {
 } from "./options.js";
 import type { ImageState, OtaPal, Received } from "./pal.js";
 import type { Timer } from "./ports.js";
-import { judgeReentry, mismatch, withdrawn } from "./reentry.js";
+import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./reentry.js";
 import { type OtaState, STATES, transition } from "./state-machine.js";
 import * as State from "./states.js";
 import * as report from "./status.js";
@@ -134,7 +134,7 @@ export class OtaAgent {
    */
   activateNewImage(): void {
     if (this.#state !== State.WaitingToActivate || !this.#active?.verified)
-      throw new OtaError("no-active-job", "there is no verified image to activate", "activate");
+      throw new OtaError("no-active-job", "no verified image", "activate");
     this.#post(Event.ActivateImage);
   }
 
@@ -147,11 +147,11 @@ export class OtaAgent {
   setImageState(state: ImageState): void {
     this.#requireRunning();
     if (state === "aborted") {
-      if (!this.#active) throw new OtaError("no-active-job", "there is no update to abort");
+      if (!this.#active) throw new OtaError("no-active-job", "no update to abort");
     } else if (state === "rejected") {
-      if (!this.#onTrial && this.#started) throw mismatch("the running image is not on trial");
+      if (!this.#onTrial && this.#started) throw mismatch(NOT_ON_TRIAL);
     } else if (state !== "accepted") {
-      throw new OtaError("bad-image-state", `no image state to set: ${state}`);
+      throw new OtaError("bad-image-state", `can not set ${state}`);
     }
     this.#post(Event.ImageDecided, state);
   }
@@ -254,8 +254,7 @@ export class OtaAgent {
       case Event.ImageDecided:
         return this.#decide(data as ImageState);
       case Event.SelfTestTimer:
-        if (this.#onTrial)
-          this.#rollBack(new OtaError("self-test-timeout", "the new image was not accepted in time"));
+        if (this.#onTrial) this.#rollBack(new OtaError("self-test-timeout", "not accepted in time"));
         return;
       case Event.Activated:
       case Event.Stop:
@@ -264,7 +263,7 @@ export class OtaAgent {
     return;
   }
 
-  #suspend(active: ActiveJob | undefined): undefined {
+  #suspend(active: ActiveJob | undefined): number {
     active?.download?.pause();
     if (active && this.#state >= State.ClosingFile && !active.verified) {
       // Verification is repeated after the pause; blocks are not.
@@ -274,12 +273,13 @@ export class OtaAgent {
     }
     this.#jobs.cancelRequest();
     this.#deferred = "";
+    return State.Suspended;
   }
 
   // Jobs
 
   #subscriptionRefused(error: Error): undefined {
-    this.#notice(new OtaError("request-job-failed", `the job topics were refused: ${error.message}`));
+    this.#notice(new OtaError("request-job-failed", `job topics refused: ${error.message}`));
     this.#jobs.close();
     this.#after(Event.Subscribe, spread(SUBSCRIBE_RETRY_MS, this.#options));
   }
@@ -372,7 +372,7 @@ export class OtaAgent {
       this.#after(Event.CheckForUpdate, defer);
     }
     // Undecided is not accepted: the job is offered again later.
-    else log("error", "onUpdateAvailable: no such decision");
+    else log("error", "onUpdateAvailable: no decision");
     return;
   }
 
@@ -384,7 +384,7 @@ export class OtaAgent {
       document,
       update: (status, details, done) => this.#jobs.update(parsed, status, details, done),
     } satisfies CustomJob);
-    if (!claimed) this.#options.log("info", `${jobId} is not an OTA job and is left alone`);
+    if (!claimed) this.#options.log("info", `${jobId} is not an OTA job`);
   }
 
   #jobGone(jobId: string): number | undefined {
@@ -460,7 +460,7 @@ export class OtaAgent {
     if (received - (active.reported as number) < this.#options.statusInterval) return;
     active.reported = received;
     active.details = report.receiving(received, total);
-    this.#jobs.update(active.job, "IN_PROGRESS", active.details, undefined, 0);
+    this.#jobs.update(active.job, "IN_PROGRESS", active.details, false);
   }
 
   #transferFailed(active: ActiveJob, error: OtaError): number {
@@ -468,7 +468,7 @@ export class OtaAgent {
     active.outcome = undefined;
     if (received && this.#state === State.ClosingFile && active.repairs++ < MAX_REPAIRS) {
       const lost = file.fileSize - received.byteLength;
-      this.#options.log("warn", `flash lost ${lost} bytes, fetching them again`);
+      this.#options.log("warn", `flash lost ${lost} bytes`);
       download?.missing(received);
       return State.WaitingForFileBlock;
     }
@@ -500,7 +500,7 @@ export class OtaAgent {
         ? this.#attempt(this.#options.pal, "setPlatformImageState", state)
         : new OtaError(
             state === "rejected" ? "self-test-rejected" : "user-abort",
-            `the application ${state} the update`,
+            `${state} by the application`,
           );
     const active = this.#active as ActiveJob;
     if (!this.#onTrial) return active && state === "aborted" ? this.#fail(error as OtaError) : undefined;
@@ -585,11 +585,7 @@ export class OtaAgent {
       } else if (result === "gone") this.#post(Event.JobGone, jobId);
       else if (event && result === "accepted") this.#post(event, undefined, active);
       else if (event)
-        this.#post(
-          Event.TransferFailed,
-          new OtaError("activate-failed", "the service refused the status"),
-          active,
-        );
+        this.#post(Event.TransferFailed, new OtaError("activate-failed", "status refused"), active);
       if (!this.#started && !this.#jobs.reporting) this.#post(Event.Stop);
     });
   }
@@ -688,7 +684,7 @@ export class OtaAgent {
 }
 
 function cancelled(phase?: "self-test"): OtaError {
-  return new OtaError("cancelled", "the job was cancelled or replaced", phase);
+  return new OtaError("cancelled", "cancelled or replaced", phase);
 }
 
 /** Failures another data plane may not have. */

@@ -5,37 +5,40 @@
  */
 /** The service listens to the agent. */
 export const Subscribed = 0;
-/** It does not; with the broker's `Error`. */
-export const Refused = 1;
-/** Try that again. */
-export const Subscribe = 2;
 /** Look at the queue. */
-export const RequestJobDocument = 3;
-/** The same, although a job was put off. */
-export const CheckForUpdate = 4;
+export const RequestJobDocument = 1;
 /** With a `ParsedJob`. */
-export const ReceivedJobDocument = 5;
+export const ReceivedJobDocument = 2;
 /** The execution of a job is over, whatever this device says; with the job's id. */
-export const JobGone = 6;
-export const CreateFile = 7;
-export const FileCreated = 8;
-export const ReceivedFileBlock = 9;
+export const JobGone = 3;
+export const CreateFile = 4;
+export const FileCreated = 5;
+export const ReceivedFileBlock = 6;
 /** Every block is on flash. */
-export const FileComplete = 10;
+export const FileComplete = 7;
 /** Verified. */
-export const FileClosed = 11;
+export const FileClosed = 8;
 /** Verified, and the service knows. */
-export const FileReported = 12;
-export const ActivateImage = 13;
+export const FileReported = 9;
+export const ActivateImage = 10;
 /** The device restarts. */
-export const Activated = 14;
+export const Activated = 11;
 /** With an `OtaError`. */
-export const TransferFailed = 15;
-export const Suspend = 16;
-export const Resume = 17;
-/** By the application; with the `ImageState`. */
-export const ImageDecided = 18;
-/** Nobody decided about the image on trial in time. */
-export const SelfTestTimer = 19;
+export const TransferFailed = 12;
+export const Resume = 13;
 /** Nothing is left to be waited for. */
-export const Stop = 20;
+export const Stop = 14;
+
+// From here on: in any state of a started agent.
+
+export const Suspend = 15;
+/** The service does not listen to the agent; with the broker's `Error`. */
+export const Refused = 16;
+/** Try that again. */
+export const Subscribe = 17;
+/** Look at the queue, although a job was put off. */
+export const CheckForUpdate = 18;
+/** By the application; with the `ImageState`. */
+export const ImageDecided = 19;
+/** Nobody decided about the image on trial in time. */
+export const SelfTestTimer = 20;

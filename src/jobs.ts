@@ -65,7 +65,7 @@ interface Question {
   readonly payload: Uint8Array;
   /** Undefined for the request of a job. */
   readonly jobId: string | undefined;
-  readonly done: ((result: UpdateResult) => void) | undefined;
+  readonly done: ((result: UpdateResult) => void) | false | undefined;
   sentAt?: number;
   timer?: Timer;
 }
@@ -158,21 +158,20 @@ export class Jobs implements MqttObserver {
   /**
    * Reports a status that must arrive: repeated until the service has answered, or `close`. Updates keep their order.
    * Before `open` nothing is reported.
-   * @param qos 0 for a report of progress: sent once and never waited for
+   * @param done false for a report of progress: sent once, at QoS 0, and never waited for
    */
   update(
     job: JobReference,
     status: JobStatus,
     statusDetails: StatusDetails,
-    done?: (result: UpdateResult) => void,
-    qos: 0 | 1 = 1,
+    done?: ((result: UpdateResult) => void) | false,
   ): void {
     const { mqtt } = this.#options;
     const { jobId, executionNumber } = job;
     if (!this.#open) return;
     const body = { status, statusDetails, executionNumber };
     const update = this.#question(`${jobId}/update`, body, jobId, done);
-    if (qos) {
+    if (done !== false) {
       if (this.#updates.push(update) === 1) this.#send(update);
     } else if (mqtt.connected && !this.reporting) {
       this.#progress = update;
@@ -195,7 +194,7 @@ export class Jobs implements MqttObserver {
   /** Nothing is sent without a connection; `online` begins anew. */
   offline(): void {}
 
-  #question(path: string, body: Body, jobId?: string, done?: (result: UpdateResult) => void): Question {
+  #question(path: string, body: Body, jobId?: string, done?: Question["done"]): Question {
     const head = `${this.#sequence++}:`;
     body.clientToken = head + this.#options.thingName.slice(0, TOKEN_LENGTH - 11);
     return { topic: this.#prefix + path, body, payload: encodeUtf8(JSON.stringify(body)), jobId, done };
@@ -218,7 +217,7 @@ export class Jobs implements MqttObserver {
     try {
       reply = parseJson(payload);
     } catch (error) {
-      return this.#options.log("warn", `a reply is ignored: ${(error as Error).message}`);
+      return this.#options.log("warn", `reply ignored: ${(error as Error).message}`);
     }
     // Replies go to everybody who subscribes: only those to what was asked here count.
     for (const question of [this.#request, this.#progress, this.#updates[0]])
@@ -243,7 +242,7 @@ export class Jobs implements MqttObserver {
       clock.clear(question.timer);
       this.#updates.shift();
       this.#send(this.#updates[0]);
-      question.done?.(result as UpdateResult);
+      if (question.done) question.done(result as UpdateResult);
     } else if (accepted) {
       this.roundTrip = clock.now() - (question.sentAt as number);
       this.cancelRequest();

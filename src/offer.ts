@@ -21,8 +21,8 @@ export function prepare(
   const { fileType } = file;
   const pal = fileType ? options.otherPals?.[fileType] : options.pal;
   const usable = planes.filter((plane) => job.protocols.includes(plane.protocol) && plane.usable(file));
-  if (job.files.length > 1) return refusal("job-parser", "several files in one job are not supported");
-  if (!pal) return refusal("file-create", `nothing here takes a file of type ${fileType}`);
+  if (job.files.length > 1) return refusal("job-parser", "several files in one job");
+  if (!pal) return refusal("file-create", `no place for file type ${fileType}`);
   if (!usable.length) return refusal("data-protocol", "no way to fetch the file");
   if (!pal.rollbackEnabled && !options.allowNoRollback) return refusal("no-rollback", NO_ROLLBACK);
   return newActiveJob(job, pal, usable);

@@ -8,13 +8,15 @@ import type { OtaJob } from "./job-document.js";
 import type { ImageState, OtaPal } from "./pal.js";
 import { imageName, versionConflict } from "./status.js";
 
+export const NOT_ON_TRIAL = "no image is on trial";
+
 export function mismatch(message: string): OtaError {
   return new OtaError("image-state-mismatch", message);
 }
 
 /** There is no job, or another one, where the job of the image on trial should be. */
 export function withdrawn(): OtaError {
-  return mismatch("the job of the image on trial is gone");
+  return mismatch("the image on trial has no job");
 }
 
 /**
@@ -39,10 +41,9 @@ export function judgeReentry(
   if (onTrial) {
     // Without a name it was installed by another agent, which leaves only the version that did it.
     if (!image) return versionConflict(updatedBy, running.version) ?? true;
-    return mismatch("the image on trial is not this job's");
+    return mismatch("another image is on trial");
   }
-  if (pal.rolledBack)
-    return new OtaError("rolled-back", `the new image failed, ${running.version} runs again`, "self-test");
+  if (pal.rolledBack) return new OtaError("rolled-back", `${running.version} runs again`, "self-test");
   // The power may have gone before the switch: then the journal knows what is there.
-  return !image && mismatch("the job's image is not on trial");
+  return !image && mismatch(NOT_ON_TRIAL);
 }

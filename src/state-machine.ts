@@ -4,6 +4,8 @@
  * that is complete, or on trial, can not be mistaken for an idle agent.
  * @module
  */
+import * as Event from "./events.js";
+import * as State from "./states.js";
 
 export type OtaState =
   | "Stopped"
@@ -28,18 +30,15 @@ export const STATES =
 const WIDTH = 13;
 
 /**
- * A row for each event (events.ts), in it a letter for each state, a the first: the state afterwards, unless the agent
- * finds a reason for another; `.` where the event means nothing. One text, because objects would take a slot of ROM for
- * every cell.
+ * A row for each event up to Stop (events.ts), in it a letter for each state, a the first: the state afterwards, unless
+ * the agent finds a reason for another; `.` where the event means nothing. One text, because objects would take a slot
+ * of ROM for every cell.
  */
 export const TRANSITIONS =
   // a Stopped, b ShuttingDown, c Init, d Ready, e RequestingJob, f WaitingForJob, g Suspended, h SelfTesting,
   // i CreatingFile, j RequestingFileBlock, k WaitingForFileBlock, l ClosingFile, m WaitingToActivate
   "..e.e........" + // Subscribed
-  "..cdefghijklm" + // Refused
-  "..cdefghijklm" + // Subscribe
   "....ee.hijklm" + // RequestJobDocument
-  "..cdefghijklm" + // CheckForUpdate
   "....ff.hijklm" + // ReceivedJobDocument
   "......ghijklm" + // JobGone
   "........i...." + // CreateFile
@@ -51,13 +50,11 @@ export const TRANSITIONS =
   "............m" + // ActivateImage
   "............m" + // Activated
   "........fffff" + // TransferFailed
-  "..ggggggggggg" + // Suspend
   "......e......" + // Resume
-  "..cdefghijklm" + // ImageDecided
-  "..cdefghijklm" + // SelfTestTimer
   ".b..........."; // Stop
 
 /** The state after `event` in `state`, if nothing else comes of it; negative when the event means nothing there. */
 export function transition(state: number, event: number): number {
+  if (event > Event.Stop) return state > State.ShuttingDown ? state : -1;
   return TRANSITIONS.charCodeAt(event * WIDTH + state) - 97;
 }

@@ -59,7 +59,7 @@ export function versionConflict(updatedBy: number | undefined, version: string):
   if (!((updatedBy as number) >= running)) return undefined;
   return new OtaError(
     updatedBy === running ? "same-version" : "downgrade",
-    `version ${version} is not newer than the one before`,
+    `${version} is not newer`,
     "self-test",
   );
 }

@@ -10,8 +10,8 @@ const name = (event: number) => events.find(([, number]) => number === event)?.[
 const where = (event: number) => states.filter((_, state) => transition(state, event) >= 0);
 
 describe("state machine: the table", () => {
-  it("has a row for every event, and in it a letter for every state", () => {
-    equal(TRANSITIONS.length, events.length * states.length);
+  it("has a row for every event that depends on the state, and in it a letter for every state", () => {
+    equal(TRANSITIONS.length, (Event.Stop + 1) * states.length);
     ok(/^[.a-m]+$/.test(TRANSITIONS));
   });
 
@@ -39,7 +39,15 @@ describe("state machine: the table", () => {
         if (next !== state) reached.add(next);
       });
     const missing = states.filter((_, state) => !reached.has(state));
-    deepEqual(missing, ["Stopped", "ShuttingDown", "Init", "Ready", "SelfTesting", "CreatingFile"]);
+    deepEqual(missing, [
+      "Stopped",
+      "ShuttingDown",
+      "Init",
+      "Ready",
+      "Suspended",
+      "SelfTesting",
+      "CreatingFile",
+    ]);
   });
 });
 
@@ -96,6 +104,7 @@ describe("state machine: transitions", () => {
   it("what may happen in any state of a started agent does", () => {
     const started = states.filter((state) => state !== "Stopped" && state !== "ShuttingDown");
     for (const event of [
+      Event.Suspend,
       Event.Refused,
       Event.Subscribe,
       Event.CheckForUpdate,
@@ -105,8 +114,6 @@ describe("state machine: transitions", () => {
       deepEqual(where(event), started);
       for (const state of started) equal(states[transition(states.indexOf(state), event)], state);
     }
-    deepEqual(where(Event.Suspend), started);
-    for (const state of started) equal(states[transition(states.indexOf(state), Event.Suspend)], "Suspended");
   });
 
   it("a stopped agent takes no event, one on its way there none but its end", () => {
