@@ -215,9 +215,7 @@ export class OtaAgent {
     const active = this.#active as ActiveJob;
     switch (event) {
       case Event.Subscribed:
-        // A name the state has in the original, for a moment.
-        if (this.#state === State.Init) this.#setState(State.Ready);
-        this.#jobs.request();
+        this.#post(Event.RequestJobDocument);
         return;
       case Event.Refused:
         return this.#subscriptionRefused(data as Error);
@@ -310,7 +308,7 @@ export class OtaAgent {
   }
 
   #continue(active: ActiveJob): number {
-    if (active.planes.length === 0) return this.#onTrial ? State.SelfTesting : this.#succeed(active);
+    if (active.planes.length === 0) return this.#onTrial ? State.SelfTesting : this.#finish();
     if (active.verified) {
       this.#post(Event.FileReported);
       return State.WaitingToActivate;
@@ -345,8 +343,8 @@ export class OtaAgent {
     const active = newActiveJob(job, pal, []);
     active.app = pal.running;
     if (job.progress.selfTest) this.#active = active;
-    if (verdict !== true) return this.#onTrial ? this.#rollBack(verdict) : this.#fail(verdict);
-    if (!this.#onTrial) return this.#succeed(active);
+    if (!this.#onTrial) return this.#finish(verdict);
+    if (verdict) return this.#rollBack(verdict);
     this.#inform(active, report.selfTest("active", active));
     this.#emit({ type: "start-test", job });
     return State.SelfTesting;
@@ -473,7 +471,7 @@ export class OtaAgent {
       return State.WaitingForFileBlock;
     }
     const next = planes[1];
-    if (!next || !isPlaneError(error.code)) return this.#fail(error);
+    if (!next || !isPlaneError(error.code)) return this.#finish(error);
     this.#options.log("warn", `${error.message}; going on over ${next.protocol}`);
     active.planes = planes.slice(1);
     download?.switchPlane(next, file);
@@ -483,7 +481,7 @@ export class OtaAgent {
   /** Verified. The service has to know before the device restarts, or it would take the new image for a stranger. */
   #fileClosed(active: ActiveJob): number | undefined {
     this.#closeDownload(active);
-    if (!active.app) return this.#succeed(active);
+    if (!active.app) return this.#finish();
     this.#inform(active, report.selfTest("ready", active), Event.FileReported);
     return;
   }
@@ -502,11 +500,10 @@ export class OtaAgent {
             state === "rejected" ? "self-test-rejected" : "user-abort",
             `${state} by the application`,
           );
-    const active = this.#active as ActiveJob;
-    if (!this.#onTrial) return active && state === "aborted" ? this.#fail(error as OtaError) : undefined;
+    if (!this.#onTrial) return this.#active && state === "aborted" ? this.#finish(error) : undefined;
     if (error) return this.#rollBack(error);
     this.#imageState = "accepted";
-    return this.#state === State.SelfTesting ? this.#succeed(active) : undefined;
+    return this.#state === State.SelfTesting ? this.#finish() : undefined;
   }
 
   /** Gives up the image on trial: record it, say so, restart into the old one. */
@@ -524,23 +521,20 @@ export class OtaAgent {
 
   // Ends
 
-  /** The file is what it should be, and an application proved itself. */
-  #succeed(active: ActiveJob): number {
+  /** The job at hand has ended: by an error, or well. */
+  #finish(error?: OtaError): number {
+    const active = this.#active as ActiveJob;
     const { job } = active;
-    // What is on flash needs no resume any more.
-    this.#release(true);
-    this.#emit({ type: "update-complete", job });
-    this.#report(job, "SUCCEEDED", report.accepted(active));
-    return State.WaitingForJob;
-  }
-
-  #fail(error: OtaError): number {
-    const { job } = this.#active as ActiveJob;
     // What a bad link left behind is good: another attempt at the same file goes on from there.
-    this.#release(!isPlaneError(error.code));
-    if (this.#imageState !== "accepted")
-      this.#imageState = error.code === "user-abort" ? "aborted" : "rejected";
-    this.#refuse(job, error, job);
+    this.#release(!(error && isPlaneError(error.code)));
+    if (error) {
+      if (this.#imageState !== "accepted")
+        this.#imageState = error.code === "user-abort" ? "aborted" : "rejected";
+      this.#refuse(job, error, job);
+    } else {
+      this.#emit({ type: "update-complete", job });
+      this.#report(job, "SUCCEEDED", report.accepted(active));
+    }
     return State.WaitingForJob;
   }
 

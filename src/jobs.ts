@@ -212,24 +212,23 @@ export class Jobs implements MqttObserver {
   }
 
   #message(topic: string, payload: Uint8Array): void {
+    const { clock, log } = this.#options;
     if (topic.endsWith("/notify-next")) return this.#tell(Event.ReceivedJobDocument, parseJob(payload));
-    let reply: Reply;
+    let reply: Reply = {};
     try {
       reply = parseJson(payload);
     } catch (error) {
-      return this.#options.log("warn", `reply ignored: ${(error as Error).message}`);
+      log("warn", `reply ignored: ${(error as Error).message}`);
     }
     // Replies go to everybody who subscribes: only those to what was asked here count.
-    for (const question of [this.#request, this.#progress, this.#updates[0]])
-      if (question && question.body.clientToken === reply.clientToken && topic.startsWith(question.topic))
-        return this.#answered(question, topic.endsWith("/accepted"), reply, payload);
-  }
-
-  #answered(question: Question, accepted: boolean, reply: Reply, payload: Uint8Array): void {
-    const { clock, log } = this.#options;
+    const { clientToken, code } = reply;
+    const question = [this.#request, this.#progress, this.#updates[0]].find(
+      (asked) => asked && asked.body.clientToken === clientToken && topic.startsWith(asked.topic),
+    );
+    if (!question) return;
+    const accepted = topic.endsWith("/accepted");
     let result = "accepted";
     if (!accepted) {
-      const { code } = reply;
       log("warn", `${question.topic} refused: ${code} ${reply.message}`);
       this.endedAs = reply.executionState?.status;
       result = findRow(VERDICTS, code as string)?.[1] ?? "refused";

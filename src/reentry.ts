@@ -22,7 +22,7 @@ export function withdrawn(): OtaError {
 /**
  * @param imageState "testing": the running image waits for a decision; "accepted": it was accepted in this life
  * @returns - false: an ordinary offer.
- *   - true: the running image is the one this job installed. On trial it has to prove itself; otherwise it has done so
+ *   - undefined: the running image is the one this job installed. On trial it has to prove itself; otherwise it has done so
  *     already, only the status is missing.
  *   - an error: not on trial the job has failed. On trial the image is to be rolled back; the job has failed when it is
  *     in self-test, otherwise it is another one, and waits.
@@ -31,16 +31,16 @@ export function judgeReentry(
   job: OtaJob,
   pal: Pick<OtaPal, "running" | "rolledBack">,
   imageState: ImageState,
-): OtaError | boolean {
+): OtaError | undefined | false {
   const { running } = pal;
   const onTrial = imageState === "testing";
   const { selfTest, image, updatedBy } = job.progress;
   if (!running || (selfTest && job.files[0].fileType)) return false;
   if (!selfTest) return onTrial && withdrawn();
-  if (image ? image === imageName(running) : imageState === "accepted") return true;
+  if (image ? image === imageName(running) : imageState === "accepted") return undefined;
   if (onTrial) {
     // Without a name it was installed by another agent, which leaves only the version that did it.
-    if (!image) return versionConflict(updatedBy, running.version) ?? true;
+    if (!image) return versionConflict(updatedBy, running.version);
     return mismatch("another image is on trial");
   }
   if (pal.rolledBack) return new OtaError("rolled-back", `${running.version} runs again`, "self-test");

@@ -37,8 +37,8 @@ const WIDTH = 13;
 export const TRANSITIONS =
   // a Stopped, b ShuttingDown, c Init, d Ready, e RequestingJob, f WaitingForJob, g Suspended, h SelfTesting,
   // i CreatingFile, j RequestingFileBlock, k WaitingForFileBlock, l ClosingFile, m WaitingToActivate
-  "..e.e........" + // Subscribed
-  "....ee.hijklm" + // RequestJobDocument
+  "..d.e........" + // Subscribed
+  "...eee.hijklm" + // RequestJobDocument
   "....ff.hijklm" + // ReceivedJobDocument
   "......ghijklm" + // JobGone
   "........i...." + // CreateFile

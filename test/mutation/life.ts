@@ -139,8 +139,8 @@ export const LIFE: readonly Mutation[] = [
       ["another job's image passes for this one's", "image === imageName(running) : ", "true : "],
       [
         "an image that was rolled back passes",
-        'imageState === "accepted") return true;',
-        "true) return true;",
+        'imageState === "accepted") return undefined;',
+        "true) return undefined;",
       ],
       [
         "a rollback is taken for an ordinary offer",

@@ -37,7 +37,7 @@ function judge(details: Details, { onTrial, accepted, rolledBack = false }: Situ
   const imageState = onTrial ? "testing" : accepted ? "accepted" : "unknown";
   const verdict = judgeReentry(job(details), { running: RUNNING, rolledBack }, imageState);
   if (verdict === false) return ["offer"];
-  if (verdict === true) return [onTrial ? "trial" : "passed"];
+  if (!verdict) return [onTrial ? "trial" : "passed"];
   return [onTrial ? (details.selfTest ? "mismatch" : "withdrawn") : "failed", verdict.code];
 }
 
