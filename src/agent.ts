@@ -261,9 +261,9 @@ export class OtaAgent {
     return;
   }
 
-  #suspend(active: ActiveJob | undefined): number {
+  #suspend(active: ActiveJob): number {
     active?.download?.pause();
-    if (active && this.#state >= State.ClosingFile && !active.verified) {
+    if (this.#state >= State.ClosingFile && !active.verified) {
       // Verification is repeated after the pause; blocks are not.
       active.pal.abort(false);
       this.#closeDownload(active);
@@ -294,7 +294,8 @@ export class OtaAgent {
         active.job = job;
         active.file = job.files[0];
         active.download?.refresh(active.file);
-        return paused ? this.#continue(active) : undefined;
+        if (paused) return this.#continue(active);
+        return;
       }
       if (!paused && job?.jobId !== active.job.jobId) {
         // Another job comes first now. That alone does not say that this one is over: the service does.
@@ -303,8 +304,10 @@ export class OtaAgent {
       }
       // It is over, or was made anew with another file under the same name.
       this.#cancel(true);
+      this.#post(Event.ReceivedJobDocument, parsed);
+      return State.WaitingForJob;
     }
-    return this.#consider(parsed) ?? State.WaitingForJob;
+    return this.#consider(parsed);
   }
 
   #continue(active: ActiveJob): number {
@@ -322,7 +325,8 @@ export class OtaAgent {
   /** A job document while there is no job at hand. */
   #consider(parsed: ParsedJob): number | undefined {
     const { kind } = parsed;
-    const { jobId } = (kind === "ota" ? parsed.job : parsed) as Partial<JobReference>;
+    const reference = kind === "ota" ? parsed.job : parsed;
+    const { jobId } = reference as Partial<JobReference>;
     if (jobId === this.#ending) return;
     if (kind === "ota") return this.#reenter(parsed.job);
     if (kind === "custom") {
@@ -362,10 +366,10 @@ export class OtaAgent {
       this.#emit({ type: "received-job", job });
       return this.#createFile();
     }
-    const { refuse, defer, reason = "" } = decision as { refuse?: string; defer: number; reason?: string };
+    const { refuse, defer } = decision as { refuse?: string; defer: number };
     if (refuse !== undefined) return this.#refuse(job, new OtaError("refused", refuse), job, "REJECTED");
     if (defer >= 0 && defer <= MAX_DEFER_MS) {
-      log("info", `${job.jobId} deferred for ${defer} ms: ${reason}`);
+      log("info", `${job.jobId} is put off: ${JSON.stringify(decision)}`);
       this.#deferred = job.jobId;
       this.#after(Event.CheckForUpdate, defer);
     }

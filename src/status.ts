@@ -30,12 +30,13 @@ export function selfTest(step: "ready" | "active", active: ActiveJob): StatusDet
 
 /** A file that is no application has no version, and stands there by its type. */
 export function accepted(active: ActiveJob): StatusDetails {
-  const { app, file, updatedBy = 0 } = active;
-  const details = {
+  const { app, file, updatedBy } = active;
+  const details: Record<string, string> = {
     reason: `accepted  v${dotted(app ? packVersion(app.version) : file.fileType)}`,
-    updatedBy: `  v${dotted(app ? updatedBy : 0)}`,
+    updatedBy: `  v${dotted(app && updatedBy)}`,
   };
-  return app ? { ...details, image: imageName(app) } : details;
+  if (app) details["image"] = imageName(app);
+  return details;
 }
 
 export function failed(error: OtaError): StatusDetails {
@@ -64,7 +65,7 @@ export function versionConflict(updatedBy: number | undefined, version: string):
   );
 }
 
-/** major.minor.build of a packed version. */
-function dotted(packed: number): string {
+/** major.minor.build of a packed version, 0.0.0 when it is unknown. */
+function dotted(packed = 0): string {
   return `${packed >>> 24}.${(packed >>> 16) & 0xff}.${packed & 0xffff}`;
 }
