@@ -366,10 +366,10 @@ export class OtaAgent {
       this.#emit({ type: "received-job", job });
       return this.#createFile();
     }
-    const { refuse, defer } = decision as { refuse?: string; defer: number };
+    const { refuse, defer, reason } = decision as { refuse?: string; defer: number; reason?: string };
     if (refuse !== undefined) return this.#refuse(job, new OtaError("refused", refuse), job, "REJECTED");
     if (defer >= 0 && defer <= MAX_DEFER_MS) {
-      log("info", `${job.jobId} is put off: ${JSON.stringify(decision)}`);
+      log("info", `${job.jobId} deferred: ${reason ?? defer}`);
       this.#deferred = job.jobId;
       this.#after(Event.CheckForUpdate, defer);
     }

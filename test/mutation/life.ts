@@ -142,11 +142,7 @@ export const LIFE: readonly Mutation[] = [
         'imageState === "accepted") return undefined;',
         "true) return undefined;",
       ],
-      [
-        "a rollback is taken for an ordinary offer",
-        "  if (pal.rolledBack)\n",
-        "  if (pal.rolledBack && false)\n",
-      ],
+      ["a rollback is taken for an ordinary offer", "if (pal.rolledBack)", "if (pal.rolledBack && false)"],
       [
         "a job in front says nothing of the image on trial",
         "return onTrial && withdrawn();",
@@ -160,15 +156,15 @@ export const LIFE: readonly Mutation[] = [
     [
       [
         "anybody's reply counts as the answer to a request",
-        "question.token === reply.clientToken &&",
-        "(question === this.#request || question.token === reply.clientToken) &&",
+        "asked.body.clientToken === clientToken &&",
+        "(asked === this.#request || asked.body.clientToken === clientToken) &&",
       ],
       [
         "anybody's reply counts as the answer to a status",
-        "question.token === reply.clientToken &&",
-        "(question !== this.#request || question.token === reply.clientToken) &&",
+        "asked.body.clientToken === clientToken &&",
+        "(asked !== this.#request || asked.body.clientToken === clientToken) &&",
       ],
-      ["a reply about another job counts", " && topic.startsWith(question.topic)", ""],
+      ["a reply about another job counts", " && topic.startsWith(asked.topic)", ""],
     ],
   ),
   ...mutations(
