@@ -75,9 +75,12 @@ describe("base64", () => {
     throws(() => decodeBase64("Rk9PQkFSQkFa", 8), {
       type: OtaError,
       code: "bad-base64",
-      message: "too long",
+      message: "not base64 of 1 to 8 bytes",
     }));
 
   it("refuses line ends without end before it has read them", () =>
-    throws(() => decodeBase64(`Zm9v${"\n".repeat(100)}`, 20), { code: "bad-base64", message: "too long" }));
+    throws(() => decodeBase64(`Zm9v${"\n".repeat(100)}`, 20), {
+      code: "bad-base64",
+      message: "not base64 of 1 to 20 bytes",
+    }));
 });
