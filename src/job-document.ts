@@ -3,7 +3,7 @@
  * @module
  */
 import { decodeBase64 } from "./base64.js";
-import { decodeUtf8, encodeUtf8 } from "./bytes.js";
+import { decodeUtf8 } from "./bytes.js";
 import { OtaError, type OtaErrorCode } from "./errors.js";
 
 export type SignatureAlgorithm = "sig-sha256-ecdsa" | "sig-sha256-rsa";
@@ -80,169 +80,118 @@ const MAX_LENGTH = 65536;
 const MAX_DEPTH = 32;
 /** Bytes of the longest signature: RSA-4096. */
 const MAX_SIGNATURE = 512;
-/** Job ids have at most 64 characters in the API; the original agent takes 72. */
-const MAX_JOB_ID = 72;
-/** AWS IoT API reference: stream ids. */
-const MAX_STREAM_NAME = 128;
 
-type JsonObject = Readonly<Record<string, unknown>>;
+/** Own keys alone: a name such as `constructor` finds nothing inherited. */
+type Fields = Readonly<Partial<Record<string, unknown>>>;
 
-function refuse(why: string, code: OtaErrorCode = "job-parser"): never {
-  throw new OtaError(code, why);
+function refuse(what: string, code: OtaErrorCode = "job-parser"): never {
+  throw new OtaError(code, `missing or invalid: ${what}`);
 }
 
-/** An object's own property: a key such as `__proto__` or `constructor` finds nothing inherited. */
-function own(object: JsonObject, key: string): unknown {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
+/** @param what the object's name; without one anything is taken, and what is no object has no fields */
+function fieldsOf(value: unknown, what?: string): Fields {
+  if (what && (typeof value !== "object" || value === null || Array.isArray(value))) refuse(what);
+  return Object.assign(Object.create(null), value);
 }
 
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** An optional text; empty when absent. */
-function text(object: JsonObject, key: string): string {
-  const value = own(object, key) ?? "";
-  if (typeof value !== "string") refuse(`${key} is not a string`);
-  return value;
-}
-
-/** True for 1…`max` letters, digits, `-` and `_`: nothing that means something in a topic. */
-function isName(value: unknown, max: number): value is string {
-  if (typeof value !== "string" || value.length === 0 || value.length > max) return false;
-  for (let at = 0; at < value.length; at++) {
-    const code = value.charCodeAt(at);
-    const letter = (code | 32) > 0x60 && (code | 32) < 0x7b;
-    if (!letter && !(code > 0x2f && code < 0x3a) && code !== 0x2d && code !== 0x5f) return false;
-  }
-  return true;
+/** An optional text, which has to match `pattern` if there is one; empty when absent. */
+function text(fields: Fields, key: string, pattern?: RegExp): string {
+  const value = fields[key] ?? "";
+  return typeof value === "string" && (!pattern || pattern.test(value)) ? value : refuse(key);
 }
 
 /** The integer a number or a text (decimal, or hexadecimal after 0x) stands for; undefined when it is none. */
 function integer(value: unknown, max: number): number | undefined {
-  if (typeof value === "string") {
-    // Number() takes more than digits (spaces, exponents, an empty text): only what it gives back alike counts.
-    const number = Number(value);
-    const hex = value.slice(0, 2) === "0x" && value.length > 2 && value.length < 16;
-    if (!hex && String(number) !== value) return undefined;
-    value = number;
-  }
-  return Number.isSafeInteger(value) &&
-    (value as number) >= 0 &&
-    (value as number) <= max &&
-    !Object.is(value, -0)
-    ? (value as number)
-    : undefined;
+  // As JSON, since `String` makes a number of [1] as well.
+  const digits = /^"?(0x[\da-fA-F]+|0|[1-9]\d*)"?$/.exec(JSON.stringify(value))?.[1];
+  const number = Number(digits);
+  return number <= max && !Object.is(value, -0) ? number : undefined;
 }
 
-/** A required or defaulted integer of a file. */
-function field(file: JsonObject, key: string, min: number, max: number, missing?: number): number {
-  const raw = own(file, key);
-  if (raw === undefined && missing !== undefined) return missing;
-  const value = integer(raw, max);
-  if (value === undefined || value < min)
-    refuse(raw === undefined ? `${key} is missing` : `${key} is not an integer from ${min} to ${max}`);
-  return value;
+/** A required integer of a file. */
+function field(file: Fields, key: string, max: number): number {
+  return integer(file[key], max) ?? refuse(key);
 }
 
-function parseSignature(file: JsonObject): Pick<JobFile, "signature" | "unknownSignature"> {
-  for (const algorithm of ["sig-sha256-ecdsa", "sig-sha256-rsa"] as const) {
-    const encoded = text(file, algorithm);
-    if (encoded !== "")
-      return {
-        signature: { algorithm, bytes: decodeBase64(encoded, MAX_SIGNATURE) },
-        unknownSignature: undefined,
-      };
-  }
-  const unknownSignature = Object.keys(file).find((key) => key.startsWith("sig-") && own(file, key) !== "");
-  return { signature: undefined, unknownSignature };
-}
-
-/** A URL, with nothing in it that would end the request line of HTTP. */
-function parseUrl(file: JsonObject): string {
-  const url = text(file, "update_data_url");
-  for (const character of " \t\r\n\0")
-    if (url.includes(character)) refuse("update_data_url has a space or line end");
-  return url;
-}
-
-function parseFile(file: unknown, streamName: string): JobFile {
-  if (!isObject(file)) refuse("a file is not an object");
+function parseFile(value: unknown, streamName: string): JobFile {
+  const file = fieldsOf(value);
+  let algorithm: SignatureAlgorithm = "sig-sha256-ecdsa";
+  const signature = text(file, algorithm) || text(file, (algorithm = "sig-sha256-rsa"));
+  let unknownSignature: string | undefined;
+  for (const key of Object.keys(file))
+    if (!signature && key.startsWith("sig-") && file[key] !== "") unknownSignature = key;
   return {
-    fileId: field(file, "fileid", 0, 255),
-    fileSize: field(file, "filesize", 1, 0xffffffff),
-    fileType: field(file, "fileType", 0, 255, 0),
+    fileId: field(file, "fileid", 255),
+    fileSize: field(file, "filesize", 0xffffffff) || refuse("filesize"),
+    fileType: "fileType" in file ? field(file, "fileType", 255) : 0,
     filePath: text(file, "filepath"),
     certFile: text(file, "certfile"),
-    ...parseSignature(file),
+    signature: signature ? { algorithm, bytes: decodeBase64(signature, MAX_SIGNATURE) } : undefined,
+    unknownSignature,
     streamName,
-    url: parseUrl(file),
+    // With nothing in it that would end the request line of HTTP.
+    url: text(file, "update_data_url", /^[^ \t\r\n\0]*$/),
   };
 }
 
 /** Ours alone to read, and only a memory of an earlier life: what can not be understood counts as absent. */
-function parseProgress(details: unknown): JobProgress {
-  if (!isObject(details)) details = {};
-  const object = details as JsonObject;
-  const image = own(object, "image");
+function parseProgress(value: unknown): JobProgress {
+  const details = fieldsOf(value);
+  const { image } = details;
   return {
-    selfTest: Object.hasOwn(object, "self_test"),
-    updatedBy: integer(own(object, "updatedBy"), 0xffffffff),
+    selfTest: "self_test" in details,
+    updatedBy: integer(details["updatedBy"], 0xffffffff),
     image: typeof image === "string" ? image : "",
   };
 }
 
-function parseOta(ota: unknown): Pick<OtaJob, "protocols" | "files"> {
-  if (!isObject(ota)) refuse("afr_ota is not an object");
-  const offered = own(ota, "protocols");
-  if (!Array.isArray(offered)) refuse("protocols is not an array");
-  const protocols = (["MQTT", "HTTP"] as const).filter((protocol) => offered.includes(protocol));
-  if (protocols.length === 0) refuse("protocols has neither MQTT nor HTTP", "data-protocol");
-  const streamName = text(ota, "streamname");
-  if (streamName !== "" && !isName(streamName, MAX_STREAM_NAME)) refuse("streamname is not a stream id");
-  const list = own(ota, "files");
-  if (!Array.isArray(list) || list.length === 0) refuse("files is not an array of files");
-  const files = list.map((file) => parseFile(file, streamName));
-  for (const { url } of files) {
-    if (!(protocols.includes("MQTT") && streamName) && !(protocols.includes("HTTP") && url))
-      refuse("a file has no streamname or update_data_url for the protocols offered", "data-protocol");
+function parseOta(value: unknown): Pick<OtaJob, "protocols" | "files"> {
+  const ota = fieldsOf(value);
+  const { protocols: offered, files: list } = ota;
+  if (!Array.isArray(offered)) refuse("protocols");
+  if (!Array.isArray(list) || list.length === 0) refuse("files");
+  const streamName = text(ota, "streamname", /^[\w-]{0,128}$/);
+  const mqtt = offered.includes("MQTT");
+  const http = offered.includes("HTTP");
+  const protocols: ("MQTT" | "HTTP")[] = [];
+  if (mqtt) protocols.push("MQTT");
+  if (http) protocols.push("HTTP");
+  const files: JobFile[] = [];
+  for (const item of list) {
+    const file = parseFile(item, streamName);
+    if (!(mqtt && streamName) && !(http && file.url))
+      refuse("streamname or update_data_url for the protocols", "data-protocol");
+    files.push(file);
   }
   return { protocols, files };
 }
 
 /**
- * Checks how deep JSON text nests. Text that is not JSON may pass; it is refused later.
+ * True when JSON text nests too deep. Text that is not JSON may pass; it is refused later.
  * Brackets inside strings do not count.
  */
-function checkDepth(json: Uint8Array): void {
+function isDeep(json: Uint8Array): boolean {
   let depth = 0;
   let quoted = false;
-  for (let at = 0; at < json.length; at++) {
+  for (let at = 0; at < json.length && depth <= MAX_DEPTH; at++) {
     const byte = json[at];
+    // [ and { differ in one bit, ] and } in the same.
+    const bracket = byte | 0x20;
     if (byte === 0x22) quoted = !quoted;
-    else if (quoted) {
-      if (byte === 0x5c) at++;
-    } else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > MAX_DEPTH) refuse(`job message nests deeper than ${MAX_DEPTH}`);
-    } else if (byte === 0x7d || byte === 0x5d) depth--;
+    else if (byte === 0x5c) at++;
+    else if (!quoted && bracket === 0x7b) depth++;
+    else if (!quoted && bracket === 0x7d) depth--;
   }
+  return depth > MAX_DEPTH;
 }
 
-/** @throws OtaError "job-parser" or "bad-utf8" for what is no JSON object, too long or nested too deep */
-export function parseJson(message: string | Uint8Array): JsonObject {
-  if (message.length > MAX_LENGTH) refuse(`job message is longer than ${MAX_LENGTH} bytes`);
-  const bytes = typeof message === "string" ? encodeUtf8(message) : message;
-  if (bytes.length > MAX_LENGTH) refuse(`job message is longer than ${MAX_LENGTH} bytes`);
-  checkDepth(bytes);
-  const json = decodeUtf8(bytes);
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    refuse("job message is not JSON");
-  }
-  if (!isObject(value)) refuse("job message is not an object");
-  return value;
+/**
+ * @returns the members of the JSON object `message` is
+ * @throws OtaError "job-parser" or "bad-utf8", or a SyntaxError, for what is none, too long or nested too deep
+ */
+export function parseJson(message: Uint8Array): Fields {
+  const readable = message.length <= MAX_LENGTH && !isDeep(message);
+  return fieldsOf(readable && JSON.parse(decodeUtf8(message)), "job message");
 }
 
 /**
@@ -256,30 +205,36 @@ export function parseJson(message: string | Uint8Array): JsonObject {
  * - An `afr_ota` that can not be carried out: "invalid", with an OtaError "job-parser", "data-protocol" or
  *   "bad-base64" to report. A missing signature is not among them: `TrustedKeys` refuses it.
  */
-export function parseJob(message: string | Uint8Array): ParsedJob {
+export function parseJob(message: Uint8Array): ParsedJob {
+  let kind: ParsedJob["kind"] = "none";
   let clientToken: string | undefined;
   let jobId: string | undefined;
   let executionNumber: number | undefined;
+  let document: unknown;
+  let job: OtaJob | undefined;
+  let error: OtaError | undefined;
   try {
     const envelope = parseJson(message);
-    const token = own(envelope, "clientToken");
+    const token = envelope["clientToken"];
     if (typeof token === "string") clientToken = token;
-    const execution = own(envelope, "execution") ?? {};
-    if (!isObject(execution)) refuse("execution is not an object");
-    if (Object.keys(execution).length === 0) return { kind: "none", clientToken };
-    const id = own(execution, "jobId");
-    if (!isName(id, MAX_JOB_ID)) refuse("execution has no usable jobId");
-    jobId = id;
-    executionNumber = integer(own(execution, "executionNumber"), Number.MAX_SAFE_INTEGER);
-    const document = own(execution, "jobDocument");
-    if (document === undefined || document === null) refuse("execution has no jobDocument");
-    if (!isObject(document) || !Object.hasOwn(document, "afr_ota"))
-      return { kind: "custom", clientToken, jobId, executionNumber, document };
-    const progress = parseProgress(own(execution, "statusDetails"));
-    const job = { jobId, executionNumber, progress, ...parseOta(document["afr_ota"]), document };
-    return { kind: "ota", clientToken, job };
-  } catch (error) {
-    const known = error instanceof OtaError ? error : new OtaError("job-parser", String(error));
-    return { kind: "invalid", clientToken, jobId, executionNumber, error: known };
+    const execution = fieldsOf(envelope["execution"] ?? {}, "execution");
+    if (Object.keys(execution).length > 0) {
+      // 64 characters in the API, 72 in the original agent, and none that means something in a topic.
+      jobId = text(execution, "jobId", /^[\w-]{1,72}$/);
+      executionNumber = integer(execution["executionNumber"], Number.MAX_SAFE_INTEGER);
+      document = execution["jobDocument"] ?? refuse("jobDocument");
+      kind = "custom";
+      const { afr_ota: ota } = fieldsOf(document);
+      if (ota !== undefined) {
+        const progress = parseProgress(execution["statusDetails"]);
+        job = { jobId, executionNumber, progress, ...parseOta(ota), document };
+        kind = "ota";
+      }
+    }
+  } catch (cause) {
+    kind = "invalid";
+    const { code = "job-parser", message: why } = cause as OtaError;
+    error = new OtaError(code, why);
   }
+  return { kind, clientToken, jobId, executionNumber, document, job, error } as ParsedJob;
 }

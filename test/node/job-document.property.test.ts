@@ -2,7 +2,7 @@
  * Job documents: whatever comes in, an answer comes out.
  * @module
  */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { OtaError } from "../../src/errors.js";
 import { type ParsedJob, parseJob } from "../../src/job-document.js";
@@ -74,10 +74,12 @@ const { tree: json } = fc.letrec<{ tree: unknown }>((tie) => ({
   ),
 }));
 
+const parse = (text: string) => parseJob(new TextEncoder().encode(text));
+
 describe("job documents, generated", () => {
   it("any JSON gives an answer", () =>
     fc.assert(
-      fc.property(json, (value) => check(parseJob(JSON.stringify(value)))),
+      fc.property(json, (value) => check(parse(JSON.stringify(value)))),
       { numRuns: 3000 },
     ));
 
@@ -114,32 +116,21 @@ describe("job documents, generated", () => {
         for (const [key, inner] of Object.entries(value)) walk(inner, [...path, key]);
     };
     walk(good(), []);
-    equal(parseJob(JSON.stringify(good())).kind, "ota");
+    equal(parse(JSON.stringify(good())).kind, "ota");
     fc.assert(
       fc.property(fc.constantFrom(...places.slice(1)), json, (path, value) => {
         const document = good();
         let node = document as unknown as Node;
         for (const key of path.slice(0, -1)) node = node[key] as Node;
         node[path.at(-1) as string] = value;
-        check(parseJob(JSON.stringify(document)));
+        check(parse(JSON.stringify(document)));
       }),
       { numRuns: 3000 },
     );
   });
 
   it("any text and any bytes give an answer", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => check(parseJob(text))));
+    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => check(parse(text))));
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => check(parseJob(bytes))));
   });
-
-  it("text and its UTF-8 bytes give the same", () =>
-    fc.assert(
-      fc.property(json, (value) => {
-        const text = JSON.stringify(value);
-        deepEqual(
-          parseJob(new TextEncoder().encode(text)),
-          parseJob(new TextDecoder().decode(new TextEncoder().encode(text))),
-        );
-      }),
-    ));
 });

@@ -1,3 +1,4 @@
+import { encodeUtf8 } from "../../src/bytes.js";
 import { OtaError } from "../../src/errors.js";
 import { type OtaJob, type ParsedJob, parseJob } from "../../src/job-document.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
@@ -43,7 +44,8 @@ const envelope = (change: Json = {}): Json => ({
   ...change,
 });
 
-const parse = (value: unknown) => parseJob(JSON.stringify(value));
+const parseText = (message: string) => parseJob(encodeUtf8(message));
+const parse = (value: unknown) => parseText(JSON.stringify(value));
 const parseOta = (change: Json) =>
   parse(envelope({ execution: execution({ jobDocument: { afr_ota: ota(change) } }) }));
 const parseFile = (change: Json) => parseOta({ files: [file(change)] });
@@ -66,7 +68,7 @@ function invalid(parsed: ParsedJob, code = "job-parser", jobId: string | null = 
 /** A message built as text, for what JSON.stringify can not write. */
 const raw = (text: string, from: string, to: string) => {
   if (!text.includes(from)) throw new Error(`no ${from} in the message`);
-  return parseJob(text.replace(from, to));
+  return parseText(text.replace(from, to));
 };
 const text = JSON.stringify(envelope());
 
@@ -100,8 +102,6 @@ describe("job document: an OTA job", () => {
       },
     ]);
   });
-
-  it("is taken from bytes as from text", () => deepEqual(parseJob(ascii(text)), parseJob(text)));
 
   it("may come without a client token, as in notify-next", () =>
     equal(parse(envelope({ clientToken: undefined })).clientToken, undefined));
@@ -319,10 +319,10 @@ describe("job document: not to be carried out", () => {
     ["bad UTF-8", concat(ascii(text), hex("ff"))],
     ["UTF-8 with an overlong quote", concat(ascii('{"execution":{"jobId":"a'), hex("c0a2"), ascii("}}"))],
     ["a byte order mark", concat(hex("efbbbf"), ascii(text))],
-    ["a lone surrogate in text", '{"a":"\ud800"}'],
+    ["a lone surrogate", concat(ascii('{"a":"'), hex("eda080"), ascii('"}'))],
     ["a NUL", `${text}\0`],
     ["more than 64 KB", `${text}${" ".repeat(65536)}`],
-    ["more than 64 KB of bytes in a shorter text", `{"a":"${"€".repeat(30000)}"}`],
+    ["more than 64 KB of bytes in fewer characters", `{"a":"${"€".repeat(30000)}"}`],
     ["nesting of 33", `${'{"a":'.repeat(33)}0${"}".repeat(33)}`],
     ["a bomb of arrays", "[".repeat(65000)],
     ["a bomb of objects", '{"a":'.repeat(13000)],
@@ -330,7 +330,7 @@ describe("job document: not to be carried out", () => {
   ];
   for (const [name, message] of withoutJob)
     it(`${name}: there is nobody to report to`, () => {
-      const parsed = parseJob(message);
+      const parsed = typeof message === "string" ? parseText(message) : parseJob(message);
       if (parsed.kind !== "invalid") throw new Error(`kind is ${parsed.kind}`);
       equal(parsed.jobId, undefined);
       ok(parsed.error.code === "job-parser" || parsed.error.code === "bad-utf8", parsed.error.code);
@@ -479,7 +479,7 @@ describe("job document: not to be carried out", () => {
     inherit("self_test", "ready", () => equal(job(parseOta({})).progress.selfTest, false));
   });
 
-  it("an inherited execution is no execution", () => equal(parseJob(`{"__proto__":${text}}`).kind, "none"));
+  it("an inherited execution is no execution", () => equal(parseText(`{"__proto__":${text}}`).kind, "none"));
 
   it("keys named like methods of objects harm nobody", () => {
     const change = { constructor: {}, toString: 1, valueOf: null, hasOwnProperty: "x" };

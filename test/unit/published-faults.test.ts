@@ -84,7 +84,7 @@ describe("published faults: lengths from the wire", () => {
 
   it("Zephyr 2020 (NCC Group): a job document of any size is bounded before it is read", () => {
     const parsed = parseJob(new Uint8Array(1_000_000).fill(0x20));
-    ok(parsed.kind === "invalid" && parsed.error.message.includes("longer than"));
+    ok(parsed.kind === "invalid" && parsed.error.message === "missing or invalid: job message");
     throws(() => decodeBase64("A".repeat(1_000_000), 512), { code: "bad-base64" });
   });
 });
@@ -105,14 +105,16 @@ describe("published faults: names", () => {
   it("CVE-2019-17210 (Mbed MQTT): no name from outside decides the shape of a topic", () => {
     const job = (jobId: string, streamname: string) =>
       parseJob(
-        JSON.stringify({
-          execution: {
-            jobId,
-            jobDocument: {
-              afr_ota: { protocols: ["MQTT"], streamname, files: [{ filesize: 1, fileid: 0 }] },
+        ascii(
+          JSON.stringify({
+            execution: {
+              jobId,
+              jobDocument: {
+                afr_ota: { protocols: ["MQTT"], streamname, files: [{ filesize: 1, fileid: 0 }] },
+              },
             },
-          },
-        }),
+          }),
+        ),
       ).kind;
     equal(job("a", "b"), "ota");
     for (const name of [
@@ -162,7 +164,7 @@ describe("published faults: the original OTA agent", () => {
         },
       });
     const signatureOf = (text: string) => {
-      const parsed = parseJob(text);
+      const parsed = parseJob(ascii(text));
       return parsed.kind === "ota" ? parsed.job.files[0].signature : null;
     };
     ok(signatureOf(message({ "sig-sha256-ecdsa": "MAYCAQECAQE=" })));
