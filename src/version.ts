@@ -12,61 +12,31 @@ export interface Version {
   readonly preRelease: readonly string[];
 }
 
-/** More digits would not be counted exactly. */
-const MAX_DIGITS = 15;
-
-function isNumeric(text: string): boolean {
-  for (const character of text) if (character < "0" || character > "9") return false;
-  return text !== "";
-}
-
-function isIdentifier(text: string): boolean {
-  for (const character of text) {
-    const lower = character.toLowerCase();
-    if (!(lower >= "a" && lower <= "z") && !isNumeric(character) && character !== "-") return false;
-  }
-  return text !== "";
-}
-
 /**
  * Reads `[v]major[.minor[.build]][-pre.release][+build.metadata]`. Missing numbers are 0; leading zeros do not
- * count. What `git describe` appends ("1.2.3-4-gabcdef0") reads as a pre-release of 1.2.3.
+ * count; more than 15 digits would not be counted exactly. What `git describe` appends ("1.2.3-4-gabcdef0") reads as
+ * a pre-release of 1.2.3.
  * @returns undefined when the text is no version
  */
 export function parseVersion(text: string): Version | undefined {
-  const [core, ...metadata] = text.split("+");
-  const hyphen = core.indexOf("-");
-  const release = hyphen < 0 ? core : core.slice(0, hyphen);
-  const numbers = (release[0] === "v" || release[0] === "V" ? release.slice(1) : release).split(".");
-  const preRelease = hyphen < 0 ? [] : core.slice(hyphen + 1).split(".");
-  if (numbers.length > 3 || metadata.length > 1) return undefined;
-  for (const number of numbers) if (!isNumeric(number) || number.length > MAX_DIGITS) return undefined;
-  if (!preRelease.every(isIdentifier) || !(metadata[0]?.split(".").every(isIdentifier) ?? true))
-    return undefined;
-  const [major, minor = 0, build = 0] = numbers.map(Number);
-  return { major, minor, build, preRelease };
+  const match =
+    /^v?(\d{1,15}(?:\.\d{1,15}){0,2})(?:-([a-z\d-]+(?:\.[a-z\d-]+)*))?(?:\+[a-z\d-]+(?:\.[a-z\d-]+)*)?$/i.exec(
+      text,
+    );
+  if (!match) return undefined;
+  const [major, minor = 0, build = 0] = match[1].split(".").map(Number);
+  return { major, minor, build, preRelease: match[2]?.split(".") ?? [] };
 }
 
-/** Order of two identifiers of a pre-release (Semantic Versioning 2.0.0, item 11.4). */
-function compareIdentifiers(a: string, b: string): number {
-  const numeric = isNumeric(a);
-  if (numeric !== isNumeric(b)) return numeric ? -1 : 1;
-  if (numeric) {
-    const difference = Number(a) - Number(b);
-    if (difference !== 0) return difference;
-  }
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function comparePreReleases(a: readonly string[], b: readonly string[]): number {
-  // A release comes behind its pre-releases.
-  if (a.length === 0 || b.length === 0) return b.length - a.length;
-  const length = Math.min(a.length, b.length);
-  for (let n = 0; n < length; n++) {
-    const order = compareIdentifiers(a[n], b[n]);
-    if (order !== 0) return order;
-  }
-  return a.length - b.length;
+/**
+ * A text that stands in the order of strings where the pre-release has its place (Semantic Versioning 2.0.0, item
+ * 11): numbers by value (of up to 32 digits) and before other identifiers, a release behind its pre-releases.
+ */
+function rank({ preRelease }: Version): string {
+  let text = "";
+  for (const identifier of preRelease)
+    text += /^\d+$/.test(identifier) ? `\t ${identifier.padStart(32, "0")}` : `\t${identifier}`;
+  return text || "~";
 }
 
 /**
@@ -81,7 +51,7 @@ export function compareVersions(a: string, b: string): number {
     x.major - y.major ||
     x.minor - y.minor ||
     x.build - y.build ||
-    comparePreReleases(x.preRelease, y.preRelease)
+    (rank(x) < rank(y) ? -1 : rank(x) > rank(y) ? 1 : 0)
   );
 }
 

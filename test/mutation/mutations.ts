@@ -117,12 +117,8 @@ export const MUTATIONS: readonly Mutation[] = [
     "src/version.ts",
     ["test/unit/version.test.ts"],
     [
-      [
-        "a pre-release is newer than its release",
-        "return b.length - a.length;",
-        "return a.length - b.length;",
-      ],
-      ["10 is older than 9", "const difference = Number(a) - Number(b);", "const difference = 0;"],
+      ["a pre-release is newer than its release", 'text || "~"', "text"],
+      ["10 is older than 9", '.padStart(32, "0")', ""],
       ["only the first number counts", "x.minor - y.minor ||", ""],
     ],
   ),
