@@ -110,21 +110,32 @@ export interface OtaAgentOptions {
 }
 
 /**
- * Name, default, least and greatest value of the numeric options (AWS limits: GetStream `l` 256…131072; timers take
- * 2^31 − 1 milliseconds).
+ * The options that are checked, a row for each: name, type, "?" when it may be left out. Numbers may be, and have
+ * least and greatest value, the step between, and the default if there is one (AWS limits: GetStream `l` 256…131072;
+ * timers take 2^31 − 1 milliseconds; encrypted flash is written in units of 16 bytes).
  */
-const NUMBERS = Object.freeze([
-  Object.freeze(["blockSize", 4096, 256, 131_072] as const),
-  Object.freeze(["maxOutstandingBytes", 524_288, 256, 16_777_216] as const),
-  Object.freeze(["statusInterval", 64, 1, 1_000_000] as const),
-  Object.freeze(["selfTestTimeoutMs", 90_000, 1_000, 86_400_000] as const),
-  Object.freeze(["noProgressTimeoutMs", 300_000, 1_000, 86_400_000] as const),
-  Object.freeze(["totalDeadlineMs", undefined, 1_000, 2_147_483_647] as const),
-  Object.freeze(["minRate", undefined, 1, 1_000_000_000] as const),
-  Object.freeze(["rateLimit", undefined, 256, 1_000_000_000] as const),
-  Object.freeze(["blockIntervalMs", undefined, 1, 60_000] as const),
-  Object.freeze(["pollMs", 3_600_000, 10_000, 1_000_000_000] as const),
-] as const);
+const OPTIONS = `mqtt object
+pal object
+clock object
+random function
+thingName string
+otherPals object ?
+dataPlanes array ?
+onEvent function ?
+onUpdateAvailable function ?
+onCustomJob function ?
+onState function ?
+log function ?
+blockSize number 256 131072 16 4096
+maxOutstandingBytes number 256 16777216 1 524288
+statusInterval number 1 1e6 1 64
+selfTestTimeoutMs number 1000 86400000 1 90000
+noProgressTimeoutMs number 1000 86400000 1 300000
+totalDeadlineMs number 1000 2147483647 1
+minRate number 1 1e9 1
+rateLimit number 256 1e9 1
+blockIntervalMs number 1 60000 1
+pollMs number 10000 1e9 1 3600000`;
 
 type Defaulted =
   | "blockSize"
@@ -140,32 +151,23 @@ export type CheckedOptions = OtaAgentOptions & Required<Pick<OtaAgentOptions, De
  * @throws RangeError naming an option that is out of range
  */
 export function checkOptions(options: OtaAgentOptions): CheckedOptions {
-  if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
   const checked: Record<string, unknown> = { ...options };
-  for (const name of ["mqtt", "pal", "clock"])
-    if (typeof checked[name] !== "object" || checked[name] === null)
-      throw new TypeError(`option "${name}" must be an object`);
-  if (typeof checked["random"] !== "function") throw new TypeError('option "random" must be a function');
-  for (const name of ["onEvent", "onUpdateAvailable", "onCustomJob", "onState", "log"])
-    if (checked[name] !== undefined && typeof checked[name] !== "function")
-      throw new TypeError(`option "${name}" must be a function`);
-  checked["log"] ??= () => {};
-  const { thingName, dataPlanes, otherPals = {} } = options;
-  if (dataPlanes !== undefined && !Array.isArray(dataPlanes))
-    throw new TypeError('option "dataPlanes" must be an array');
-  if (typeof otherPals !== "object" || otherPals === null)
-    throw new TypeError('option "otherPals" must be an object');
-  if (typeof thingName !== "string") throw new TypeError('option "thingName" must be a string');
-  if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(thingName))
-    throw new RangeError('option "thingName" must have 1 to 128 characters of a-z A-Z 0-9 : _ -');
-  for (const [name, preset, least, greatest] of NUMBERS) {
-    const value = (checked[name] ??= preset);
-    if (value === undefined) continue;
-    if (typeof value !== "number") throw new TypeError(`option "${name}" must be a number`);
-    if (!(Number.isInteger(value) && value >= least && value <= greatest))
-      throw new RangeError(`option "${name}" must be an integer from ${least} to ${greatest}, got ${value}`);
+  for (const row of OPTIONS.split("\n")) {
+    const [name, type, least, greatest, step, preset] = row.split(" ");
+    // Null is as good as left out for numbers alone.
+    if (greatest) checked[name] ??= preset && +preset;
+    const value = checked[name];
+    if (least && value === undefined) continue;
+    if (value === null || (type === "array" ? !Array.isArray(value) : typeof value !== type))
+      throw new TypeError(`options: "${name}" is no ${type}`);
+    if (
+      greatest &&
+      !((value as number) >= +least && (value as number) <= +greatest && (value as number) % +step === 0)
+    )
+      throw new RangeError(`options: "${name}" is not from ${least} to ${greatest} in steps of ${step}`);
   }
-  if ((checked["blockSize"] as number) % 16)
-    throw new RangeError(`option "blockSize" must be a multiple of 16, got ${checked["blockSize"]}`);
+  if (!/^[\w:-]{1,128}$/.test(options.thingName))
+    throw new RangeError('options: "thingName" does not match [\\w:-]{1,128}');
+  checked["log"] ??= () => {};
   return checked as unknown as CheckedOptions;
 }
