@@ -31,18 +31,21 @@ export function retryAfter(headers: ReadonlyMap<string, string>): number {
   return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : 0;
 }
 
+/** True for an absolute URL of HTTP or HTTPS, one word of ASCII. */
+export function isUrl(url: string): boolean {
+  return /^https?:\/\/[!-~]+$/i.test(url);
+}
+
 /**
  * Where `location` leads from `base` (RFC 3986 §5, without dot segments): an absolute URL, or undefined when it
  * is none the agent follows. Never from https to http.
  */
 export function resolveUrl(base: string, location: string): string | undefined {
-  const [, scheme, authority, path] = /^(https?:)(\/\/[^/?#]+)([^?#]*)/i.exec(base) ?? [];
-  if (!authority) return undefined;
+  const [, origin, scheme, directory = "/"] = /^((https?:)\/\/[^/?#]+)([^?#]*\/)?/i.exec(base) ?? [];
+  if (!origin) return undefined;
   let url = location;
-  if (/^\/\//.test(location)) url = scheme + location;
-  else if (location[0] === "/") url = scheme + authority + location;
-  else if (!/^[a-z][a-z0-9+.-]*:/i.test(location))
-    url = scheme + authority + (path.slice(0, path.lastIndexOf("/") + 1) || "/") + location;
-  if (!/^https?:\/\/[\x21-\x7e]+$/i.test(url)) return undefined;
-  return /^https:/i.test(base) && !/^https:/i.test(url) ? undefined : url;
+  if (location.startsWith("//")) url = scheme + location;
+  else if (location[0] === "/") url = origin + location;
+  else if (!/^[a-z][a-z\d+.-]*:/i.test(location)) url = origin + directory + location;
+  return isUrl(url) && !/^https:.* http:/i.test(`${base} ${url}`) ? url : undefined;
 }

@@ -5,7 +5,7 @@
  */
 import type { BlockSink, DataPlane } from "./data-plane.js";
 import { OtaError } from "./errors.js";
-import { parseContentRange, resolveUrl, retryAfter } from "./http-fields.js";
+import { isUrl, parseContentRange, resolveUrl, retryAfter } from "./http-fields.js";
 import type { JobFile } from "./job-document.js";
 import type { Clock, HttpClient, HttpHandler, MqttConnection, MqttObserver, Timer } from "./ports.js";
 
@@ -27,13 +27,14 @@ export interface HttpPlaneOptions {
   stallTimeoutMs?: number;
 }
 
+type CheckedOptions = Required<Omit<HttpPlaneOptions, "mqtt">> & Pick<HttpPlaneOptions, "mqtt">;
+
 /** Everything about the file being delivered; replaced as a whole. */
 interface Session {
   readonly sink: BlockSink;
   readonly file: JobFile;
   readonly blockSize: number;
-  readonly blocks: number;
-  /** Bit set: asked for and not delivered. */
+  /** A byte for each block, and a last one that stays 0. 1: asked for and not delivered. */
   readonly asked: Uint8Array;
 }
 
@@ -43,171 +44,155 @@ interface Session {
  */
 class Range implements HttpHandler {
   readonly #session: Session;
-  readonly #clock: Clock;
-  readonly #ended: (range: Range) => void;
-  /** The block being received, and the last one. */
-  #block: number;
-  #last: number;
-  /** Bytes of the block that are here. */
-  #filled = 0;
+  readonly #options: CheckedOptions;
+  readonly #ended: () => void;
+  /** Where in the file the next byte of the body belongs, and where the range ends. */
+  #at: number;
+  #end: number;
+  /** Here when a body is wanted. */
   #buffer: Uint8Array | undefined;
-  #body = false;
   #lastSign: number;
   #timer: Timer | undefined;
   #cancel: (() => void) | undefined;
+  #live = true;
   /** Where a redirect leads. */
   location = "";
   /** Blocks delivered that had been asked for. */
   delivered = 0;
-  /** Set when it was refused. */
-  remedy: Remedy = "retry";
+  /** Here when it was refused, and what may help. */
   error: OtaError | undefined;
+  remedy: Remedy = "retry";
   afterMs = 0;
 
-  constructor(session: Session, first: number, last: number, clock: Clock, ended: (range: Range) => void) {
+  /** @param ended called when it is over, unless it was stopped */
+  constructor(session: Session, at: number, end: number, options: CheckedOptions, ended: () => void) {
     this.#session = session;
-    this.#block = first;
-    this.#last = last;
-    this.#clock = clock;
+    this.#at = at;
+    this.#end = end;
+    this.#options = options;
     this.#ended = ended;
-    this.#lastSign = clock.now();
+    this.#lastSign = options.clock.now();
   }
 
-  start(http: HttpClient, url: string, stallMs: number): void {
-    const { blockSize, file } = this.#session;
-    const end = Math.min((this.#last + 1) * blockSize, file.fileSize) - 1;
-    const headers = new Map([
-      ["range", `bytes=${this.#block * blockSize}-${end}`],
-      ["accept-encoding", "identity"],
-    ]);
+  start(url: string): void {
+    const { http, clock, stallTimeoutMs } = this.#options;
     const watch = () => {
-      const left = this.#lastSign + stallMs - this.#clock.now();
-      if (left > 0) this.#timer = this.#clock.set(watch, left);
+      const left = this.#lastSign + stallTimeoutMs - clock.now();
+      if (left > 0) this.#timer = clock.set(watch, left);
       else {
-        const cancel = this.#cancel;
-        this.#give("retry", `nothing came for ${stallMs} ms`);
-        this.#end();
-        cancel?.();
+        this.done(new Error(`nothing came for ${stallTimeoutMs} ms`));
+        this.#cancel?.();
       }
     };
-    this.#timer = this.#clock.set(watch, stallMs);
+    watch();
     try {
+      const headers = new Map([
+        ["range", `bytes=${this.#at}-${this.#end - 1}`],
+        ["accept-encoding", "identity"],
+      ]);
       this.#cancel = http.get(url, headers, this);
     } catch (error) {
-      this.#cancel = () => {};
-      this.#give("retry", (error as Error).message);
-      this.#end();
+      this.done(error as Error);
     }
   }
 
   /** Ends it without a word. */
   stop(): void {
-    this.#clock.clear(this.#timer);
-    const cancel = this.#cancel;
-    this.#cancel = undefined;
-    cancel?.();
+    this.#close();
+    this.#cancel?.();
   }
 
   headers(status: number, headers: ReadonlyMap<string, string>): boolean {
     // A response nobody waits for must not get the buffer another one is using.
-    if (!this.#cancel) return false;
-    const { blockSize, blocks, file, sink } = this.#session;
-    this.#lastSign = this.#clock.now();
+    if (!this.#live) return false;
+    const { blockSize, file, sink } = this.#session;
+    const { fileSize } = file;
+    this.#lastSign = this.#options.clock.now();
     if (status > 300 && status < 309 && status !== 304) {
       this.location = headers.get("location") ?? "";
-      return this.location ? false : this.#give("retry", "redirect to nowhere");
+      return this.#give(`redirect to ${this.location}`, this.location && "refresh");
     }
-    if (status === 206 || status === 200) {
-      const coding = headers.get("content-encoding");
-      if (coding && coding !== "identity") return this.#give("final", `content-encoding ${coding}`);
-    }
-    if (status === 206) {
-      const range = parseContentRange(headers.get("content-range"));
-      const first = this.#block * blockSize;
-      const end = Math.min((this.#last + 1) * blockSize, file.fileSize) - 1;
-      if (!range || range.first !== first || range.last > end)
-        return this.#give("retry", `content-range ${headers.get("content-range")} for ${first}-${end}`);
-      if (range.total >= 0 && range.total !== file.fileSize)
-        return this.#give("refresh", `the file has ${range.total} bytes, the job says ${file.fileSize}`);
-      // A server may send less than it was asked for: whole blocks of it are good.
-      if (range.last < end) this.#last = Math.floor((range.last + 1) / blockSize) - 1;
-      if (this.#last < this.#block) return this.#give("retry", "the range is shorter than a block");
-    } else if (status === 200) {
-      // A server without ranges sends all of it: good enough, as blocks that are here already are ignored.
-      const length = headers.get("content-length");
-      if (length !== undefined && Number(length) !== file.fileSize)
-        return this.#give("refresh", `the file has ${length} bytes, the job says ${file.fileSize}`);
-      this.#block = 0;
-      this.#last = blocks - 1;
-    } else {
+    if (status !== 206 && status !== 200) {
       const gone = status === 400 || status === 403 || status === 404 || status === 410;
       const busy = status === 408 || status === 416 || status === 429 || status >= 500;
       this.afterMs = retryAfter(headers);
-      return this.#give(gone ? "refresh" : busy ? "retry" : "final", `status ${status}`);
+      return this.#give(`status ${status}`, gone ? "refresh" : busy ? "retry" : "final");
     }
-    this.#body = true;
+    const coding = headers.get("content-encoding") || "identity";
+    if (coding !== "identity") return this.#give(`content-encoding ${coding}`, "final");
+    let total = fileSize;
+    if (status === 206) {
+      const field = headers.get("content-range");
+      const range = parseContentRange(field);
+      // A server may send less than it was asked for: whole blocks of it are good.
+      const behind = range ? range.last + 1 : 0;
+      const end = behind < this.#end ? behind - (behind % blockSize) : behind;
+      if (!range || range.first !== this.#at || behind > this.#end || end <= this.#at)
+        return this.#give(`content-range ${field} for ${this.#at}-${this.#end - 1}`);
+      if (range.total >= 0) total = range.total;
+      this.#end = end;
+    } else {
+      // A server without ranges sends all of it: good enough, as blocks that are here already are ignored.
+      total = Number(headers.get("content-length") ?? total);
+      this.#at = 0;
+      this.#end = fileSize;
+    }
+    if (total !== fileSize)
+      return this.#give(`the file has ${total} bytes, the job says ${fileSize}`, "refresh");
     this.#buffer = sink.buffer(blockSize);
-    return this.#buffer !== undefined || this.#give("retry", "no buffer");
+    return this.#buffer !== undefined || this.#give("no buffer");
   }
 
+  /** The rest of a block, even where less should come: what is too much shows in `data`. */
   buffer(): Uint8Array {
-    const buffer = this.#buffer as Uint8Array;
-    // Behind the last block nothing should come; if it does, one byte shows it.
-    return buffer.subarray(this.#filled, this.#block > this.#last ? 1 : this.#length);
+    const { blockSize } = this.#session;
+    return (this.#buffer as Uint8Array).subarray(this.#at % blockSize, blockSize);
   }
 
   data(length: number): boolean {
-    if (!this.#cancel || !this.#body || this.error) return false;
-    this.#lastSign = this.#clock.now();
-    if (this.#block > this.#last) return this.#give("retry", "the body is longer than its range");
-    this.#filled += length;
-    const size = this.#length;
-    if (this.#filled < size) return true;
-    const { asked, sink } = this.#session;
-    const block = this.#block++;
-    this.#filled = 0;
-    const bit = 1 << (block & 7);
-    if (asked[block >> 3] & bit) this.delivered++;
-    asked[block >> 3] &= ~bit;
-    sink.block(block, (this.#buffer as Uint8Array).subarray(0, size));
+    const buffer = this.#buffer;
+    const at = this.#at;
+    if (!this.#live || !buffer || this.error) return false;
+    this.#lastSign = this.#options.clock.now();
+    if (at >= this.#end) return this.#give("the body is longer than its range");
+    const { blockSize, asked, sink } = this.#session;
+    this.#at += length;
+    const first = at - (at % blockSize);
+    const size = Math.min(blockSize, this.#end - first);
+    if (this.#at < first + size) return true;
+    const block = first / blockSize;
+    this.delivered += asked[block];
+    asked[block] = 0;
+    sink.block(block, buffer.subarray(0, size));
     // What the sink does with it may end all this.
-    return this.#cancel !== undefined;
+    return this.#live;
   }
 
   done(error?: Error): void {
-    if (!this.#cancel) return;
-    if (!this.error && !this.location) {
-      if (error) this.#give("retry", error.message);
-      else if (this.#block <= this.#last) this.#give("retry", "the body is shorter than its range");
-    }
-    this.#end();
-  }
-
-  get #length(): number {
-    const { blockSize, file } = this.#session;
-    return Math.min(blockSize, file.fileSize - this.#block * blockSize);
+    if (!this.#live) return;
+    this.#close();
+    if (!this.error && (error || this.#at < this.#end))
+      this.#give(error ? error.message : "the body is shorter than its range");
+    this.#ended();
   }
 
   /** Records why it is refused; the client stops it, `done` follows. */
-  #give(remedy: Remedy, message: string): false {
-    this.remedy = remedy;
+  #give(message: string, remedy?: Remedy | ""): false {
+    if (remedy) this.remedy = remedy;
     this.error = new OtaError("http", `HTTP: ${message}`);
     return false;
   }
 
-  #end(): void {
-    this.#clock.clear(this.#timer);
-    const live = this.#cancel;
-    this.#cancel = undefined;
-    if (live) this.#ended(this);
+  #close(): void {
+    this.#live = false;
+    this.#options.clock.clear(this.#timer);
   }
 }
 
 export class HttpPlane implements DataPlane, MqttObserver {
   readonly protocol = "HTTP";
   readonly reliable = true;
-  readonly #options: HttpPlaneOptions;
-  readonly #rangeBytes: number;
+  readonly #options: CheckedOptions;
   #session: Session | undefined;
   #range: Range | undefined;
   /** Where the next range is asked for: the job's URL, or where a redirect led. */
@@ -218,29 +203,27 @@ export class HttpPlane implements DataPlane, MqttObserver {
   /** @throws TypeError, RangeError naming an option */
   constructor(options: HttpPlaneOptions) {
     for (const name of ["http", "clock"] as const)
-      if (typeof options?.[name] !== "object") throw new TypeError(`option "${name}" must be an object`);
+      if (typeof options?.[name] !== "object") throw new TypeError(`options: "${name}" is no object`);
     const { rangeBytes = RANGE_BYTES, stallTimeoutMs = STALL_MS } = options;
-    if (!(Number.isInteger(rangeBytes) && rangeBytes > 0))
-      throw new RangeError(`option "rangeBytes" must be a positive integer, got ${rangeBytes}`);
-    if (!(stallTimeoutMs > 0 && stallTimeoutMs < 86_400_000))
-      throw new RangeError(`option "stallTimeoutMs" must be positive, got ${stallTimeoutMs}`);
-    this.#options = options;
-    this.#rangeBytes = rangeBytes;
+    if (!(rangeBytes > 0 && rangeBytes % 1 === 0 && stallTimeoutMs > 0 && stallTimeoutMs < 86_400_000))
+      throw new RangeError('options: "rangeBytes" or "stallTimeoutMs" is out of range');
+    this.#options = { ...options, rangeBytes, stallTimeoutMs };
   }
 
   get maxBlocks(): number {
-    return Math.max(1, Math.floor(this.#rangeBytes / (this.#session?.blockSize ?? this.#rangeBytes)));
+    const { blockSize = 0 } = this.#session ?? {};
+    return Math.floor(this.#options.rangeBytes / blockSize) || 1;
   }
 
   usable(file: JobFile): boolean {
-    return /^https?:\/\/[\x21-\x7e]+$/i.test(file.url);
+    return isUrl(file.url);
   }
 
   open(file: JobFile, blockSize: number, sink: BlockSink): void {
     this.close();
     const { mqtt } = this.#options;
-    const blocks = Math.ceil(file.fileSize / blockSize);
-    this.#session = { sink, file, blockSize, blocks, asked: new Uint8Array((blocks + 7) >> 3) };
+    const asked = new Uint8Array(Math.ceil(file.fileSize / blockSize) + 1);
+    this.#session = { sink, file, blockSize, asked };
     this.#url = file.url;
     this.#redirects = 0;
     mqtt?.addObserver(this);
@@ -249,10 +232,8 @@ export class HttpPlane implements DataPlane, MqttObserver {
 
   request(first: number, bitmap: Uint8Array, _count: number): boolean {
     const { asked } = this.#session as Session;
-    for (let bit = 0; bit < bitmap.length * 8; bit++) {
-      const block = first + bit;
-      if (bitmap[bit >> 3] & (1 << (bit & 7))) asked[block >> 3] |= 1 << (block & 7);
-    }
+    for (let bit = 0; bit < bitmap.length * 8; bit++)
+      if (bitmap[bit >> 3] & (1 << (bit & 7))) asked[first + bit] = 1;
     // Requests of one turn make one range.
     if (!this.#range) this.#later();
     return true;
@@ -293,41 +274,28 @@ export class HttpPlane implements DataPlane, MqttObserver {
   #next(): void {
     const session = this.#session;
     if (!session || this.#range) return;
-    const { asked, blocks } = session;
-    let first = 0;
-    while (first < blocks && !(asked[first >> 3] & (1 << (first & 7))))
-      first += asked[first >> 3] ? 1 : 8 - (first & 7);
-    if (first >= blocks) return;
-    let last = first;
-    const limit = Math.min(blocks, first + this.maxBlocks) - 1;
-    while (last < limit && asked[(last + 1) >> 3] & (1 << ((last + 1) & 7))) last++;
-    const { http, clock, stallTimeoutMs = STALL_MS } = this.#options;
-    const range = new Range(session, first, last, clock, (ended) => this.#ended(session, ended));
+    const { asked, blockSize, file } = session;
+    const first = asked.indexOf(1);
+    if (first < 0) return;
+    const behind = Math.min(asked.indexOf(0, first), first + this.maxBlocks);
+    const end = Math.min(behind * blockSize, file.fileSize);
+    const range = new Range(session, first * blockSize, end, this.#options, () => this.#ended(range));
     this.#range = range;
-    range.start(http, this.#url, stallTimeoutMs);
+    range.start(this.#url);
   }
 
-  #ended(session: Session, range: Range): void {
-    if (this.#range !== range) return;
+  #ended(range: Range): void {
+    const { location, error, remedy, delivered } = range;
+    const { file, sink, asked } = this.#session as Session;
     this.#range = undefined;
-    const { file, sink, asked } = session;
-    const { location, error } = range;
-    if (location && ++this.#redirects <= MAX_REDIRECTS) {
-      const url = resolveUrl(this.#url, location);
-      if (url) {
-        this.#url = url;
-        return this.#later();
-      }
-    }
-    const circle = location
-      ? new OtaError("http", `HTTP: can not follow the redirect to ${location}`)
-      : error;
+    const follow = location && ++this.#redirects <= MAX_REDIRECTS;
+    const url = follow ? resolveUrl(this.#url, location) : undefined;
     // The next range begins at the job's URL again: where it leads to may change.
-    this.#url = file.url;
-    this.#redirects = 0;
+    this.#url = url ?? file.url;
+    if (!url) this.#redirects = 0;
     // A response that was cut brought something; the rest is asked for at once.
-    if (!circle || (range.delivered > 0 && range.remedy === "retry")) return this.#later();
+    if (url || !error || (delivered > 0 && remedy === "retry")) return this.#later();
     asked.fill(0);
-    sink.refused(circle, location ? "refresh" : range.remedy, range.afterMs);
+    sink.refused(error, remedy, range.afterMs);
   }
 }
