@@ -129,8 +129,8 @@ function parseFile(value: unknown, streamName: string): JobFile {
     signature: signature ? { algorithm, bytes: decodeBase64(signature, MAX_SIGNATURE) } : undefined,
     unknownSignature,
     streamName,
-    // With nothing in it that would end the request line of HTTP.
-    url: text(file, "update_data_url", /^[^ \t\r\n\0]*$/),
+    // No space and no control character, which could end the request line of HTTP.
+    url: text(file, "update_data_url", /^[!-\uffff]*$/),
   };
 }
 
