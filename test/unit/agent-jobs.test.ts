@@ -117,7 +117,7 @@ describe("jobs: the request", () => {
     await player.play(`reply {"filler":"${"x".repeat(70_000)}"}`);
     equal(player.agent.state, "RequestingJob");
     ok(
-      player.log.some((line) => line.includes("longer than 65536 bytes")),
+      player.log.some((line) => line.includes("reply ignored: missing or invalid: job message")),
       player.log.join(),
     );
   });
