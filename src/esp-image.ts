@@ -5,7 +5,7 @@
  * @module
  */
 import { decodeUtf8, toHex } from "./bytes.js";
-import { OtaError, type OtaPhase } from "./errors.js";
+import { findRow, hex32, OtaError } from "./errors.js";
 import type { AppDescription } from "./ports.js";
 
 const HEADER = 24;
@@ -21,102 +21,104 @@ const SIGNATURE_MAGIC = 0xe7;
 const MAX_SEGMENTS = 16;
 /** The boot loader maps one segment of data and one of instructions. */
 const MAX_MAPPED = 2;
-const MAX_SEGMENT_LENGTH = 0x1000000;
 const HASH = 32;
-/** One segment that holds the descriptor alone, check sum, hash. */
-const MIN_LENGTH = HEAD_LENGTH + 16 + HASH;
 const SECTOR = 4096;
 /** Binary logarithm of an MMU page, unless the descriptor says otherwise. */
 const PAGE_LOG2 = 16;
 
+/**
+ * Where chips map flash to, data and instruction buses of `soc/ext_mem_defs.h`: `chip_id`, then first digits of the
+ * address a range begins with and of the one behind its end. ESP32, S2, C3, S3, C2 (with half of the space), C6, H2,
+ * P4, C61, C5, H21, H4.
+ */
+const MAPPED = `
+0 0x3f4 0x3f8 0x400d 0x404
+2 0x3f0 0x3ff8 0x4008 0x408
+5 0x3c0 0x3c8 0x420 0x428
+9 0x3c 0x3e 0x42 0x44
+12 0x3c0 0x3c8 0x420 0x428
+13 0x42 0x44
+16 0x42 0x44
+18 0x40 0x44
+20 0x42 0x44
+23 0x42 0x44
+25 0x42 0x44
+28 0x42 0x44
+`;
+
+type Read = (offset: number, length: number) => Uint8Array;
+
 function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+  return new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true);
 }
 
 /** Text that ends at a NUL, or fills its 32 bytes. */
 function textAt(bytes: Uint8Array, at: number): string {
-  const nul = bytes.indexOf(0, at);
-  const end = nul < 0 || nul > at + 32 ? at + 32 : nul;
-  return decodeUtf8(bytes, at, end, "bad-image");
+  const field = bytes.subarray(at, at + 32);
+  const nul = field.indexOf(0);
+  return decodeUtf8(field, 0, nul < 0 ? 32 : nul, "bad-image");
+}
+
+/** Whether a segment is mapped from flash; undefined for a chip this agent does not know. */
+function isMapped(chipId: number, address: number): boolean | undefined {
+  const row = findRow(MAPPED, String(chipId));
+  if (!row) return undefined;
+  // As long as each other, texts are in the order of their numbers.
+  const digits = hex32(address);
+  for (let n = 1; n < row.length; n += 2) if (digits >= row[n] && digits < row[n + 1]) return true;
+  return false;
+}
+
+function refuse(why: string, read: Read | undefined): never {
+  throw new OtaError("bad-image", why, read ? "verify" : "image");
 }
 
 /**
- * Whether a segment is mapped from flash: data and instruction buses of `soc/ext_mem_defs.h`, by `chip_id`.
- * Undefined for a chip this agent does not know.
+ * Checks the header of an image and the way through its segments.
+ * @param read gives what is behind the head; without it the first segment is looked at alone
+ * @returns the chip the image is for
  */
-function isMapped(chipId: number, address: number): boolean | undefined {
-  const within = (start: number, end: number) => address >= start && address < end;
-  switch (chipId) {
-    case 0x00: // ESP32
-      return within(0x3f400000, 0x3f800000) || within(0x400d0000, 0x40400000);
-    case 0x02: // S2
-      return within(0x3f000000, 0x3ff80000) || within(0x40080000, 0x40800000);
-    case 0x05: // C3
-    case 0x0c: // C2, with half of the space
-      return within(0x3c000000, 0x3c800000) || within(0x42000000, 0x42800000);
-    case 0x09: // S3
-      return within(0x3c000000, 0x3e000000) || within(0x42000000, 0x44000000);
-    case 0x12: // P4
-      return within(0x40000000, 0x44000000);
-    case 0x0d: // C6
-    case 0x10: // H2
-    case 0x14: // C61
-    case 0x17: // C5
-    case 0x19: // H21
-    case 0x1c: // H4
-      return within(0x42000000, 0x44000000);
-  }
-  return undefined;
-}
-
-/** What the first bytes say of the way through the image. */
-class Layout {
-  readonly chipId: number;
-  readonly segments: number;
-  /** Size of an MMU page in bytes. */
-  readonly page: number;
-
-  constructor(
-    head: Uint8Array,
-    readonly fileSize: number,
-    readonly phase: OtaPhase,
-  ) {
-    if (head.length < HEAD_LENGTH || fileSize < MIN_LENGTH)
-      this.fail(`no image is as short as ${fileSize} bytes`);
-    if (head[0] !== MAGIC) this.fail("the file is no ESP32 application image");
-    this.segments = head[1];
-    if (this.segments < 1 || this.segments > MAX_SEGMENTS)
-      this.fail(`the image has ${this.segments} segments`);
-    if (head[23] !== 1) this.fail("the image has no SHA-256 appended");
-    this.chipId = head[12] | (head[13] << 8);
-    const log2 = head[DESCRIPTOR + 180] || PAGE_LOG2;
-    if (log2 > PAGE_LOG2) this.fail("the application descriptor has an impossible MMU page size");
-    this.page = 1 << log2;
-  }
-
-  fail(why: string): never {
-    throw new OtaError("bad-image", why, this.phase);
-  }
-
-  /**
-   * Checks the header of a segment.
-   * @param header where it is found, at `base`
-   * @param at its offset in the file
-   * @returns offset of the end of the segment's data in the file
-   */
-  segment(header: Uint8Array, base: number, at: number): number {
-    const address = word(header, base);
-    const length = word(header, base + 4);
+function check(head: Uint8Array, fileSize: number, read?: Read): number {
+  let segments = head[1];
+  const log2 = head[DESCRIPTOR + 180] || PAGE_LOG2;
+  if (
+    head.length < HEAD_LENGTH ||
+    fileSize % 16 !== 0 ||
+    head[0] !== MAGIC ||
+    segments < 1 ||
+    segments > MAX_SEGMENTS ||
+    word(head, DESCRIPTOR) !== DESCRIPTOR_MAGIC ||
+    log2 > PAGE_LOG2
+  )
+    refuse("the file is no ESP32 application image", read);
+  if (head[23] !== 1) refuse("the image has no SHA-256 appended", read);
+  const chipId = word(head, 12) & 0xffff;
+  let mapped = 0;
+  let at = HEADER;
+  while (segments-- > 0) {
+    const header = read ? read(at, SEGMENT_HEADER) : head.subarray(at);
+    const address = word(header, 0);
+    const length = word(header, 4);
+    const inFlash = isMapped(chipId, address);
     const data = at + SEGMENT_HEADER;
-    if (length % 4 !== 0 || length >= MAX_SEGMENT_LENGTH)
-      this.fail(`the segment at ${at} has an impossible length`);
-    // Check sum and hash follow the last segment.
-    if (data + length + 1 + HASH > this.fileSize)
-      this.fail(`the segment at ${at} leads beyond the end of the file`);
-    if (isMapped(this.chipId, address) && address % this.page !== data % this.page)
-      this.fail(`the segment at ${at} can not be mapped to 0x${address.toString(16)}`);
-    return data + length;
+    const end = data + length;
+    if (
+      length % 4 !== 0 ||
+      // Check sum and hash follow the last segment, so no file can be too short for the rest.
+      end + 1 + HASH > fileSize ||
+      (at === HEADER && (end < HEAD_LENGTH || inFlash === false)) ||
+      (inFlash && (++mapped > MAX_MAPPED || (address - data) % (1 << log2) !== 0))
+    )
+      refuse(`the segment at ${at} can not be loaded`, read);
+    at = end;
+    if (!read) return chipId;
   }
+  // The check sum is the last byte of a line of 16.
+  const length = (at | 15) + 1 + HASH;
+  const sector = Math.ceil(length / SECTOR) * SECTOR;
+  if (length !== fileSize && (fileSize !== sector + SECTOR || read?.(sector, 1)[0] !== SIGNATURE_MAGIC))
+    refuse(`the image ends at ${length}, the file at ${fileSize}`, read);
+  return chipId;
 }
 
 /**
@@ -126,14 +128,8 @@ class Layout {
  * @throws OtaError "bad-image"
  */
 export function parseHead(head: Uint8Array, fileSize: number): AppDescription {
-  const layout = new Layout(head, fileSize, "image");
-  const { chipId } = layout;
-  if (fileSize % 16 !== 0) layout.fail(`no image has ${fileSize} bytes, which is no multiple of 16`);
-  if (word(head, DESCRIPTOR) !== DESCRIPTOR_MAGIC) layout.fail("the image has no application descriptor");
-  if (layout.segment(head, HEADER, HEADER) < HEAD_LENGTH) layout.fail("the application descriptor is cut");
-  if (isMapped(chipId, word(head, HEADER)) === false) layout.fail("the first segment is not in flash");
   return {
-    chipId,
+    chipId: check(head, fileSize),
     secureVersion: word(head, DESCRIPTOR + 4),
     version: textAt(head, DESCRIPTOR + 16),
     projectName: textAt(head, DESCRIPTOR + 48),
@@ -147,20 +143,6 @@ export function parseHead(head: Uint8Array, fileSize: number): AppDescription {
  * @param read gives `length` bytes at `offset`; they are looked at before the next call
  * @throws OtaError "bad-image"
  */
-export function checkStructure(read: (offset: number, length: number) => Uint8Array, fileSize: number): void {
-  const layout = new Layout(read(0, Math.min(HEAD_LENGTH, fileSize)), fileSize, "verify");
-  let mapped = 0;
-  let at = HEADER;
-  for (let n = 0; n < layout.segments; n++) {
-    const header = read(at, SEGMENT_HEADER);
-    if (isMapped(layout.chipId, word(header, 0))) mapped++;
-    at = layout.segment(header, 0, at);
-  }
-  if (mapped > MAX_MAPPED) layout.fail(`the image has ${mapped} segments mapped from flash`);
-  // The check sum is the last byte of a line of 16.
-  const length = (at | 15) + 1 + HASH;
-  if (length === fileSize) return;
-  const sector = Math.ceil(length / SECTOR) * SECTOR;
-  if (fileSize !== sector + SECTOR || read(sector, 1)[0] !== SIGNATURE_MAGIC)
-    layout.fail(`the image ends at ${length}, the file at ${fileSize}`);
+export function checkStructure(read: Read, fileSize: number): void {
+  check(read(0, HEAD_LENGTH), fileSize, read);
 }

@@ -102,15 +102,12 @@ export const MUTATIONS: readonly Mutation[] = [
     "src/esp-image.ts",
     ["test/unit/esp-image.test.ts"],
     [
-      ["a third mapped segment is taken", "if (mapped > MAX_MAPPED)", "if (mapped > MAX_MAPPED + 1)"],
-      ["anything may follow the image", " || read(sector, 1)[0] !== SIGNATURE_MAGIC", ""],
-      [
-        "a segment may end where the hash should be",
-        "data + length + 1 + HASH > this.fileSize",
-        "data + length > this.fileSize",
-      ],
+      ["a third mapped segment is taken", "++mapped > MAX_MAPPED", "++mapped > MAX_MAPPED + 1"],
+      ["anything may follow the image", " || read?.(sector, 1)[0] !== SIGNATURE_MAGIC", ""],
+      ["a segment may end where the hash should be", "end + 1 + HASH > fileSize", "end > fileSize"],
       ["an image needs no hash", "if (head[23] !== 1)", "if (head[23] > 2)"],
-      ["the first segment may be in RAM", "isMapped(chipId, word(head, HEADER)) === false", "false"],
+      ["the descriptor may lie beyond the first segment", "end < HEAD_LENGTH || ", ""],
+      ["the first segment may be in RAM", "inFlash === false", "false"],
     ],
   ),
   ...mutations(

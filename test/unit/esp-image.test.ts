@@ -28,6 +28,9 @@ const parse = (image: ImageHead, ...changes: [number, ...number[]][]) =>
 const refuses = (action: () => unknown, message: string) =>
   throws(action, { type: OtaError, code: "bad-image", message });
 
+const NO_IMAGE = "no ESP32 application image";
+const notLoaded = (at: number) => `the segment at ${at} can not be loaded`;
+
 /** A 32-byte text field: what is behind the text is not zero. */
 function field(at: number, text: string): [number, ...number[]] {
   const bytes = new Uint8Array(32).fill(0x58);
@@ -82,33 +85,33 @@ describe("ESP32 image: first bytes", () => {
   it("with smaller MMU pages, where the descriptor says so", () => {
     const address: [number, ...number[]] = [AT.address, 0x20, 0x80, 0x00, 0x3c];
     equal(parse(C3, address, [AT.page, 15]).chipId, 5);
-    refuses(() => parse(C3, address), "can not be mapped");
+    refuses(() => parse(C3, address), notLoaded(24));
   });
 
   it("with the page size left to the chip", () => equal(parse(C3, [AT.page, 0]).chipId, 5));
 
   const refused: [string, string, ...[number, ...number[]][]][] = [
-    ["another first byte", "no ESP32 application image", [0, 0xea]],
-    ["the magic of a boot loader of ESP8266", "no ESP32 application image", [0, 0xe7]],
-    ["no segments", "0 segments", [AT.segments, 0]],
-    ["17 segments", "17 segments", [AT.segments, 17]],
+    ["another first byte", NO_IMAGE, [0, 0xea]],
+    ["the magic of a boot loader of ESP8266", NO_IMAGE, [0, 0xe7]],
+    ["no segments", NO_IMAGE, [AT.segments, 0]],
+    [NO_IMAGE, NO_IMAGE, [AT.segments, 17]],
     ["no hash appended", "no SHA-256", [AT.hashAppended, 0]],
     ["another value for the hash", "no SHA-256", [AT.hashAppended, 2]],
-    ["no application descriptor", "no application descriptor", [AT.magic, 0x33]],
-    ["no application descriptor (high byte)", "no application descriptor", [AT.magic + 3, 0]],
-    ["a first segment too short for the descriptor", "descriptor is cut", [AT.length, 0xfc, 0, 0, 0]],
-    ["an empty first segment", "descriptor is cut", [AT.length, 0, 0, 0, 0]],
-    ["a first segment with a length no multiple of 4", "impossible length", [AT.length, 0x01, 0x10, 0, 0]],
-    ["a first segment of 16 MB", "impossible length", [AT.length, 0, 0, 0, 1]],
-    ["a first segment of 4 GB", "impossible length", [AT.length, 0xfc, 0xff, 0xff, 0xff]],
-    ["a first segment longer than the file", "beyond the end", [AT.length, 0x20, 0, 1, 0]],
-    ["a first segment that leaves no room for the hash", "beyond the end", [AT.length, 0x10, 0, 1, 0]],
-    ["a first segment in RAM", "not in flash", [AT.address, 0x00, 0x00, 0xc9, 0x3f]],
-    ["a first segment just below flash", "not in flash", [AT.address, 0x20, 0x00, 0xff, 0x3b]],
-    ["a first segment just above flash", "not in flash", [AT.address, 0x20, 0x00, 0x80, 0x3c]],
-    ["a first segment that no page can map", "can not be mapped", [AT.address, 0x24, 0x00, 0x00, 0x3c]],
-    ["an impossible page size", "page size", [AT.page, 17]],
-    ["a page size of 255", "page size", [AT.page, 255]],
+    [NO_IMAGE, NO_IMAGE, [AT.magic, 0x33]],
+    ["no application descriptor (high byte)", NO_IMAGE, [AT.magic + 3, 0]],
+    ["a first segment too short for the descriptor", notLoaded(24), [AT.length, 0xfc, 0, 0, 0]],
+    ["an empty first segment", notLoaded(24), [AT.length, 0, 0, 0, 0]],
+    ["a first segment with a length no multiple of 4", notLoaded(24), [AT.length, 0x01, 0x10, 0, 0]],
+    ["a first segment of 16 MB", notLoaded(24), [AT.length, 0, 0, 0, 1]],
+    ["a first segment of 4 GB", notLoaded(24), [AT.length, 0xfc, 0xff, 0xff, 0xff]],
+    ["a first segment longer than the file", notLoaded(24), [AT.length, 0x20, 0, 1, 0]],
+    ["a first segment that leaves no room for the hash", notLoaded(24), [AT.length, 0x10, 0, 1, 0]],
+    ["a first segment in RAM", notLoaded(24), [AT.address, 0x00, 0x00, 0xc9, 0x3f]],
+    ["a first segment just below flash", notLoaded(24), [AT.address, 0x20, 0x00, 0xff, 0x3b]],
+    ["a first segment just above flash", notLoaded(24), [AT.address, 0x20, 0x00, 0x80, 0x3c]],
+    ["a first segment that no page can map", notLoaded(24), [AT.address, 0x24, 0x00, 0x00, 0x3c]],
+    ["an impossible page size", NO_IMAGE, [AT.page, 17]],
+    ["a page size of 255", NO_IMAGE, [AT.page, 255]],
     ["a version that is no text", "not UTF-8", [AT.version, 0xff, 0]],
     ["a project name that is no text", "not UTF-8", [AT.project, 0xc3, 0]],
   ];
@@ -116,19 +119,22 @@ describe("ESP32 image: first bytes", () => {
     it(`refuse ${name}`, () => refuses(() => parse(C3, ...changes), message));
 
   it("refuse bytes of erased flash, and zeros", () => {
-    refuses(() => parseHead(new Uint8Array(288).fill(0xff), 65616), "no ESP32 application image");
-    refuses(() => parseHead(new Uint8Array(288), 65616), "no ESP32 application image");
+    refuses(() => parseHead(new Uint8Array(288).fill(0xff), 65616), NO_IMAGE);
+    refuses(() => parseHead(new Uint8Array(288), 65616), NO_IMAGE);
   });
 
   for (const length of [0, 1, 24, 287])
     it(`refuse ${length} bytes`, () =>
-      refuses(() => parseHead(head(C3).subarray(0, length), C3.size), "short"));
+      refuses(() => parseHead(head(C3).subarray(0, length), C3.size), NO_IMAGE));
 
-  for (const size of [0, 1, 288, 335])
-    it(`refuse a file of ${size} bytes`, () => refuses(() => parseHead(head(C3), size), "short"));
+  for (const size of [1, 335])
+    it(`refuse a file of ${size} bytes`, () => refuses(() => parseHead(head(C3), size), NO_IMAGE));
 
-  it("refuse a file of a size no image has", () =>
-    refuses(() => parseHead(head(C3), C3.size + 1), "multiple of 16"));
+  for (const size of [0, 16, 288, 320])
+    it(`refuse a file of ${size} bytes, which ends before its first segment`, () =>
+      refuses(() => parseHead(head(C3), size), notLoaded(24)));
+
+  it("refuse a file of a size no image has", () => refuses(() => parseHead(head(C3), C3.size + 1), NO_IMAGE));
 
   // Chip, an address in flash, one in none of its ranges.
   const ranges: [string, number, number, number][] = [
@@ -149,7 +155,7 @@ describe("ESP32 image: first bytes", () => {
   for (const [name, chip, good, bad] of ranges)
     it(`know where the flash of ${name} is mapped`, () => {
       equal(parse(C3, [AT.chip, chip, 0], [AT.address, ...little(good)]).chipId, chip);
-      refuses(() => parse(C3, [AT.chip, chip, 0], [AT.address, ...little(bad)]), "not in flash");
+      refuses(() => parse(C3, [AT.chip, chip, 0], [AT.address, ...little(bad)]), notLoaded(24));
     });
 });
 
@@ -203,27 +209,31 @@ describe("ESP32 image: structure", () => {
 
   const [, second, , , last] = C3.segments.map(([at]) => at);
   const structures: [string, string, Record<number, string>][] = [
-    ["another magic", "no ESP32 application image", { 0: "e8" }],
-    ["no segments", "0 segments", { 1: "00" }],
+    ["another magic", NO_IMAGE, { 0: "e8" }],
+    ["no segments", NO_IMAGE, { 1: "00" }],
     ["fewer segments", "the image ends at", { 1: "04" }],
-    ["more segments", "beyond the end", { 1: "06" }],
-    ["17 segments", "17 segments", { 1: "11" }],
+    ["more segments", notLoaded(65580), { 1: "06" }],
+    [NO_IMAGE, NO_IMAGE, { 1: "11" }],
     ["no hash", "no SHA-256", { 23: "00" }],
-    ["a second segment of a length no multiple of 4", "impossible length", { [second + 4]: "41000000" }],
-    ["a second segment of 16 MB", "impossible length", { [second + 4]: "00000001" }],
-    ["a second segment of 4 GB", "impossible length", { [second + 4]: "fcffffff" }],
-    ["a second segment beyond the end", "beyond the end", { [second + 4]: "00000100" }],
-    ["a last segment that is longer", "beyond the end", { [last + 4]: "10000000" }],
-    ["a last segment that no page can map", "can not be mapped", { [last]: "24000142" }],
-    ["a third segment mapped from flash", "3 segments mapped", { [second]: "b4410042" }],
+    ["a second segment of a length no multiple of 4", notLoaded(second), { [second + 4]: "41000000" }],
+    ["a second segment of 16 MB", notLoaded(second), { [second + 4]: "00000001" }],
+    ["a second segment of 4 GB", notLoaded(second), { [second + 4]: "fcffffff" }],
+    ["a second segment beyond the end", notLoaded(second), { [second + 4]: "00000100" }],
+    ["a last segment that is longer", notLoaded(last), { [last + 4]: "10000000" }],
+    ["a last segment that no page can map", notLoaded(last), { [last]: "24000142" }],
+    ["a third segment mapped from flash", notLoaded(last), { [second]: "b4410042" }],
   ];
   for (const [name, message, changes] of structures)
     it(`is refused with ${name}`, () =>
       refuses(() => checkStructure(reader(C3, changes).read, C3.size), message));
 
-  for (const size of [0, 1, 287, 335])
+  for (const size of [1, 287, 335])
     it(`is refused in a file of ${size} bytes`, () =>
-      refuses(() => checkStructure(reader(C3).read, size), "short"));
+      refuses(() => checkStructure(reader(C3).read, size), NO_IMAGE));
+
+  for (const size of [0, 16, 288, 320])
+    it(`is refused in a file of ${size} bytes, which ends before its first segment`, () =>
+      refuses(() => checkStructure(reader(C3).read, size), notLoaded(24)));
 
   it("is refused by its phase", () => {
     try {
