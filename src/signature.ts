@@ -5,8 +5,7 @@
  */
 import { decodeBase64 } from "./base64.js";
 import { decodeUtf8 } from "./bytes.js";
-import { type PublicKey, parseEcdsaSignature, parsePoint, parsePublicKey } from "./der.js";
-import { OtaError, type OtaErrorCode } from "./errors.js";
+import { fail, type PublicKey, parseEcdsaSignature, parsePoint, parsePublicKey, toBigInt } from "./der.js";
 import type { JobFile } from "./job-document.js";
 import type { Crypto } from "./ports.js";
 
@@ -19,45 +18,36 @@ export type TrustedKey = string | Uint8Array;
 /** Longest certificate, in bytes. */
 const MAX_CERTIFICATE = 8192;
 
-function fail(code: OtaErrorCode, why: string): never {
-  throw new OtaError(code, why);
-}
-
 /** The bytes of the one certificate or public key in a PEM text (RFC 7468). */
 function decodePem(pem: string): Uint8Array {
-  const [, ...parts] = pem.split("-----BEGIN ");
-  // The issuers of a chain must not become signers of firmware.
-  if (parts.length !== 1) fail("bad-key", `PEM has ${parts.length} objects, not one`);
-  const [label, body] = parts[0].split("-----");
-  if (label !== "CERTIFICATE" && label !== "PUBLIC KEY")
-    fail("bad-key", `PEM of a ${label} is no public key`);
-  if (!parts[0].includes(`-----END ${label}-----`)) fail("bad-key", "PEM is cut");
+  const parts = pem.split("-----");
+  const [, begin, body, end] = parts;
+  // One object alone: the issuers of a chain must not become signers of firmware.
+  if (
+    parts.length !== 5 ||
+    (begin !== "BEGIN CERTIFICATE" && begin !== "BEGIN PUBLIC KEY") ||
+    end !== begin.replace("BEGIN", "END")
+  )
+    fail("PEM is not of one certificate or public key");
   return decodeBase64(body, MAX_CERTIFICATE);
 }
 
 function parseKey(key: TrustedKey): PublicKey {
   if (typeof key === "string") return parsePublicKey(decodePem(key));
-  if (!(key instanceof Uint8Array)) fail("bad-key", "key is neither text nor bytes");
   if (key[0] === 0x04) return parsePoint(key);
   return parsePublicKey(key[0] === 0x30 ? key : decodePem(decodeUtf8(key)));
 }
 
-/** True when big-endian `a` is less than `b`, which is as long. */
-function isLess(a: Uint8Array, b: Uint8Array): boolean {
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return a[at] < b[at];
-  return false;
-}
-
 function check(crypto: Crypto, digest: Uint8Array, key: PublicKey, signature: Uint8Array): boolean {
   if (key.algorithm === "sig-sha256-ecdsa") {
-    const { r, s } = parseEcdsaSignature(signature);
+    const [r, s] = parseEcdsaSignature(signature);
     return crypto.verifyEcdsaP256(key.point, digest, r, s);
   }
   const { modulus, exponent } = key;
   // RFC 8017 §8.2.2 step 1 and §5.2.2 step 1: as long as the modulus, and less.
   return (
     signature.length === modulus.length &&
-    isLess(signature, modulus) &&
+    toBigInt(signature) < toBigInt(modulus) &&
     crypto.verifyRsa(modulus, exponent, digest, signature)
   );
 }
@@ -77,15 +67,14 @@ export class TrustedKeys {
 
   /** @throws TypeError naming the entry whose key can not be used, or when there is no key at all */
   constructor(entries: Readonly<Record<string, TrustedKey | readonly TrustedKey[]>>) {
-    for (const [name, keys] of Object.entries(entries)) {
-      const list = Array.isArray(keys) ? (keys as readonly TrustedKey[]) : [keys as TrustedKey];
+    for (const [name, keys] of Object.entries(entries))
       try {
-        this.#entries.set(name, list.map(parseKey));
-        if (list.length === 0) fail("bad-key", "no key");
+        const list = [keys as TrustedKey].flat().map(parseKey);
+        if (list.length === 0) fail("no key");
+        this.#entries.set(name, list);
       } catch (error) {
         throw new TypeError(`trusted key "${name}": ${(error as Error).message}`);
       }
-    }
     if (this.#entries.size === 0) throw new TypeError("there are no trusted keys");
   }
 
@@ -94,16 +83,16 @@ export class TrustedKeys {
    * @throws OtaError "signature-missing" or "bad-signer"
    */
   require(file: JobFile): readonly PublicKey[] {
-    const { signature, unknownSignature, certFile } = file;
+    const { signature } = file;
     if (!signature)
       fail(
+        file.unknownSignature ? `${file.unknownSignature} is not supported` : "the file is not signed",
         "signature-missing",
-        unknownSignature ? `${unknownSignature} is not supported` : "the file is not signed",
       );
-    const entry = this.#entries.get(certFile) ?? this.#entries.get("");
-    if (!entry) fail("bad-signer", `no trusted key for certfile "${certFile}"`);
-    const keys = entry.filter((key) => key.algorithm === signature.algorithm);
-    if (keys.length === 0) fail("bad-signer", `no trusted key for ${signature.algorithm} by "${certFile}"`);
+    const keys = (this.#entries.get(file.certFile) ?? this.#entries.get(""))?.filter(
+      (key) => key.algorithm === signature.algorithm,
+    );
+    if (!keys?.length) fail(`no trusted key for ${signature.algorithm} by "${file.certFile}"`, "bad-signer");
     return keys;
   }
 
@@ -113,15 +102,7 @@ export class TrustedKeys {
    * @throws OtaError "signature-missing", "bad-signer" or "signature-check"
    */
   verify(crypto: Crypto, digest: Uint8Array, file: JobFile): void {
-    const keys = this.require(file);
-    const { bytes } = file.signature as NonNullable<JobFile["signature"]>;
-    let why = "";
-    try {
-      for (const key of keys) if (check(crypto, digest, key, bytes)) return;
-    } catch (error) {
-      if (!(error instanceof OtaError)) throw error;
-      why = `: ${error.message}`;
-    }
-    fail("signature-check", `the signature is not one of "${file.certFile}" for this file${why}`);
+    for (const key of this.require(file)) if (check(crypto, digest, key, file.signature!.bytes)) return;
+    fail(`the signature is not one of "${file.certFile}" for this file`, "signature-check");
   }
 }

@@ -146,15 +146,15 @@ describe("DER signatures against noble", () => {
         const der = Buffer.concat([Buffer.from([0x30, body.length]), body]);
         const inRange = (value: bigint) => value > 0n && value < p256.Point.Fn.ORDER;
         if (!inRange(r) || !inRange(s)) {
-          throws(() => parseEcdsaSignature(der), check("bad-der"));
+          throws(() => parseEcdsaSignature(der), check("signature-check"));
           throws(() => p256.Signature.fromBytes(der, "der"));
           return;
         }
-        const parsed = parseEcdsaSignature(der);
+        const [parsedR, parsedS] = parseEcdsaSignature(der);
         const oracle = p256.Signature.fromBytes(der, "der");
         for (const [mine, other, value] of [
-          [parsed.r, oracle.r, r],
-          [parsed.s, oracle.s, s],
+          [parsedR, oracle.r, r],
+          [parsedS, oracle.s, s],
         ] as const)
           if (BigInt(`0x${Buffer.from(mine).toString("hex")}`) !== value || other !== value)
             throw new Error("differ");
@@ -172,7 +172,7 @@ describe("DER signatures against noble", () => {
         try {
           parseEcdsaSignature(der);
         } catch (error) {
-          if (check("bad-der")(error)) return;
+          if (check("signature-check")(error)) return;
           throw error;
         }
         p256.Signature.fromBytes(der, "der");
