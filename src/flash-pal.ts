@@ -7,11 +7,20 @@ import { equalBytes } from "./bytes.js";
 import { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
 import { checkStructure, HEAD_LENGTH, parseHead } from "./esp-image.js";
 import type { JobFile } from "./job-document.js";
-import { Journal, journalSectors } from "./journal.js";
+import { digestOf, Journal, journalSectors } from "./journal.js";
 import type { ImageState, OtaPal, PlatformImageState, Received } from "./pal.js";
-import type { AppDescription, BootControl, Clock, Crypto, Flash, Store, Timer } from "./ports.js";
+import type {
+  AppDescription,
+  BootControl,
+  BootImageState,
+  Clock,
+  Crypto,
+  Flash,
+  Store,
+  Timer,
+} from "./ports.js";
 import type { TrustedKeys } from "./signature.js";
-import { compareVersions, parseVersion } from "./version.js";
+import { compareVersions } from "./version.js";
 
 export interface FlashPalOptions {
   /** The slot an update is written to (Moddable: partition "nextota"). */
@@ -55,33 +64,42 @@ type Closed = (error: OtaError | undefined, left?: Received) => void;
 /** Everything about the file being received; replaced as a whole so that nothing is inherited. */
 class OpenFile implements Received {
   readonly file: JobFile;
+  readonly slot: Flash;
   readonly sectorLength: number;
   /** UNTOUCHED, ERASED plus bytes written, or DONE. */
   readonly sectors: Uint16Array;
   /** One sector read back. */
   readonly scratch: Uint8Array;
-  readonly journal: Journal | undefined;
-  /** True while the journal on flash belongs to this file. */
-  journaled = false;
-  /** False until the first write has prepared flash for this file. */
-  begun = false;
+  journal: Journal | undefined;
   /** Digest of the verified file. */
   digest: Uint8Array | undefined;
   /** Digest of an erased sector. */
   blank: Uint8Array | undefined;
 
-  constructor(file: JobFile, sectorLength: number, journal: Journal | undefined) {
+  constructor(file: JobFile, slot: Flash, sectorLength: number) {
     this.file = file;
+    this.slot = slot;
     this.sectorLength = sectorLength;
     this.sectors = new Uint16Array(Math.ceil(file.fileSize / sectorLength));
     this.scratch = new Uint8Array(sectorLength);
-    this.journal = journal;
   }
 
   /** Bytes of the file in `sector`: less than a sector in the last one. */
   lengthOf(sector: number): number {
     const rest = this.file.fileSize - sector * this.sectorLength;
     return rest < this.sectorLength ? rest : this.sectorLength;
+  }
+
+  /** `length` bytes at `offset`, no more than a sector; good until the next read. */
+  read(offset: number, length: number): Uint8Array {
+    const view = this.scratch.subarray(0, length);
+    this.slot.read(view, offset);
+    return view;
+  }
+
+  /** What `sector` holds of the file; good until the next read. */
+  content(sector: number): Uint8Array {
+    return this.read(sector * this.sectorLength, this.lengthOf(sector));
   }
 
   has(offset: number, byteLength: number): boolean {
@@ -102,22 +120,24 @@ class OpenFile implements Received {
 export class FlashPal implements OtaPal {
   readonly headLength = HEAD_LENGTH;
   readonly #options: FlashPalOptions;
-  readonly #size: number;
   readonly #sectorLength: number;
+  /** How many sectors the slot has, and how many are erased at a time. */
+  readonly #sectors: number;
+  readonly #group: number;
   #open: OpenFile | undefined;
   #timer: Timer | undefined;
 
   /** @throws TypeError when a required option is missing, RangeError for an unusable `eraseLength` */
   constructor(options: FlashPalOptions) {
-    for (const name of ["slot", "crypto", "clock", "trustedKeys"] as const)
-      if (!options?.[name]) throw new TypeError(`option "${name}" is missing`);
+    for (const name of "slot crypto clock trustedKeys".split(" "))
+      if (!options?.[name as keyof FlashPalOptions]) throw new TypeError(`option "${name}" is missing`);
     this.#options = options;
-    const { size, blockLength } = options.slot.status();
-    this.#size = size;
+    const { blockLength, blocks } = options.slot.status();
     this.#sectorLength = blockLength;
-    const erase = options.eraseLength ?? 65536;
-    if (!(erase >= blockLength && erase % blockLength === 0))
-      throw new RangeError(`option "eraseLength" must be a multiple of ${blockLength}, got ${erase}`);
+    this.#sectors = blocks;
+    this.#group = (options.eraseLength ?? 65536) / blockLength;
+    if (!(this.#group >= 1) || this.#group % 1 !== 0)
+      throw new RangeError(`option "eraseLength" must be a multiple of ${blockLength}`);
   }
 
   get running(): AppDescription | undefined {
@@ -129,72 +149,64 @@ export class FlashPal implements OtaPal {
   }
 
   get rolledBack(): boolean {
-    const state = this.#options.boot?.otherState();
-    return state === "invalid" || state === "aborted" || state === "pending-verify";
+    return platformState(this.#options.boot?.otherState()) !== "valid";
   }
 
   createFile(file: JobFile, done: (error: OtaError | undefined, received: Received) => void): void {
     this.abort(false);
-    const { trustedKeys, clock, boot } = this.#options;
-    const open = new OpenFile(file, this.#sectorLength, this.#journal(file));
-    let error: OtaError | undefined;
-    try {
-      if (file.fileSize > this.#size)
-        throw new OtaError("file-too-large", `the file has ${file.fileSize} bytes, the slot ${this.#size}`);
-      // As the original's porting layer for ESP32 has it; back ends test for it.
-      if (!file.filePath) throw new OtaError("file-create", "the job names no file path");
-      trustedKeys.require(file);
-      open.journaled = open.journal?.open() ?? false;
-      // What the boot loader thought of this slot before is about to be tried anew.
-      if (open.journaled) boot?.clearOther();
-    } catch (cause) {
-      error = asOtaError(cause, "file-create", "transfer");
-    }
-    if (error || !open.journaled) {
-      this.#timer = clock.set(() => {
+    const { slot, boot } = this.#options;
+    const open = new OpenFile(file, slot, this.#sectorLength);
+    const { sectors } = open;
+    this.#inSlices(
+      "file-create",
+      () => {
+        const { journal } = open;
+        if (journal) {
+          // Believes those records whose sectors still hold what they say.
+          const sector = journal.next(sectors.length);
+          if (sector === undefined) return true;
+          if (journal.holds(sector, open.content(sector))) sectors[sector] = DONE;
+          return false;
+        }
+        if (sectors.length > this.#sectors)
+          throw new OtaError("file-too-large", `the file has ${file.fileSize} bytes, more than the slot`);
+        // As the original's porting layer for ESP32 has it; back ends test for it.
+        if (!file.filePath) throw new OtaError("file-create", "the job names no file path");
+        this.#options.trustedKeys.require(file);
+        open.journal = this.#journal(file, sectors.length);
+        if (!open.journal?.open()) return true;
+        this.#open = open;
+        // What the boot loader thought of this slot before is about to be tried anew.
+        boot?.clearOther();
+        return false;
+      },
+      (error) => {
         if (!error) this.#open = open;
         done(error, open);
-      }, 0);
-      return;
-    }
-    open.begun = true;
-    this.#open = open;
-    this.#recall(open, (cause) => done(cause, open));
+      },
+    );
   }
 
   inspect(file: JobFile, head: Uint8Array): AppDescription | undefined {
     const { running } = this;
     if (!running) return undefined;
     const offered = parseHead(head, file.fileSize);
-    if (offered.chipId !== running.chipId)
-      throw new OtaError(
-        "wrong-chip",
-        `the image is for chip ${offered.chipId}, this is chip ${running.chipId}`,
-      );
+    if (offered.chipId !== running.chipId) mismatch("wrong-chip", "chip", offered.chipId, running.chipId);
     if (offered.projectName !== running.projectName)
-      throw new OtaError(
-        "wrong-project",
-        `the image is of project "${offered.projectName}", this device runs "${running.projectName}"`,
-      );
+      mismatch("wrong-project", "project", offered.projectName, running.projectName);
     if (offered.secureVersion < running.secureVersion)
-      throw new OtaError(
-        "secure-version",
-        `the image has secure version ${offered.secureVersion}, this device runs ${running.secureVersion}`,
-      );
+      mismatch("secure-version", "secure version", offered.secureVersion, running.secureVersion);
     if (!this.#options.allowDowngrade) {
-      requireNewer(offered.version, running.version, "running");
+      requireNewer(offered.version, running.version, "");
       const highest = this.#options.store?.get(HIGHEST_KEY);
-      if (highest && highest !== running.version) requireNewer(offered.version, highest, "highest confirmed");
+      if (highest) requireNewer(offered.version, highest, ", the highest confirmed");
     }
     return offered;
   }
 
   readBack(offset: number, into: Uint8Array): void {
-    try {
-      this.#options.slot.read(into, offset);
-    } catch (cause) {
-      throw asOtaError(cause, "flash-write", "transfer");
-    }
+    const error = failureOf("flash-write", () => this.#options.slot.read(into, offset));
+    if (error) throw error;
   }
 
   writeBlock(offset: number, data: Uint8Array): void {
@@ -203,7 +215,6 @@ export class FlashPal implements OtaPal {
     const end = offset + data.length;
     if (end > open.file.fileSize) throw new OtaError("flash-write", "a block beyond the end of the file");
     try {
-      if (!open.begun) this.#begin(open);
       let at = offset;
       while (at < end) {
         const sector = (at / sectorLength) | 0;
@@ -217,48 +228,40 @@ export class FlashPal implements OtaPal {
         at = next;
       }
     } catch (cause) {
-      throw asOtaError(cause, "flash-write", "transfer");
+      throw asOtaError(cause, "flash-write");
     }
   }
 
   closeFile(done: Closed): void {
     const open = this.#required();
-    const { trustedKeys, crypto, boot } = this.#options;
-    open.digest = undefined;
-    this.#hash(open, (failure, digest) => {
-      if (!digest) return done(failure);
-      try {
-        trustedKeys.verify(crypto, digest, open.file);
+    const { file } = open;
+    this.#hash(
+      open,
+      (digest) => {
+        this.#options.trustedKeys.verify(this.#options.crypto, digest, file);
         // Judged once more, as it was signed: what came as the head might have been replaced since.
-        const { fileSize } = open.file;
-        this.inspect(open.file, this.#view(open, 0, fileSize < HEAD_LENGTH ? fileSize : HEAD_LENGTH));
-        if (boot) checkStructure((at, length) => this.#view(open, at, length), fileSize);
-      } catch (cause) {
-        const error = asOtaError(cause, "file-close", "verify");
-        if (error.code !== "signature-check" || !open.journaled) return done(error);
+        this.inspect(file, open.read(0, HEAD_LENGTH));
+        if (this.#options.boot) checkStructure((at, length) => open.read(at, length), file.fileSize);
+        open.digest = digest;
+      },
+      (error) => {
+        if (error?.code !== "signature-check" || !open.journal?.live) return done(error);
         // The file may be good and the flash not: fetch again what its records no longer vouch for.
-        return this.#recall(open, (problem) => {
-          const whole = open.byteLength === open.file.fileSize;
-          done(problem ?? error, problem || whole ? undefined : open);
+        this.createFile(file, (problem, left) => {
+          const whole = left.byteLength === file.fileSize;
+          done(problem ?? error, problem || whole ? undefined : left);
         });
-      }
-      open.digest = digest;
-      done(undefined);
-    });
+      },
+    );
   }
 
   abort(discard: boolean): void {
-    const { clock } = this.#options;
-    clock.clear(this.#timer);
-    this.#timer = undefined;
     const open = this.#open;
+    this.#options.clock.clear(this.#timer);
     this.#open = undefined;
-    if (!discard || !open?.journaled) return;
-    try {
-      open.journal?.clear();
-    } catch (cause) {
-      throw asOtaError(cause, "abort-failed", "transfer");
-    }
+    if (!discard || !open?.journal?.live) return;
+    const error = failureOf("abort-failed", () => open.journal?.clear(), "transfer");
+    if (error) throw error;
   }
 
   activate(done: (error?: OtaError) => void): void {
@@ -268,18 +271,18 @@ export class FlashPal implements OtaPal {
     if (!open || !verified || !boot)
       return done(new OtaError("activate-failed", "there is no verified image to activate"));
     // Time has passed since the proof: what boots must be what was verified (time of check to time of use).
-    this.#hash(open, (failure, digest) => {
-      if (!digest) return done(failure);
-      try {
+    this.#hash(
+      open,
+      (digest) => {
         if (!equalBytes(digest, verified))
           throw new OtaError("activate-failed", "the image on flash changed after it was verified");
-        boot.setBoot();
-      } catch (cause) {
-        return done(asOtaError(cause, "activate-failed", "activate"));
-      }
-      boot.restart();
-      done();
-    });
+      },
+      (error) => {
+        const failure = error ?? failureOf("activate-failed", () => boot.setBoot());
+        if (!failure) boot.restart();
+        done(failure);
+      },
+    );
   }
 
   reset(): void {
@@ -288,239 +291,171 @@ export class FlashPal implements OtaPal {
 
   setPlatformImageState(state: ImageState): void {
     const { boot, store } = this.#options;
-    if (!boot) return;
-    const current = boot.imageState();
-    if (state === "accepted") {
-      try {
-        if (current === "pending-verify" || current === "new") boot.markValid();
-        this.#remember(boot, store);
-      } catch (cause) {
-        throw asOtaError(cause, "commit-failed", "self-test");
-      }
-    } else if (state === "rejected" || state === "aborted") {
-      if (current !== "pending-verify") return;
-      try {
-        boot.markInvalid();
-      } catch (cause) {
-        throw asOtaError(cause, state === "rejected" ? "reject-failed" : "abort-failed", "self-test");
-      }
-    } else if (state !== "testing") {
+    if (!boot || state === "testing") return;
+    const accepted = state === "accepted";
+    const rejected = state === "rejected";
+    if (!accepted && !rejected && state !== "aborted")
       throw new OtaError("bad-image-state", `no image state to set: ${state}`);
-    }
+    const error = failureOf(accepted ? "commit-failed" : rejected ? "reject-failed" : "abort-failed", () => {
+      const current = boot.imageState();
+      if (accepted) {
+        if (current === "pending-verify" || current === "new") boot.markValid();
+        const { version } = boot.running;
+        const highest = store?.get(HIGHEST_KEY);
+        if (!highest || compareVersions(version, highest) > 0) store?.set(HIGHEST_KEY, version);
+      } else if (current === "pending-verify") boot.markInvalid();
+    });
+    if (error) throw error;
   }
 
   getPlatformImageState(): PlatformImageState {
-    const state = this.#options.boot?.imageState();
-    if (state === "pending-verify") return "pending-commit";
-    // "undefined" is a factory app or a slot booted for the first time: nothing speaks against it.
-    return state === "invalid" || state === "aborted" ? "invalid" : "valid";
+    return platformState(this.#options.boot?.imageState());
   }
 
   #required(): OpenFile {
-    if (!this.#open) throw new OtaError("file-close", "no file is open", "transfer");
+    if (!this.#open) throw new OtaError("file-close", "no file is open");
     return this.#open;
   }
 
-  /** The journal of a file: behind it in the slot, or in the partition of its own, or none. */
-  #journal(file: JobFile): Journal | undefined {
+  /** The journal of a signed file of `data` sectors: behind it in the slot, or in the partition of its own, or none. */
+  #journal(file: JobFile, data: number): Journal | undefined {
     const { slot, journal, crypto, onNoResume } = this.#options;
-    if (!file.signature) return undefined;
-    const sectorLength = this.#sectorLength;
-    const data = Math.ceil(file.fileSize / sectorLength);
-    const sectors = journalSectors(data, sectorLength);
-    const hash = crypto.sha256();
-    const size = new Uint8Array(4);
-    new DataView(size.buffer).setUint32(0, file.fileSize, true);
-    hash.update(size);
-    hash.update(file.signature.bytes);
-    const identity = hash.digest();
-    const total = this.#size / sectorLength;
-    if (data + sectors <= total)
-      return new Journal(
-        { flash: slot, firstSector: total - sectors, sectors, sectorLength },
-        crypto,
-        identity,
-      );
+    const { fileSize: size, signature } = file;
+    const sectors = journalSectors(data, this.#sectorLength);
+    const first = this.#sectors - sectors;
+    const bytes = Uint8Array.of(size, size >> 8, size >> 16, size >> 24);
+    const identity = digestOf(crypto, bytes, signature!.bytes);
+    if (first >= data) return new Journal(slot, first, sectors, crypto, identity);
     if (journal && journal.status().blocks >= sectors)
-      return new Journal({ flash: journal, firstSector: 0, sectors, sectorLength }, crypto, identity);
-    onNoResume?.(`no room for a journal: it takes ${sectors} sectors behind the ${data} of the file`);
+      return new Journal(journal, 0, sectors, crypto, identity);
+    onNoResume?.(`no room for a journal of ${sectors} sectors`);
     return undefined;
   }
 
-  /** First write of a file: from here on the slot belongs to it. */
-  #begin(open: OpenFile): void {
-    // An old verdict about this slot must not be taken for one about the image that is coming.
-    this.#options.boot?.clearOther();
-    try {
-      open.journal?.create();
-      open.journaled = open.journal !== undefined;
-    } catch (cause) {
-      this.#noResume(open, cause);
-    }
-    open.begun = true;
-  }
-
-  /** Erases `sector`, and with it untouched neighbours in its `eraseLength`, unless blank already. */
+  /** Erases `sector`, and with it untouched ones in its `eraseLength`, unless blank already. */
   #erase(open: OpenFile, sector: number): void {
-    const { slot, eraseLength = 65536 } = this.#options;
-    const { sectors, sectorLength } = open;
-    const group = eraseLength / sectorLength;
-    const first = Math.floor(sector / group) * group;
-    const limit = Math.min(sectors.length, first + group);
-    let start = sector;
-    while (start > first && sectors[start - 1] === UNTOUCHED) start--;
-    let end = sector + 1;
-    while (end < limit && sectors[end] === UNTOUCHED) end++;
+    const { slot, boot } = this.#options;
+    const { sectors } = open;
+    // From here on the slot belongs to the file. An old verdict about it must not be taken for one about the image
+    // that is coming.
+    boot?.clearOther();
+    const first = sector - (sector % this.#group);
     const dirty: number[] = [];
-    for (let s = start; s < end; s++) {
-      if (!this.#blank(open, s)) dirty.push(s);
-      sectors[s] = ERASED;
-    }
+    let at = first;
+    let whole = true;
+    for (; at < first + this.#group && at < sectors.length; at++)
+      if (sectors[at] === UNTOUCHED) {
+        if (!this.#blank(open, at)) dirty.push(at);
+        sectors[at] = ERASED;
+      } else whole = false;
     // ESP-IDF turns a range into block erases, each of which takes as long as three or four sectors alone.
-    if (dirty.length * 4 > end - start) slot.eraseBlock(start, end);
+    if (whole && dirty.length * 4 > at - first) slot.eraseBlock(first, at);
     else for (const s of dirty) slot.eraseBlock(s);
   }
 
   #blank(open: OpenFile, sector: number): boolean {
-    const { scratch } = open;
-    this.#options.slot.read(scratch, sector * open.sectorLength);
-    // A sector in use shows in its first bytes; only a likely blank one is worth a digest.
-    if (scratch[0] !== 0xff || scratch[1] !== 0xff || scratch[2] !== 0xff) return false;
-    const digest = this.#digest(scratch);
-    open.blank ??= this.#digest(scratch.fill(0xff));
+    const { scratch, sectorLength } = open;
+    const { crypto } = this.#options;
+    open.read(sector * sectorLength, sectorLength);
+    // A sector in use shows in its first byte; only a likely blank one is worth a digest.
+    if (scratch[0] !== 0xff) return false;
+    const digest = digestOf(crypto, scratch);
+    open.blank ??= digestOf(crypto, scratch.fill(0xff));
     return equalBytes(digest, open.blank);
-  }
-
-  /** A few bytes of the file, good until the next read. */
-  #view(open: OpenFile, offset: number, length: number): Uint8Array {
-    const view = open.scratch.subarray(0, length);
-    this.#options.slot.read(view, offset);
-    return view;
-  }
-
-  #digest(bytes: Uint8Array): Uint8Array {
-    const hash = this.#options.crypto.sha256();
-    hash.update(bytes);
-    return hash.digest();
   }
 
   /** Writes `part` of `sector`, and records the sector once it is complete. */
   #write(open: OpenFile, sector: number, offset: number, part: Uint8Array): void {
-    const { slot } = this.#options;
-    const { sectors, journal, scratch } = open;
+    const { sectors } = open;
+    const { length } = part;
     // The last bytes of a file are padded: an encrypted partition takes whole units only.
-    const rest = part.length % WRITE_ALIGN;
-    const whole = part.length - rest;
-    if (whole) slot.write(rest ? part.subarray(0, whole) : part, offset);
+    const rest = length % WRITE_ALIGN;
+    let bytes = part;
     if (rest) {
-      const tail = scratch.subarray(0, WRITE_ALIGN).fill(0xff);
-      tail.set(part.subarray(whole));
-      slot.write(tail, offset + whole);
+      bytes = open.scratch.subarray(0, length - rest + WRITE_ALIGN).fill(0xff);
+      bytes.set(part);
     }
-    const length = open.lengthOf(sector);
-    if ((sectors[sector] += part.length) < ERASED + length) return;
+    open.slot.write(bytes, offset);
+    const complete = open.lengthOf(sector);
+    if ((sectors[sector] += length) < ERASED + complete) return;
     sectors[sector] = DONE;
-    if (!journal || !open.journaled) return;
     try {
-      const hash = journal.begin(sector);
-      if (part.length < length) slot.read(scratch, sector * open.sectorLength);
-      hash.update(part.length < length ? scratch.subarray(0, length) : part);
-      journal.append(sector, journal.finish(hash));
+      open.journal?.append(sector, length < complete ? open.content(sector) : part);
     } catch (cause) {
-      this.#noResume(open, cause);
+      // The file itself is unharmed by a journal that fails; it just can not be resumed from here.
+      open.journal = undefined;
+      this.#options.onNoResume?.(`the journal can not be written: ${(cause as Error).message}`);
     }
   }
 
-  /** The file itself is unharmed by a journal that fails; it just can not be resumed from here. */
-  #noResume(open: OpenFile, cause: unknown): void {
-    open.journaled = false;
-    this.#options.onNoResume?.(`the journal can not be written: ${(cause as Error).message}`);
-  }
-
-  /** Believes those records of the journal whose sectors still hold what they say; in slices. */
-  #recall(open: OpenFile, done: (error?: OtaError) => void): void {
-    const { slot, clock } = this.#options;
-    const { sectors, scratch, sectorLength } = open;
-    const journal = open.journal as Journal;
-    const holds = (sector: number, digest: Uint8Array): boolean => {
-      if (sector >= sectors.length) return false;
-      slot.read(scratch, sector * sectorLength);
-      const hash = journal.begin(sector);
-      hash.update(scratch.subarray(0, open.lengthOf(sector)));
-      return equalBytes(journal.finish(hash), digest);
-    };
-    sectors.fill(UNTOUCHED);
-    let slotNumber = 0;
+  /**
+   * Calls `step` until it returns true or throws, with turns for the application between, and then `done`.
+   * @param code of an error that has none
+   */
+  #inSlices(code: OtaErrorCode, step: () => boolean, done: (error?: OtaError) => void): void {
+    const { clock } = this.#options;
     const slice = () => {
       const deadline = clock.now() + SLICE_MS;
-      try {
-        for (let looked = 0; looked < SLICE_SECTORS && clock.now() < deadline; ) {
-          const sector = journal.scan(slotNumber++, holds);
-          if (sector === undefined) {
-            this.#timer = undefined;
-            return done();
-          }
-          if (sector < 0) continue;
-          sectors[sector] = DONE;
-          looked++;
-        }
-      } catch (cause) {
-        return done(asOtaError(cause, "file-create", "transfer"));
-      }
-      this.#timer = clock.set(slice, 0);
+      let over = false;
+      const error = failureOf(code, () => {
+        for (let n = 0; n < SLICE_SECTORS && !over && clock.now() < deadline; n++) over = step();
+      });
+      if (error || over) done(error);
+      else this.#timer = clock.set(slice, 0);
     };
     this.#timer = clock.set(slice, 0);
   }
 
-  /** SHA-256 of the open file as flash gives it back; in slices, so that the application keeps its deadlines. */
-  #hash(open: OpenFile, done: (error: OtaError | undefined, digest?: Uint8Array) => void): void {
-    const { slot, clock, crypto } = this.#options;
-    const { scratch, sectorLength, sectors } = open;
-    const hash = crypto.sha256();
+  /** Gives `judge`, which may throw, the SHA-256 of the open file as flash gives it back. */
+  #hash(open: OpenFile, judge: (digest: Uint8Array) => void, done: (error?: OtaError) => void): void {
+    const hash = this.#options.crypto.sha256();
     let sector = 0;
-    const slice = () => {
-      const deadline = clock.now() + SLICE_MS;
-      let digest: Uint8Array | undefined;
-      try {
-        for (let n = 0; n < SLICE_SECTORS && sector < sectors.length && clock.now() < deadline; n++) {
-          slot.read(scratch, sector * sectorLength);
-          hash.update(scratch.subarray(0, open.lengthOf(sector++)));
-        }
-        if (sector === sectors.length) digest = hash.digest();
-      } catch (cause) {
-        this.#timer = undefined;
-        return done(asOtaError(cause, "file-close", "verify"));
-      }
-      this.#timer = digest ? undefined : clock.set(slice, 0);
-      if (digest) done(undefined, digest);
-    };
-    this.#timer = clock.set(slice, 0);
+    this.#inSlices(
+      "file-close",
+      () => {
+        hash.update(open.content(sector));
+        const over = ++sector === open.sectors.length;
+        if (over) judge(hash.digest());
+        return over;
+      },
+      done,
+    );
   }
+}
 
-  #remember(boot: BootControl, store: Store | undefined): void {
-    const { version } = boot.running;
-    const highest = store?.get(HIGHEST_KEY);
-    if (!highest || compareVersions(version, highest) > 0) store?.set(HIGHEST_KEY, version);
-  }
+function platformState(state: BootImageState | undefined): PlatformImageState {
+  if (state === "pending-verify") return "pending-commit";
+  // "undefined" is a factory app or a slot booted for the first time: nothing speaks against it.
+  return state === "invalid" || state === "aborted" ? "invalid" : "valid";
+}
+
+function mismatch(
+  code: OtaErrorCode,
+  what: string,
+  offered: string | number,
+  present: string | number,
+): never {
+  throw new OtaError(code, `the image has ${what} ${offered}, this device ${present}`);
 }
 
 /** @throws OtaError unless `offered` is a later version than `present` */
-function requireNewer(offered: string, present: string, which: string): void {
-  if (offered === present)
-    throw new OtaError("same-version", `the image has the ${which} version, ${present}`);
-  if (!parseVersion(offered) || !parseVersion(present))
-    throw new OtaError(
-      "bad-version",
-      `no order between image version "${offered}" and the ${which} version "${present}"`,
-    );
-  const order = compareVersions(offered, present);
-  if (order === 0)
-    throw new OtaError("same-version", `image version ${offered} equals the ${which} one, ${present}`);
-  if (order < 0)
-    throw new OtaError("downgrade", `image version ${offered} is older than the ${which} one, ${present}`);
+function requireNewer(offered: string, present: string, note: string): void {
+  const order = offered === present ? 0 : compareVersions(offered, present);
+  if (order > 0) return;
+  const code = order === 0 ? "same-version" : order < 0 ? "downgrade" : "bad-version";
+  mismatch(code, "version", offered, present + note);
 }
 
-function asOtaError(cause: unknown, code: OtaErrorCode, phase: OtaPhase): OtaError {
-  if (cause instanceof OtaError) return cause;
-  return new OtaError(code, cause instanceof Error ? cause.message : String(cause), phase);
+/** What `action` throws, undefined when it does not. */
+function failureOf(code: OtaErrorCode, action: () => unknown, phase?: OtaPhase): OtaError | undefined {
+  try {
+    action();
+  } catch (cause) {
+    return asOtaError(cause, code, phase);
+  }
+  return undefined;
+}
+
+function asOtaError(cause: unknown, code: OtaErrorCode, phase?: OtaPhase): OtaError {
+  return cause instanceof OtaError ? cause : new OtaError(code, (cause as Error).message, phase);
 }

@@ -10,74 +10,77 @@
  * - The header names the file by a digest of its signature and size: two files are never mixed.
  * @module
  */
-import { equalBytes } from "./bytes.js";
-import type { Crypto, Flash, Hash } from "./ports.js";
+import { encodeUtf8, equalBytes } from "./bytes.js";
+import type { Crypto, Flash } from "./ports.js";
 
 /** Bytes of the header, four record slots long. */
 const HEADER_LENGTH = 64;
 /** Bytes of a record: the AES unit of ESP32 flash encryption. */
 const RECORD_LENGTH = 16;
-/** Bytes of a record that hold the digest. */
-const DIGEST_LENGTH = 12;
+/** Offset in a record of the digest that fills the rest; the sector stands before. */
+const DIGEST_OFFSET = 4;
+/** Offset in the header of what names the file. */
+const IDENTITY_OFFSET = 16;
 /** Offset in the header of its own check, a digest of what stands before. */
 const CHECK_OFFSET = 48;
 /** Record slots kept beyond one for each sector: a power cut can spoil one, a bad sector needs a second. */
 const SPARE_RECORDS = 32;
-/** "XSOTAJ1\0": changes with the layout. */
-const MAGIC = Object.freeze([0x58, 0x53, 0x4f, 0x54, 0x41, 0x4a, 0x31, 0x00]);
+/** A NUL follows. Changes with the layout. */
+const MAGIC = "XSOTAJ1";
 
 /** How many sectors of `sectorLength` bytes the journal of a file of `sectors` sectors takes. */
 export function journalSectors(sectors: number, sectorLength: number): number {
   return Math.ceil((HEADER_LENGTH + (sectors + SPARE_RECORDS) * RECORD_LENGTH) / sectorLength);
 }
 
-export interface JournalPlace {
-  readonly flash: Flash;
-  /** First sector of the journal. */
-  readonly firstSector: number;
-  /** Sectors it takes. */
-  readonly sectors: number;
-  readonly sectorLength: number;
+/** SHA-256 of `parts`, one behind the other. */
+export function digestOf(crypto: Crypto, ...parts: Uint8Array[]): Uint8Array {
+  const hash = crypto.sha256();
+  for (const part of parts) hash.update(part);
+  return hash.digest();
 }
 
 export class Journal {
-  readonly #place: JournalPlace;
+  /** True while the journal on flash is that of this file. */
+  live = false;
+  readonly #flash: Flash;
   readonly #crypto: Crypto;
-  /** 32 bytes that name the file. */
   readonly #identity: Uint8Array;
-  /** Byte offset and length of the journal in its partition. */
+  readonly #sectorLength: number;
+  /** Byte offsets in the partition: of the journal and of what is behind it, */
   readonly #base: number;
-  readonly #length: number;
+  readonly #limit: number;
+  /** of the record to read next, */
+  #at: number;
+  /** of the slot for the next new record, `#limit` or more when there is none, */
+  #end: number;
+  /** and of the end of the last record that was believed. */
+  #good: number;
   readonly #record = new Uint8Array(RECORD_LENGTH);
   readonly #view = new DataView(this.#record.buffer);
-  /** Its first four bytes, the sector. */
-  readonly #number = this.#record.subarray(0, 4);
-  /** Byte offset of the next free record slot from the start of the journal; past the end when full. */
-  #next = HEADER_LENGTH;
-  /** End of the last record that was believed. */
-  #good = HEADER_LENGTH;
 
-  constructor(place: JournalPlace, crypto: Crypto, identity: Uint8Array) {
-    this.#place = place;
+  /**
+   * @param flash the partition it lies in
+   * @param first its first sector there
+   * @param sectors how many it takes
+   * @param identity 32 bytes that name the file
+   */
+  constructor(flash: Flash, first: number, sectors: number, crypto: Crypto, identity: Uint8Array) {
+    this.#flash = flash;
     this.#crypto = crypto;
     this.#identity = identity;
-    this.#base = place.firstSector * place.sectorLength;
-    this.#length = place.sectors * place.sectorLength;
+    this.#sectorLength = flash.status().blockLength;
+    this.#base = first * this.#sectorLength;
+    this.#limit = this.#base + sectors * this.#sectorLength;
+    this.#at = this.#end = this.#good = this.#base + HEADER_LENGTH;
   }
 
-  /** True when the journal on flash belongs to this file. */
+  /** @returns whether the journal on flash belongs to this file: then it is live, and can be read with `next` */
   open(): boolean {
     const found = new Uint8Array(HEADER_LENGTH);
-    this.#place.flash.read(found, this.#base);
-    return equalBytes(found, this.#header());
-  }
-
-  /** Starts an empty journal for this file. */
-  create(): void {
-    this.clear();
-    this.#place.flash.write(this.#header(), this.#base);
-    this.#next = HEADER_LENGTH;
-    this.#good = HEADER_LENGTH;
+    this.#flash.read(found, this.#base);
+    this.live = equalBytes(found, this.#header());
+    return this.live;
   }
 
   /**
@@ -85,64 +88,64 @@ export class Journal {
    * what a power cut leaves of the others says nothing without it.
    */
   clear(): void {
-    const { flash, firstSector, sectors } = this.#place;
-    for (let i = 0; i < sectors; i++) flash.eraseBlock(firstSector + i, firstSector + i + 1);
+    for (let at = this.#base; at < this.#limit; at += this.#sectorLength)
+      this.#flash.eraseBlock(at / this.#sectorLength);
   }
 
   /**
-   * Reads the record at slot `slot` (0 is the first); slots are to be read in order, to the end.
-   * @returns the sector the record vouches for, once `holds` has agreed; −1 for a slot that says nothing;
-   *   undefined past the last slot
+   * Reads the next record of a sector below `sectors`.
+   * @returns its sector, to be believed when `holds` agrees; undefined at the end
    */
-  scan(slot: number, holds: (sector: number, digest: Uint8Array) => boolean): number | undefined {
-    const offset = HEADER_LENGTH + slot * RECORD_LENGTH;
-    const record = this.#record;
-    if (offset + RECORD_LENGTH > this.#length) {
-      // Where erased flash reads as 0xff the next record follows the last used slot. On an encrypted partition
-      // it reads as noise: then the slot behind the last good record may be a torn one, and is left out.
-      if (record.some((byte) => byte !== 0xff)) this.#next = this.#good + RECORD_LENGTH;
-      return undefined;
+  next(sectors: number): number | undefined {
+    while (this.#at < this.#limit) {
+      this.#flash.read(this.#record, this.#at);
+      this.#at += RECORD_LENGTH;
+      if (this.#record.some((byte) => byte !== 0xff)) this.#end = this.#at;
+      const sector = this.#view.getUint32(0, true);
+      if (sector < sectors) return sector;
     }
-    this.#place.flash.read(record, this.#base + offset);
-    if (record.every((byte) => byte === 0xff)) return -1;
-    this.#next = offset + RECORD_LENGTH;
-    const sector = this.#view.getUint32(0, true);
-    if (!holds(sector, record.subarray(4))) return -1;
-    this.#good = this.#next;
-    return sector;
+    // Where erased flash reads as 0xff the next record follows the last used slot. On an encrypted partition it
+    // reads as noise: then the slot behind the last good record may be a torn one, and is left out.
+    if (this.#end === this.#limit) this.#end = this.#good + RECORD_LENGTH;
+    return undefined;
   }
 
-  /** Records that `sector` is on flash. Silently does nothing once the journal is full: the sector is fetched again. */
-  append(sector: number, digest: Uint8Array): void {
-    if (this.#next + RECORD_LENGTH > this.#length) return;
-    const record = this.#record;
+  /** Whether the record read last is true of its sector, which holds `bytes`. */
+  holds(sector: number, bytes: Uint8Array): boolean {
+    const good = equalBytes(this.#digest(sector, bytes), this.#record.subarray(DIGEST_OFFSET));
+    if (good) this.#good = this.#at;
+    return good;
+  }
+
+  /**
+   * Records that `sector` is on flash and holds `bytes`; the first record begins the journal. Silently does nothing
+   * once the journal is full: the sector is fetched again.
+   */
+  append(sector: number, bytes: Uint8Array): void {
+    if (!this.live) {
+      this.clear();
+      this.#flash.write(this.#header(), this.#base);
+      this.live = true;
+    }
+    if (this.#end >= this.#limit) return;
+    this.#record.set(this.#digest(sector, bytes), DIGEST_OFFSET);
+    this.#flash.write(this.#record, this.#end);
+    this.#end += RECORD_LENGTH;
+  }
+
+  /** What a record of `sector` has as its digest; leaves the sector in the record. */
+  #digest(sector: number, bytes: Uint8Array): Uint8Array {
     this.#view.setUint32(0, sector, true);
-    record.set(digest, 4);
-    const offset = this.#base + this.#next;
-    this.#next += RECORD_LENGTH;
-    this.#place.flash.write(record, offset);
-  }
-
-  /** Starts the digest a record carries; the caller adds the sector's bytes and calls `finish`. */
-  begin(sector: number): Hash {
-    const hash = this.#crypto.sha256();
-    this.#view.setUint32(0, sector, true);
-    hash.update(this.#identity);
-    hash.update(this.#number);
-    return hash;
-  }
-
-  finish(hash: Hash): Uint8Array {
-    return hash.digest().subarray(0, DIGEST_LENGTH);
+    const number = this.#record.subarray(0, DIGEST_OFFSET);
+    return digestOf(this.#crypto, this.#identity, number, bytes).subarray(0, RECORD_LENGTH - DIGEST_OFFSET);
   }
 
   #header(): Uint8Array {
     const header = new Uint8Array(HEADER_LENGTH);
-    header.set(MAGIC);
-    header.set(this.#identity, 16);
-    const hash = this.#crypto.sha256();
-    hash.update(header.subarray(0, CHECK_OFFSET));
-    header.set(hash.digest().subarray(0, HEADER_LENGTH - CHECK_OFFSET), CHECK_OFFSET);
+    header.set(encodeUtf8(MAGIC));
+    header.set(this.#identity, IDENTITY_OFFSET);
+    const check = digestOf(this.#crypto, header.subarray(0, CHECK_OFFSET));
+    header.set(check.subarray(0, HEADER_LENGTH - CHECK_OFFSET), CHECK_OFFSET);
     return header;
   }
 }

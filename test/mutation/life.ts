@@ -22,15 +22,19 @@ export const LIFE: readonly Mutation[] = [
     "src/journal.ts",
     [CUTS_SAMPLE, "test/unit/journal.test.ts", "test/unit/flash-pal.test.ts"],
     [
-      ["the journal of another file is taken", "return equalBytes(found, this.#header());", "return true;"],
-      ["a record is believed unseen", "if (!holds(sector, record.subarray(4))) return -1;", ""],
+      [
+        "the journal of another file is taken",
+        "this.live = equalBytes(found, this.#header());",
+        "this.live = true;",
+      ],
+      ["a record is believed unseen", "    return good;", "    return true;"],
       [
         "the header with what it names comes before the old records are gone",
-        "    this.clear();\n    this.#place.flash.write(this.#header(), this.#base);",
-        "    this.#place.flash.write(this.#header(), this.#base);\n    this.clear();",
+        "      this.clear();\n      this.#flash.write(this.#header(), this.#base);",
+        "      this.#flash.write(this.#header(), this.#base);\n      this.clear();",
       ],
-      ["a record does not name the file", "hash.update(this.#identity);", ""],
-      ["records are not counted", "this.#next += RECORD_LENGTH;", ""],
+      ["a record does not name the file", "this.#identity, number, bytes)", "number, bytes)"],
+      ["records are not counted", "this.#end += RECORD_LENGTH;", ""],
     ],
   ),
   ...mutations(
@@ -39,23 +43,33 @@ export const LIFE: readonly Mutation[] = [
     [
       [
         "a record is made before its data is there",
-        "    if (whole) slot.write(rest ? part.subarray(0, whole) : part, offset);",
-        "    if (open.journal && sectors[sector] + part.length >= ERASED + open.lengthOf(sector)) {\n" +
-          "      const early = open.journal.begin(sector);\n      early.update(part);\n" +
-          "      open.journal.append(sector, open.journal.finish(early));\n    }\n" +
-          "    if (whole) slot.write(rest ? part.subarray(0, whole) : part, offset);",
+        "    open.slot.write(bytes, offset);",
+        "    if (sectors[sector] + length >= ERASED + open.lengthOf(sector)) open.journal?.append(sector, part);\n" +
+          "    open.slot.write(bytes, offset);",
       ],
       [
         "the digest of a recorded sector is not compared",
-        "return equalBytes(journal.finish(hash), digest);",
-        "return journal.finish(hash).length === digest.length;",
+        "if (journal.holds(sector, open.content(sector))) sectors[sector] = DONE;",
+        "journal.holds(sector, open.content(sector));\n          sectors[sector] = DONE;",
       ],
-      ["the signature is not checked", "        trustedKeys.verify(crypto, digest, open.file);\n", ""],
-      ["a missing signature is found out only later", "      trustedKeys.require(file);\n", ""],
-      ["the structure of an image is not checked", "if (boot) checkStructure(", "if (!boot) checkStructure("],
+      [
+        "the signature is not checked",
+        "        this.#options.trustedKeys.verify(this.#options.crypto, digest, file);\n",
+        "",
+      ],
+      [
+        "a missing signature is found out only later",
+        "        this.#options.trustedKeys.require(file);\n",
+        "",
+      ],
+      [
+        "the structure of an image is not checked",
+        "if (this.#options.boot) checkStructure(",
+        "if (!this.#options.boot) checkStructure(",
+      ],
       [
         "the head is judged as it came, not as it was signed",
-        "        this.inspect(open.file, this.#view(open, 0, fileSize < HEAD_LENGTH ? fileSize : HEAD_LENGTH));\n",
+        "        this.inspect(file, open.read(0, HEAD_LENGTH));\n",
         "",
       ],
       ["another chip is good", "if (offered.chipId !== running.chipId)", "if (false)"],
@@ -68,8 +82,8 @@ export const LIFE: readonly Mutation[] = [
       ["the running version may come again", "if (!this.#options.allowDowngrade) {", "if (false) {"],
       [
         "the highest confirmed version is not asked for",
-        "if (highest && highest !== running.version) requireNewer",
-        "if (!highest && highest !== running.version) requireNewer",
+        "if (highest) requireNewer",
+        "if (!highest) requireNewer",
       ],
       [
         "what boots is not compared with what was verified",
@@ -78,21 +92,21 @@ export const LIFE: readonly Mutation[] = [
       ],
       [
         "a file may be larger than the slot",
-        "if (file.fileSize > this.#size)",
-        "if (file.fileSize > 2 ** 40)",
+        "if (sectors.length > this.#sectors)",
+        "if (sectors.length > 2 ** 40)",
       ],
       ["blocks may lie beyond the file", "    if (end > open.file.fileSize)", "    if (end > 2 ** 40)"],
-      [
-        "an old verdict about the slot stays",
-        "    this.#options.boot?.clearOther();\n    try {",
-        "    try {",
-      ],
+      ["an old verdict about the slot stays", "    boot?.clearOther();\n    const first", "    const first"],
       [
         "sectors are not erased",
-        "if (dirty.length * 4 > end - start) slot.eraseBlock(start, end);",
+        "if (whole && dirty.length * 4 > at - first) slot.eraseBlock(first, at);",
         "if (true) return;",
       ],
-      ["only an image on trial can be rejected", 'if (current !== "pending-verify") return;', ""],
+      [
+        "only an image on trial can be rejected",
+        '} else if (current === "pending-verify") boot',
+        "} else boot",
+      ],
     ],
   ),
   ...mutations(

@@ -561,6 +561,16 @@ describe("flash PAL: resuming", () => {
     equal(rig.create(FILE).byteLength, 0);
   });
 
+  it("not after it was given up while its journal was read", () => {
+    const rig = written();
+    rig.restart();
+    rig.pal.createFile(FILE, () => undefined);
+    rig.clock.run(1);
+    rig.pal.abort(true);
+    rig.restart();
+    equal(rig.create(FILE).byteLength, 0);
+  });
+
   it("a journal that can not be cleared is told", () => {
     const rig = written();
     rig.chip.faults = refuse((command) => command.kind === "erase", "fail");
