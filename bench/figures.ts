@@ -3,7 +3,7 @@
  * and slots in XS, sizes of the bundles.
  * @module
  */
-import { bundle } from "./bundle.js";
+import { bundle } from "../tools/bundle.js";
 import { meter } from "./metering.js";
 import { bound, type Outcome, type Scenario, simulate } from "./virtual.js";
 

@@ -27,8 +27,11 @@ export function flatten({ links, flash, wire, polite, xs, sizes }: Figures): Fla
   return flat;
 }
 
-/** What the product promises, and where it is not kept. */
-export function broken({ links, flash, wire, xs }: Figures): string[] {
+/**
+ * What the product promises, and where it is not kept.
+ * @param rom bytes of ROM the agent takes without porting layer, if measured
+ */
+export function broken({ links, flash, wire, xs }: Figures, rom?: number): string[] {
   const faults: string[] = [];
   const check = (name: string, value: number | undefined, limit: number) => {
     if (!(Number(value) <= limit)) faults.push(`${name}: ${value?.toFixed(4)}, at most ${limit} is promised`);
@@ -47,6 +50,7 @@ export function broken({ links, flash, wire, xs }: Figures): string[] {
   check("computrons for a block", xs["perBlock"], 3000);
   check("slots of a transfer", xs["transferSlots"] - xs["idleSlots"], 600);
   check("chunk bytes of a transfer", xs["transferBytes"], 16_384);
+  if (rom !== undefined) check("bytes of ROM", rom, 40_960);
   return faults;
 }
 

@@ -4,6 +4,8 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { measureRom, type RomFigures, romRows } from "../tools/moddable/figures.js";
+import { MissingError, Sdk } from "../tools/moddable/sdk.js";
 import { FILE_SIZE, type Figures, measure, type TransferRow } from "./figures.js";
 import { broken, type Flat, flatten, worse } from "./gate.js";
 import { type SocketRow, sockets } from "./sockets.js";
@@ -126,6 +128,17 @@ function printProtocols(rows: readonly ProtocolRow[]): void {
   );
 }
 
+/** ROM needs the SDK's linker: measured for those who have it. */
+async function rom(): Promise<RomFigures | undefined> {
+  if (!process.env["MODDABLE"]) return;
+  const sdk = Sdk.find();
+  try {
+    return await measureRom(sdk);
+  } finally {
+    sdk.close();
+  }
+}
+
 function report(title: string, faults: readonly string[]): void {
   if (faults.length === 0) return;
   console.log(`\n${title}`);
@@ -153,13 +166,18 @@ async function main(): Promise<number> {
   if (protocols) printProtocols(protocols);
   const real = quick ? undefined : await sockets(console.error);
   if (real) printSockets(real);
+  const linked = await rom();
+  if (linked) {
+    console.log("\nROM on ESP32 by the SDK's linker, preloaded, bytes\n");
+    console.log(table(["what", "bytes"], romRows(linked)));
+  } else console.log("\nROM on ESP32: not measured, MODDABLE names no Moddable SDK");
   const flat = flatten(figures);
   mkdirSync(new URL("../build/", import.meta.url), { recursive: true });
   writeFileSync(
     values.json,
-    `${JSON.stringify({ ...figures, protocols, sockets: real, flat }, undefined, 2)}\n`,
+    `${JSON.stringify({ ...figures, protocols, sockets: real, rom: linked, flat }, undefined, 2)}\n`,
   );
-  const promises = broken(figures);
+  const promises = broken(figures, linked?.agent);
   report("Not as promised:", promises);
   if (values.update) {
     writeFileSync(BASELINE, `${JSON.stringify(flat, undefined, 2)}\n`);
@@ -170,4 +188,10 @@ async function main(): Promise<number> {
   return values.check && faults.length + promises.length > 0 ? 1 : 0;
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof MissingError)) throw error;
+  console.error(`ROM can not be measured with this MODDABLE. Missing:\n${error.message}`);
+  process.exitCode = 1;
+}

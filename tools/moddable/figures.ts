@@ -1,10 +1,10 @@
 /**
- * What the agent costs an application on the Moddable runtime: ROM by linking with and without it, RAM by the
- * instrumentation of the host build, at rest and at the peak of a transfer.
+ * What the agent costs an application on ESP32: ROM, by linking with and without it.
  * @module
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "../bundle.js";
 import { linkForEsp32 } from "./link.js";
 import { ROOT, type Sdk } from "./sdk.js";
 
@@ -35,16 +35,32 @@ function writeApplication(
   return directory;
 }
 
+/** What a product may have of the agent, each with all it imports: the later ones hold most of the earlier ones. */
+const PARTS: readonly [what: string, input: string][] = [
+  ["errors", "src/errors.ts"],
+  ["job documents: JSON, base64, UTF-8", "src/job-document.ts"],
+  ["jobs: requests, status reports", "src/jobs.ts"],
+  ["window: what is on its way, what is lost", "src/window.ts"],
+  ["transfer: window, which blocks are wanted", "src/download.ts"],
+  ["file streams: CBOR", "src/stream.ts"],
+  ["signatures: DER, PEM, keys", "src/signature.ts"],
+  ["flash layer: journal, ESP32 images, versions", "src/flash-pal.ts"],
+];
+
 export interface RomFigures {
-  /** The agent alone: `dist/index.js`. */
+  /** What the C agent's code size counts: agent, CBOR, JSON; MQTT only; without MQTT client, TLS, porting layer. */
   readonly agent: number;
-  /** The whole package: agent, host for ESP32, MQTT client and connection. */
+  /** With the porting layer and signatures: `dist/index.js`. */
+  readonly bundle: number;
+  /** The whole package: the bundle, host for ESP32, MQTT client and connection. */
   readonly package: number;
   /** The SDK's parts that the host needs: TLS, crypto, flash, preferences. */
   readonly sdk: number;
+  /** Each part with all it imports, linked alone. */
+  readonly parts: readonly (readonly [what: string, bytes: number])[];
 }
 
-/** Bytes of ESP32 ROM. */
+/** Bytes of ESP32 ROM that preloaded JavaScript takes more than an application without. */
 export async function measureRom(sdk: Sdk): Promise<RomFigures> {
   const link = async (name: string, include: readonly string[], more = {}) =>
     (
@@ -55,12 +71,34 @@ export async function measureRom(sdk: Sdk): Promise<RomFigures> {
       )
     ).rom;
   const base = await link("rom-base", BASE);
-  const parts = await link("rom-sdk", [...BASE, ...SDK_PARTS]);
-  const agent = {
-    modules: { "*": "./main", "xs-ota-agent": join(ROOT, "dist/index") },
-    preload: ["xs-ota-agent"],
+  const floor = await link("rom-sdk", [...BASE, ...SDK_PARTS]);
+  const alone = async (input: string) => {
+    const { code } = await bundle(input);
+    const name = `rom-${input.replace(/\W+/g, "-")}`;
+    const directory = join(sdk.output, `${name}-code`);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "code.js"), code);
+    const modules = { "*": "./main", "xs-ota-agent": join(directory, "code") };
+    return (await link(name, [...BASE, ...SDK_PARTS], { modules, preload: ["xs-ota-agent"] })) - floor;
   };
-  const alone = await link("rom-agent", [...BASE, ...SDK_PARTS], agent);
-  const whole = await link("rom-package", [...BASE, join(ROOT, "manifest.json")]);
-  return { agent: alone - parts, package: whole - parts, sdk: parts - base };
+  const parts: [string, number][] = [];
+  for (const [what, input] of PARTS) parts.push([what, await alone(input)]);
+  return {
+    agent: await alone("src/agent.ts"),
+    bundle: await alone("src/index.ts"),
+    package: (await link("rom-package", [...BASE, join(ROOT, "manifest.json")])) - floor,
+    sdk: floor - base,
+    parts,
+  };
+}
+
+/** Rows for a table: what, bytes. */
+export function romRows({ agent, bundle, package: whole, sdk, parts }: RomFigures): [string, string][] {
+  return [
+    ["agent without porting layer, MQTT only", String(agent)],
+    ["agent with flash layer and signatures", String(bundle)],
+    ["package: with host, MQTT client and boot hook", String(whole)],
+    ["modules of the SDK that these need", String(sdk)],
+    ...parts.map(([what, bytes]): [string, string] => [`  alone, with its imports: ${what}`, String(bytes)]),
+  ];
 }

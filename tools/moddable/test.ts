@@ -10,7 +10,7 @@ import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
 import { type DeskOptions, updateOnDesk } from "./desk.js";
 import { prepareExample } from "./example.js";
-import { measureRom } from "./figures.js";
+import { measureRom, romRows } from "./figures.js";
 import { linkForEsp32 } from "./link.js";
 import { makeMutualTls } from "./mutual-tls.js";
 import { BuildError, MissingError, ROOT, Sdk } from "./sdk.js";
@@ -194,8 +194,10 @@ async function main(): Promise<void> {
           return `${rom} bytes of ROM for JavaScript, the SDK's included`;
         });
     await step("ROM on ESP32, preloaded", async () => {
-      const rom = await measureRom(sdk);
-      return `agent ${rom.agent} bytes; with host, MQTT client and boot hook ${rom.package}; modules of the SDK that these need ${rom.sdk}`;
+      const rows = romRows(await measureRom(sdk)).map(
+        ([what, bytes]) => `\n         ${bytes.padStart(7)}  ${what}`,
+      );
+      return `bytes${rows.join("")}`;
     });
   } finally {
     sdk.close();
