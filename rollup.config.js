@@ -1,25 +1,26 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import typescript from "@rollup/plugin-typescript";
 import { compact } from "./tools/build/compact.js";
+import { ownNames } from "./tools/build/interface.js";
 import { moddable } from "./tools/build/moddable.js";
 
-/** Sources that say what hosts, porting layers, data planes and applications see of the agent. */
-const INTERFACES = ["data-plane", "errors", "index", "job-document", "jobs", "options", "pal", "ports"];
+/** Names of properties that only the agent's sources know. */
+export const own = ownNames(fileURLToPath(new URL("tsconfig.json", import.meta.url)));
 
-/** Every word of them, without comments. */
-export const known = new Set(
-  INTERFACES.flatMap((name) =>
-    readFileSync(new URL(`src/${name}.ts`, import.meta.url), "utf8")
-      .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")
-      .match(/[A-Za-z_$][\w$]*/g),
-  ),
-);
+/** Those that the hosts of the test engine have no use for either. */
+function ownBesideHosts() {
+  const words = ["hosts/common", "hosts/xs/runtime"].flatMap((directory) =>
+    readdirSync(directory).flatMap((file) => readFileSync(`${directory}/${file}`, "utf8").match(/\w+/g)),
+  );
+  return own.filter((name) => !words.includes(name));
+}
 
 /** The package: one ES module for a Moddable manifest, its declarations beside it. */
 const agent = {
   input: "src/index.ts",
   output: { file: "dist/index.js", format: "es" },
-  plugins: [typescript(), compact({ known })],
+  plugins: [typescript(), compact({ own })],
 };
 
 /** The HTTP data plane, for products that want it. The agent's error class must be one and the same. */
@@ -32,7 +33,7 @@ const http = {
       resolveId: (source) => (source === "./errors.js" ? { id: "xs-ota-agent", external: true } : null),
     },
     typescript(),
-    compact(),
+    compact({ own }),
   ],
 };
 
@@ -40,7 +41,7 @@ const http = {
 const xs = {
   input: "hosts/xs/runtime/main.ts",
   output: { file: "build/xs/device.js", format: "iife" },
-  plugins: [typescript({ tsconfig: "hosts/xs/runtime/tsconfig.json" }), compact()],
+  plugins: [typescript({ tsconfig: "hosts/xs/runtime/tsconfig.json" }), compact({ own: ownBesideHosts() })],
 };
 
 /** `rollup -c --configOnly xs` makes the second alone. */

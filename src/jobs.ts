@@ -8,6 +8,7 @@ import { encodeUtf8 } from "./bytes.js";
 import { findRow } from "./errors.js";
 import * as Event from "./events.js";
 import { parseJob, parseJson } from "./job-document.js";
+import type { JobReply, JobRequest } from "./job-messages.js";
 import type { CheckedOptions } from "./options.js";
 import type { MqttObserver, MqttSubscription, Timer } from "./ports.js";
 
@@ -50,31 +51,17 @@ ResourceNotFound gone
 VersionMismatch gone
 `;
 
-interface Body {
-  clientToken?: string;
-  readonly status?: JobStatus;
-  readonly statusDetails?: StatusDetails;
-  readonly executionNumber?: number | undefined;
-}
-
 /** A request or a status update. */
 interface Question {
   /** Answers come on `topic`/accepted and `topic`/rejected. */
   readonly topic: string;
-  readonly body: Body;
+  readonly body: JobRequest;
   readonly payload: Uint8Array;
   /** Undefined for the request of a job. */
   readonly jobId: string | undefined;
   readonly done: ((result: UpdateResult) => void) | false | undefined;
   sentAt?: number;
   timer?: Timer;
-}
-
-interface Reply {
-  readonly clientToken?: unknown;
-  readonly code?: string;
-  readonly message?: unknown;
-  readonly executionState?: { readonly status?: unknown } | null;
 }
 
 type Options = Pick<CheckedOptions, "mqtt" | "clock" | "random" | "thingName" | "log">;
@@ -194,7 +181,7 @@ export class Jobs implements MqttObserver {
   /** Nothing is sent without a connection; `online` begins anew. */
   offline(): void {}
 
-  #question(path: string, body: Body, jobId?: string, done?: Question["done"]): Question {
+  #question(path: string, body: JobRequest, jobId?: string, done?: Question["done"]): Question {
     const head = `${this.#sequence++}:`;
     body.clientToken = head + this.#options.thingName.slice(0, TOKEN_LENGTH - 11);
     return { topic: this.#prefix + path, body, payload: encodeUtf8(JSON.stringify(body)), jobId, done };
@@ -214,7 +201,7 @@ export class Jobs implements MqttObserver {
   #message(topic: string, payload: Uint8Array): void {
     const { clock, log } = this.#options;
     if (topic.endsWith("/notify-next")) return this.#tell(Event.ReceivedJobDocument, parseJob(payload));
-    let reply: Reply = {};
+    let reply: JobReply = {};
     try {
       reply = parseJson(payload);
     } catch (error) {

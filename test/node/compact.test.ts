@@ -1,7 +1,7 @@
 /** The passes that make the bundle small: what goes in and what comes out must do the same. */
 import { match } from "node:assert";
-import { doesNotMatch, strictEqual } from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { deepStrictEqual, doesNotMatch, strictEqual } from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -93,6 +93,18 @@ const MODULES: Readonly<Record<string, string>> = {
     class Outer { inner = new Inner(); push(x) { return this.inner.push(x).last; } counted() { const { visible, held } = this.inner; return visible + held.length; } }
     export class A { go(x) { const o = new Outer(); return { last: o.push(x), counted: o.counted(), ...o.inner.visible && { visible: 2 } }; } }
     export function run(log) { log(new A().go(7)); }`,
+  "methods of another class, called from one place": `
+    class Count {
+      total = 0; #marks = [];
+      mark(x) { if (x < 0) return "none"; this.total += x; this.#marks.push(() => this.total); return this.#marks.map((m) => m()); }
+      record(x, y) { this.total = x - y; }
+      twice() { this.total *= 2; }
+    }
+    export class A {
+      #count = new Count();
+      go(x) { const count = this.#count; const got = count.mark(x); this.#count.record(x, count.total); count.twice(); if (x > 3) count.twice(); return [got, count.total]; }
+    }
+    export function run(log) { const a = new A(); log(a.go(3), a.go(-1), a.go(4)); }`,
   "texts and globals that come often": `
     export class A {
       go(s) {
@@ -112,6 +124,9 @@ const MODULES: Readonly<Record<string, string>> = {
     export function run(log) { log(new A().go({ a: 1 }, [["x", 1], ["skip", 100], ["y", 3]])); }`,
 };
 
+/** Names of properties in these that nobody outside of the module is meant to know. */
+const OWN = ["held", "inner", "then", "mark", "record", "total", "twice"];
+
 describe("compacting the bundle", () => {
   let passes: [string, Pass | ((code: string) => Promise<string>)][];
 
@@ -125,8 +140,8 @@ describe("compacting the bundle", () => {
     passes = [
       ["functions put in place", await load("inline.js", "inlineFunctions")],
       ["closures become properties", await load("methods.js", "shareThroughThis")],
-      ["all passes", whole({ known: ["visible"] })],
-      ["all passes but plain reads", whole({ iterators: true, known: ["visible"] })],
+      ["all passes", whole({ own: OWN })],
+      ["all passes but plain reads", whole({ iterators: true, own: OWN })],
     ];
   });
 
@@ -162,17 +177,69 @@ describe("compacting the bundle", () => {
     for (const name of ["twice", "waits", "recurs", "many"]) match(code, new RegExp(`function ${name}`));
   });
 
+  it("puts a method of another class in the one place it is called from", () => {
+    const inline = passes[0][1] as (code: string, own: readonly string[]) => string;
+    const code = inline(
+      `class Other { once(x) { this.n = x; } twice() {} known() {} }
+      export class A { go() { this.other.once(1); this.other.twice(); this.other.twice(); this.other.known(); } }`,
+      ["once", "twice"],
+    );
+    doesNotMatch(code, /\bonce\b/);
+    match(code, /\.n = 1/);
+    for (const name of ["twice", "known"]) match(code, new RegExp(`^ +${name}\\(`, "m"));
+  });
+
   it("renames what only the module knows", async () => {
     const rename = (await load("names.js", "renameMembers")) as unknown as (
       code: string,
-      known: readonly string[],
+      own: readonly string[],
     ) => string;
     const code = rename(
-      "class Own { seen = 1; own = 2; then() {} } class A { shown = new Own().own; seen() {} } export { A };",
-      ["seen"],
+      "class Own { seen = 1; own = 2; then() {} min() {} } const shown = { key: new Own().own, seen: Math.min(1) }; const { key } = shown;",
+      ["own", "then", "min", "key"],
     );
-    for (const name of ["seen", "then", "shown"]) match(code, new RegExp(`\\b${name}\\b`));
-    doesNotMatch(code, /\bown\b/);
+    for (const name of ["seen", "then", "min", "shown"]) match(code, new RegExp(`\\b${name}\\b`));
+    doesNotMatch(code, /\bown\b|\bkey:/);
+  });
+
+  it("asks the compiler which names others can come across", async () => {
+    const { ownNames } = (await import(
+      new URL("../../tools/build/interface.js", import.meta.url).href
+    )) as unknown as { ownNames(tsconfig: string): string[] };
+    const project = mkdtempSync(join(tmpdir(), "xs-ota-names-"));
+    const write = (file: string, text: string) => writeFileSync(join(project, file), text);
+    try {
+      mkdirSync(join(project, "src"));
+      write(
+        "tsconfig.json",
+        '{ "compilerOptions": { "target": "ES2022", "strict": true, "types": [], "noLib": false, "lib": ["ES2022"] }, "include": ["src"] }',
+      );
+      write(
+        "src/index.ts",
+        `import { Inner, type Record } from "./inner.js";
+        export interface Options { option: number; callback(event: { told: string }): { answer: boolean } }
+        export class Shown { field = 1; #inner = new Inner(); get list(): Element[] { return []; } make(options: Options) { return this.#inner.work(options); } }
+        interface Element { element: string }
+        export type { Record };`,
+      );
+      write(
+        "src/inner.ts",
+        `export interface Record { kept: number }
+        interface Entry { hidden: number; spoken: number; field: string }
+        export class Inner { state = 1; work(options: unknown): Entry { const words: { [key: string]: unknown } = { entry: 1, text: options }; const name = "spoken"; return { hidden: this.state, spoken: 2, field: String(words[name]) }; }
+          entry() {} text() { return 1; } }`,
+      );
+      write("src/job-messages.ts", "export interface Request { state: string }");
+      // `make` hands an Entry out.
+      deepStrictEqual(ownNames(join(project, "tsconfig.json")), ["work"]);
+      write(
+        "src/index.ts",
+        "import { Inner, type Record } from './inner.js'; export class Shown { #inner = new Inner(); make(): void { this.#inner.work(1); } } export type { Record };",
+      );
+      deepStrictEqual(ownNames(join(project, "tsconfig.json")), ["field", "hidden", "work"]);
+    } finally {
+      rmSync(project, { recursive: true });
+    }
   });
 
   it("leaves no function of the module with an environment when methods alone want it", () => {

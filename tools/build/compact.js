@@ -142,6 +142,13 @@ const TERSER = {
   format: { comments: false, beautify: true, indent_level: 1 },
 };
 
+/** Statements stay apart, so that calls in them can still be found. */
+const FOLD = {
+  ...TERSER,
+  mangle: false,
+  compress: { ...TERSER.compress, sequences: false, conditionals: false, if_return: false },
+};
+
 /**
  * What takes less byte code than Terser's shorter text: `true` instead of `!0`, and sums instead of templates, which
  * convert each part and add the empty ends. Parts are numbers and texts.
@@ -170,10 +177,10 @@ function spell(code) {
 
 /**
  * @param options.iterators true when the sources also take apart what is no array, and nothing may be read plainly
- * @param options.known names of properties that others know; without it no member of a class is renamed
+ * @param options.own names of properties that the module has to itself
  * @returns a rollup plug-in for an ES bundle without side effects on load
  */
-export function compact({ iterators = false, known } = {}) {
+export function compact({ iterators = false, own = [] } = {}) {
   return {
     name: "compact",
     async renderChunk(code) {
@@ -184,9 +191,9 @@ export function compact({ iterators = false, known } = {}) {
       };
       const plain = iterators ? code : edit(code, readPlainly);
       // Constants are put in place before what is left of them becomes properties.
-      const { code: folded } = await minify(inlineFunctions(plain), { ...TERSER, mangle: false });
-      const plainNames = edit(folded, renamePrivate);
-      const shared = shareThroughThis(known ? renameMembers(plainNames, known) : plainNames);
+      const { code: folded } = await minify(inlineFunctions(plain), FOLD);
+      const plainNames = inlineFunctions(edit(folded, renamePrivate), own);
+      const shared = shareThroughThis(renameMembers(plainNames, own));
       const { code: small } = await minify(edit(shared, makeArrows), TERSER);
       return { code: spell(small), map: null };
     },

@@ -1,0 +1,22 @@
+/**
+ * What the agent sends to AWS IoT Jobs and what comes back beside job documents, as JSON (AWS IoT developer guide,
+ * "Jobs device MQTT API").
+ * @module
+ */
+
+/** A request for a job, or a status update. */
+export interface JobRequest {
+  clientToken?: string;
+  readonly status?: string;
+  readonly statusDetails?: Readonly<Record<string, string>>;
+  readonly executionNumber?: number | undefined;
+}
+
+/** An answer, as far as it could be read. */
+export interface JobReply {
+  readonly clientToken?: unknown;
+  readonly code?: string;
+  readonly message?: unknown;
+  /** Of an execution that was refused an update. */
+  readonly executionState?: { readonly status?: unknown } | null;
+}
