@@ -61,13 +61,38 @@ function* callsOfOthers(program, own) {
     const [place] = places;
     if (methods.length !== 1 || places.length !== 1 || !fn.isClassMethod({ kind: "method" })) continue;
     const { static: ofClass, async: waits, generator: yields } = fn.node;
-    if (ofClass || waits || yields || !place.isMemberExpression() || place.key !== "callee") continue;
+    if (ofClass || waits || yields || place.key !== "callee") continue;
     const receiver = place.get("object");
+    if (place.isOptionalMemberExpression()) {
+      yield* askBefore(place, receiver);
+      continue;
+    }
     const isKept = receiver.isThisExpression() || (receiver.isIdentifier() && isConstant(receiver));
     if (!isKept && !isSteady(receiver)) continue;
     if (!hasPlainThis(fn)) continue;
     yield { fn, call: place.parentPath, receiver: receiver.node, remove: () => fn.remove() };
   }
+}
+
+/** `object?.method();` → `if (object != null) object.method();`: a change that makes room for another. */
+function* askBefore(place, receiver) {
+  const { parentPath: call } = place;
+  const statement = call.parentPath;
+  if (!statement.isExpressionStatement() || call.node.optional || !isSteady(receiver)) return;
+  const plain = t.callExpression(
+    t.memberExpression(t.cloneNode(receiver.node), place.node.property),
+    call.node.arguments,
+  );
+  yield {
+    rewrite: () =>
+      statement.replaceWith(
+        t.ifStatement(
+          t.binaryExpression("!=", receiver.node, t.nullLiteral()),
+          t.blockStatement([t.expressionStatement(plain)]),
+        ),
+      ),
+    call,
+  };
 }
 
 /** True when `this` is the method's own wherever it stands in it, and `super` nowhere. */
@@ -229,6 +254,21 @@ function unfold({ fn, call, statement, caller, number }) {
   return { before: [...declarations, variable, block], value: t.cloneNode(result) };
 }
 
+/** `if (a) b();` → `if (a) { b(); }`: a statement for each call. */
+function addBraces(program) {
+  const wrap = (path) => {
+    if (path.node && !path.isBlockStatement() && !(path.key === "alternate" && path.isIfStatement()))
+      path.replaceWith(t.blockStatement([path.node]));
+  };
+  program.traverse({
+    IfStatement(path) {
+      wrap(path.get("consequent"));
+      wrap(path.get("alternate"));
+    },
+    Loop: (path) => wrap(path.get("body")),
+  });
+}
+
 /** One round over the module; a function that was changed in it is not looked at again. @returns how many went in */
 function round(program, number, own) {
   const changed = new Set();
@@ -238,8 +278,15 @@ function round(program, number, own) {
     return found.node;
   };
   let count = 0;
-  for (const { fn, call, receiver, remove } of [...singleCalls(program, own)]) {
+  for (const { fn, call, receiver, remove, rewrite } of [...singleCalls(program, own)]) {
     const caller = call.getFunctionParent();
+    if (rewrite) {
+      if (changed.has(outermost(caller))) continue;
+      rewrite();
+      changed.add(outermost(caller));
+      count++;
+      continue;
+    }
     if (!caller || call.findParent((path) => path === fn)) continue;
     if (changed.has(outermost(fn)) || changed.has(outermost(caller))) continue;
     if (!fn.get("params").every((path) => path.isIdentifier()) || !fn.get("body").isBlockStatement())
@@ -283,7 +330,9 @@ export function inlineFunctions(code, own = []) {
   const number = () => names++;
   for (;;) {
     const ast = parse(code);
-    if (round(programOf(ast), number, own) === 0) return code;
+    const program = programOf(ast);
+    addBraces(program);
+    if (round(program, number, own) === 0) return code;
     code = print(ast);
   }
 }
