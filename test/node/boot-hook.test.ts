@@ -17,9 +17,9 @@ import { makeEntry, STATE_VALID } from "../../hosts/common/otadata.js";
 import type { Partition } from "../../hosts/common/partition-table.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { FileStorage } from "../../hosts/node/file-storage.js";
-import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
+import type { BootControl } from "../../src/ports.js";
 import { type BootHarness, bootConformance } from "../conformance/boot-control.js";
-import { equal, throws } from "../support/assert.js";
+import { deepEqual, equal, throws } from "../support/assert.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STAND_IN = join(ROOT, "test/support/idf");
@@ -31,7 +31,6 @@ const FLAGS = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", `-I${STAND_IN}`];
 const INCLUDE = [`-I${join(XSNAP, "moddable/xs/includes")}`, "-include", "stddef.h"];
 const SLOT_SIZE = 0x10000;
 const RESTART = 99;
-const STATES: readonly BootImageState[] = ["new", "pending-verify", "valid", "invalid", "aborted"];
 
 const sha256 = () => nodeCrypto.sha256();
 const image = (version: string) =>
@@ -45,8 +44,11 @@ describe("boot hook in C", function () {
   this.timeout(120_000);
   let directory: string;
   let machine: string;
+  let EspBootControl: new () => BootControl & { readonly resetReason: string };
 
-  before(() => {
+  before(async () => {
+    // By its address: the types of `native` are the SDK's, and not for Node.
+    ({ EspBootControl } = await import(new URL("../../hosts/esp32/boot.ts", import.meta.url).href));
     directory = mkdtempSync(join(tmpdir(), "boot-hook-"));
     machine = join(directory, "machine");
     const objects = readdirSync(OBJECTS).filter((name) => name.endsWith(".o") && !FOREIGN.has(name));
@@ -58,7 +60,10 @@ describe("boot hook in C", function () {
       ...["-lm", "-lpthread", "-o", machine],
     );
   });
-  after(() => rmSync(directory, { recursive: true, force: true }));
+  after(() => {
+    rmSync(directory, { recursive: true, force: true });
+    Reflect.deleteProperty(globalThis, "native");
+  });
 
   /** A device whose application side is boot.c, and whose boot loader is the model. */
   class Device implements BootHarness {
@@ -95,18 +100,10 @@ describe("boot hook in C", function () {
 
     reboot(): BootControl {
       this.running = boot(this.#options);
-      const call = (name: string) => this.call(`hook.${name}()`);
-      return {
-        running: call("describe") as AppDescription,
-        rollbackEnabled: call("rollbackEnabled") as boolean,
-        imageState: () => STATES[call("imageState") as number] ?? "undefined",
-        otherState: () => STATES[call("otherState") as number] ?? "undefined",
-        clearOther: () => void call("clearOther"),
-        setBoot: () => void call("setBoot"),
-        markValid: () => void call("markValid"),
-        markInvalid: () => void call("markInvalid"),
-        restart: () => void call("restart"),
-      };
+      // What the XS compiler makes of `native`.
+      const call = (name: string) => () => this.call(`hook.${name.replace("xs_ota_", "")}()`);
+      Object.assign(globalThis, { native: call });
+      return new EspBootControl();
     }
 
     install(version: string): void {
@@ -128,6 +125,20 @@ describe("boot hook in C", function () {
 
   it("compiles for a boot loader without rollback, and says so", () => {
     gcc("-DWITHOUT_ROLLBACK", "-fsyntax-only", join(ROOT, "hosts/esp32/boot.c"));
+  });
+
+  it("tells states and reset reasons by ESP-IDF's numbers", () => {
+    const control = (number: number) => {
+      Object.assign(globalThis, { native: () => () => number });
+      return new EspBootControl();
+    };
+    const states = [-1, 0, 1, 2, 3, 4, 5].map((number) => control(number).imageState());
+    deepEqual(states, ["undefined", "new", "pending-verify", "valid", "invalid", "aborted", "undefined"]);
+    deepEqual(
+      [1, 3, 4, 6, 9, 99].map((number) => control(number).resetReason),
+      [...["power-on", "software", "panic", "task-watchdog", "brownout", "unknown"]],
+    );
+    equal(control(0).resetReason, "unknown");
   });
 
   bootConformance("over ESP-IDF's functions", () => new Device());
