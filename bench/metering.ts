@@ -32,7 +32,7 @@ const MEASURED = 128;
 /** Counts the bytes of typed arrays that are made with a length. */
 const COUNTING = `
   globalThis.allocated = 0;
-  for (const name of ["Uint8Array", "Uint16Array", "Uint32Array", "Float32Array"])
+  for (const name of ["Uint8Array", "Uint16Array", "Uint32Array", "Float32Array", "Float64Array"])
     globalThis[name] = class extends globalThis[name] {
       constructor(...values) {
         super(...values);

@@ -7,350 +7,172 @@
 import { decodeUtf8 } from "./bytes.js";
 import { OtaError } from "./errors.js";
 
-/** How deep values of unknown keys may nest, tags included: bounds the stack. */
-const MAX_DEPTH = 8;
-/** `value` of a head whose length is indefinite. */
-const INDEFINITE = -1;
-
-function fail(why: string): never {
-  throw new OtaError("cbor-decode", `CBOR message ${why}`);
-}
-
-/** Cursor over one message. */
-class Reader {
-  protected bytes: Uint8Array = new Uint8Array(0);
-  protected at = 0;
-  /** Major type of the head last read, and its argument. */
-  protected major = 0;
-  protected value = 0;
-
-  /** Reads one head. Bytes beyond the end read as undefined, which the check at the end catches. */
-  protected head(): void {
-    const bytes = this.bytes;
-    let at = this.at;
-    const first = bytes[at++];
-    const major = (this.major = first >> 5);
-    let value = first & 31;
-    if (value > 23) {
-      if (value === 25) value = (bytes[at++] << 8) | bytes[at++];
-      else if (value === 24) value = bytes[at++];
-      else if (value === 26)
-        value = (((bytes[at++] << 8) | bytes[at++]) * 256 + bytes[at++]) * 256 + bytes[at++];
-      else if (value === 27) {
-        value = 0;
-        for (let n = 0; n < 8; n++) value = value * 256 + bytes[at++];
-        // Major type 7 holds a double here, which is only ever stepped over.
-        if (value > Number.MAX_SAFE_INTEGER && major !== 7) fail("has a number beyond 2^53");
-      } else if (value === 31 && major > 1 && major !== 6) value = INDEFINITE;
-      else fail("has a reserved length");
-    }
-    if (at > bytes.length) fail("is cut");
-    this.at = at;
-    this.value = value;
-  }
-
-  /** A definite string: leaves its start in `at`, returns its length. */
-  protected string(major: 2 | 3): number {
-    this.head();
-    const length = this.value;
-    if (this.major !== major || length < 0) fail(major === 2 ? "lacks a byte string" : "lacks a text");
-    if (length > this.bytes.length - this.at) fail("is cut");
-    return length;
-  }
-
-  protected skipString(major: 2 | 3): void {
-    const length = this.string(major);
-    this.at += length;
-  }
-
-  protected text(): string {
-    const length = this.string(3);
-    const start = this.at;
-    this.at = start + length;
-    return decodeUtf8(this.bytes, start, this.at, "cbor-decode");
-  }
-
-  /** Begins a message, which must be a map. Returns how many entries follow, negative when a break ends them. */
-  protected open(message: Uint8Array): number {
-    this.bytes = message;
-    this.at = 0;
-    this.head();
-    if (this.major !== 5) fail("is not a map");
-    return this.value;
-  }
-
-  /** True when a map with `left` more entries has ended; steps over the break. */
-  protected ended(left: number): boolean {
-    if (left >= 0) return left === 0;
-    if (this.bytes[this.at] !== 0xff) return false;
-    this.at++;
-    return true;
-  }
-
-  protected close(): void {
-    if (this.at !== this.bytes.length) fail("has trailing bytes");
-  }
-
-  /** Steps over one value of any type. */
-  protected skip(depth = 0): void {
-    if (depth > MAX_DEPTH) fail("nests too deep");
-    this.head();
-    const { major, value } = this;
-    if (major === 2 || major === 3) {
-      if (value < 0) this.chunks(major);
-      else if (value > this.bytes.length - this.at) fail("is cut");
-      else this.at += value;
-    } else if (major === 6) this.skip(depth + 1);
-    else if (major === 4 || major === 5) {
-      for (let left = value; !this.ended(left); left--) {
-        this.skip(depth + 1);
-        if (major === 5) this.skip(depth + 1);
-      }
-    } else if (value < 0) fail("has a break out of place");
-  }
-
-  /** Steps over the chunks of an indefinite string. */
-  private chunks(major: 2 | 3): void {
-    while (!this.ended(INDEFINITE)) this.skipString(major);
-  }
-}
+/** How deep a message may nest: the map, and in it values of unknown keys, tags and strings in chunks included. */
+const MAX_DEPTH = 9;
 
 /**
- * One data block, `{f, i, l, p}` in any order. The object is made once and filled by every `decode`; the payload
- * stays where it is in the message.
+ * Where `decodeMessage` leaves what it found, in an array of `FIELDS` numbers: a number, or the length of a string, at
+ * the last four bits of the letter that is its key; the offset of a string's first byte `START` behind it.
  */
-export class DataBlock extends Reader {
-  /** `f`. */
-  fileId = 0;
-  /** `i`: index of the block in the file. */
-  index = 0;
-  /** `l`: what the service says the payload's length is. */
-  length = 0;
-  /** `p`: offset of the payload in the message, and its real length, in bytes. */
-  offset = 0;
-  byteLength = 0;
+export const START = 16;
+/** `f`: file id. */
+export const FILE_ID = 6;
+/** `i`: index of the block in the file. */
+export const INDEX = 9;
+/** `l`: what the service says the payload's length is. */
+export const LENGTH = 12;
+/** `p`: payload. */
+export const PAYLOAD = 0;
+/** `o`: why a request was refused, in a word; `m`: in a sentence. */
+const CODE = 15;
+const SENTENCE = 13;
+/** From here on: what is left at the levels around the one being read. */
+const LEVELS = 32;
+export const FIELDS = LEVELS + MAX_DEPTH;
 
-  /**
-   * Whether the numbers are those asked for is left to the caller: `length` may differ from `byteLength`.
-   * @throws OtaError "cbor-decode"
-   */
-  decode(message: Uint8Array): void {
-    // Runs for every block: the usual forms are read in place, without calls, and the variables are declared
-    // once. `at` may pass the end of the message, but no such message gets through.
-    let at = 1;
-    let left = message[0] - 0xa0;
-    let key = 0;
-    let start = 0;
-    let first = 0;
-    let value = 0;
-    let fileId = -1;
-    let index = -1;
-    let length = -1;
-    let byteLength = -1;
-    let token = -1;
-    this.bytes = message;
-    if (!(left >= 0 && left < 24)) {
-      left = this.open(message);
-      at = this.at;
-    }
-    while (left !== 0) {
-      left--;
-      first = message[at];
-      if (first === 0x61) {
-        key = message[at + 1];
-        at += 2;
-      } else if (first === 0xff && left < 0) {
-        at++;
-        break;
-      } else {
-        this.at = at;
-        value = this.string(3);
-        at = this.at;
-        key = value === 1 ? message[at] : 0;
-        at += value;
-      }
-      start = at;
-      first = message[at];
-      value = first & 31;
-      if (value < 24) at++;
-      else if (value === 25) {
-        value = (message[at + 1] << 8) | message[at + 2];
-        at += 3;
-      } else {
-        this.at = at;
-        this.head();
-        value = this.value;
-        at = this.at;
-      }
-      if (key === 0x66 || key === 0x69 || key === 0x6c) {
-        if (first > 0x1f) fail("lacks an unsigned integer");
-        if (key === 0x69) {
-          if (index >= 0) fail("has i twice");
-          index = value;
-        } else if (key === 0x6c) {
-          if (length >= 0) fail("has l twice");
-          length = value;
-        } else {
-          if (fileId >= 0) fail("has f twice");
-          fileId = value;
-        }
-      } else if (key === 0x70 || key === 0x63) {
-        if (first >> 5 !== (key === 0x70 ? 2 : 3) || value < 0) fail("lacks a definite string");
-        if (key === 0x70) {
-          if (byteLength >= 0) fail("has p twice");
-          byteLength = value;
-          this.offset = at;
-        } else {
-          if (token >= 0) fail("has c twice");
-          token = value;
-        }
-        at += value;
-      } else {
-        this.at = start;
-        this.skip();
-        at = this.at;
-      }
-    }
-    if (at !== message.length) fail("is cut or has trailing bytes");
-    if (fileId < 0 || index < 0 || length < 0 || byteLength < 0) fail("lacks f, i, l or p");
-    this.fileId = fileId;
-    this.index = index;
-    this.length = length;
-    this.byteLength = byteLength;
-  }
-}
-
-/** Why the service refused a request. */
-export interface Rejection {
-  /** `o` or `code`, such as "ResourceNotFound". */
-  readonly code: string;
-  /** `m` or `message`; empty when absent. */
-  readonly message: string;
-  /** `c` or `clientToken`; empty when absent. */
-  readonly clientToken: string;
-}
-
-class RejectionReader extends Reader {
-  decode(payload: Uint8Array): Rejection {
-    let code: string | undefined;
-    let message: string | undefined;
-    let clientToken: string | undefined;
-    for (let left = this.open(payload); !this.ended(left); left--) {
-      const key = this.text();
-      let known: string | undefined;
-      if (key === "o" || key === "code") {
-        known = code;
-        code = this.text();
-      } else if (key === "m" || key === "message") {
-        known = message;
-        message = this.text();
-      } else if (key === "c" || key === "clientToken") {
-        known = clientToken;
-        clientToken = this.text();
-      } else this.skip();
-      if (known !== undefined) fail("has a key twice");
-    }
-    this.close();
-    if (!code) fail("lacks a code");
-    return { code, message: message ?? "", clientToken: clientToken ?? "" };
-  }
-}
+/** Sets of keys: a letter is the bit that its last five bits name. */
+const NUMBERS = (1 << 0x66) | (1 << 0x69) | (1 << 0x6c);
+const BYTES = 1 << 0x70;
+const BLOCK = NUMBERS | BYTES;
+const REFUSAL = 1 << 0x6f;
+const TEXTS = REFUSAL | (1 << 0x6d) | (1 << 0x63);
 
 /**
- * Decodes the answer on a stream's `rejected` topic: `{o, m, c}`, or the older `{code, message, clientToken}`.
+ * Reads a data block, `{f, i, l, p}`, or a rejection, `{o, m}` or the older `{code, message}`, each with or without
+ * a token, `c` or `clientToken`. Whether the numbers are those asked for is left to the caller: `l` may differ from the
+ * length of `p`.
+ * @param fields `FIELDS` numbers, to be used again and again; the payload stays where it is in the message
+ * @returns nothing for a block; for a rejection its code and message, such as "ResourceNotFound: no such stream"
  * @throws OtaError "cbor-decode"
  */
-export function decodeRejection(payload: Uint8Array): Rejection {
-  return new RejectionReader().decode(payload);
-}
-
-/** A GetStream request. Ranges are the service's (AWS IoT developer guide, "MQTT-based file delivery"). */
-export interface GetStream {
-  /** `c`: up to 64 ASCII characters; left out when absent. */
-  readonly clientToken?: string;
-  /** `s`: version the stream must have; left out when absent. */
-  readonly streamVersion?: number;
-  /** `f`: 0…255. */
-  readonly fileId: number;
-  /** `l`: 256…131072 bytes. */
-  readonly blockSize: number;
-  /** `o`: first block the bitmap speaks of, 0…98304. */
-  readonly offset: number;
-  /** `b`: 1…12287 bytes; bit k of byte j (least significant first) is block `offset` + 8j + k. */
-  readonly bitmap: Uint8Array;
-  /** `n`: the most blocks to send, 1…98304. */
-  readonly count: number;
-}
-
-/** Writes one head at `at` and returns the offset behind it. */
-function putHead(into: Uint8Array, at: number, major: number, value: number): number {
-  major <<= 5;
-  if (value < 24) into[at++] = major | value;
-  else if (value < 0x100) {
-    into[at++] = major | 24;
-    into[at++] = value;
-  } else {
-    if (value < 0x10000) into[at++] = major | 25;
-    else {
-      into[at++] = major | 26;
-      into[at++] = value >>> 24;
-      into[at++] = value >>> 16;
+export function decodeMessage(message: Uint8Array, fields: Float64Array): string {
+  const end = message.length;
+  let at = 1;
+  let seen = 0;
+  let key = 0;
+  // The usual form of a block, read without calls: keys of one letter, numbers below 65536. An indefinite map looks as
+  // if it had 31 entries: 28 are left at its fourth.
+  for (let left = message[0] - 0xa0; left > 0 && message[at] === 0x61; left--) {
+    key = message[at + 1];
+    const first = message[at + 2];
+    let value = first & 31;
+    at += 3;
+    if (value > 23) {
+      if (value === 25) value = message[at++] << 8;
+      else if (value === 24) value = 0;
+      else break;
+      value |= message[at++];
     }
-    into[at++] = value >>> 8;
-    into[at++] = value;
+    const bit = 1 << key;
+    if (key >> 5 !== 3 || !(bit & ~seen & (first < 0x20 ? NUMBERS : first >> 5 === 2 ? BYTES : 0))) break;
+    seen |= bit;
+    fields[key & 15] = value;
+    if (bit === BYTES) {
+      fields[START + PAYLOAD] = at;
+      at += value;
+    }
+    if (seen === BLOCK && (left === 1 ? at : left === 28 && message[at] === 0xff && at + 1) === end)
+      return "";
   }
-  return at;
+  // Any other form: one loop over the heads of all items. Bytes beyond the end read as undefined; no such head gets
+  // through.
+  at = seen = key = fields[SENTENCE] = 0;
+  let depth = 0;
+  // Items left at this depth × 8 + major type of what holds them; negative when a break ends them.
+  let level = 8;
+  for (;;) {
+    if (level >>> 3 === 0) {
+      if (depth > 0) {
+        level = fields[LEVELS + --depth];
+        continue;
+      }
+      if (at !== end) break;
+      if ((seen & BLOCK) === BLOCK) return "";
+      if (!(seen & REFUSAL && fields[CODE])) break;
+      return `${decodeText(message, fields, CODE)}: ${decodeText(message, fields, SENTENCE)}`;
+    }
+    const first = message[at++];
+    if (first === 0xff) {
+      // Not in the place of a value, which leaves an odd number in a map.
+      if (level >= 0 || (level & 15) === 13) break;
+      level = 0;
+      continue;
+    }
+    const major = first >> 5;
+    let value = first & 31;
+    if (value > 23) {
+      if (value < 28) {
+        let more = 1 << (value - 24);
+        for (value = 0; more > 0; more--) value = value * 256 + message[at++];
+      } else if (value === 31 && major > 1 && major < 6) value = -2;
+      else break;
+    }
+    // What a string or a container holds takes at least a byte an item.
+    if (!(at + (major > 1 && major < 6 ? value : 0) <= end)) break;
+    // A string in chunks holds definite strings of its own type.
+    if ((level & 6) === 2 && (major !== (level & 7) || value < 0)) break;
+    level -= 8;
+    if (depth === 0 && major !== 5) break;
+    if (depth === 1) {
+      if (level & 8) {
+        if (major !== 3 || value < 0) break;
+        key = value === 1 && message[at] < 0x80 ? message[at] : letterOf(message, at, at + value);
+      } else if (key >> 5 === 3) {
+        const bit = 1 << key;
+        const wanted = bit & NUMBERS ? 0 : bit & BYTES ? 2 : bit & TEXTS ? 3 : -1;
+        if (wanted >= 0) {
+          if (seen & bit || major !== wanted || value < 0 || value > Number.MAX_SAFE_INTEGER) break;
+          seen |= bit;
+          fields[key & 15] = value;
+          fields[START + (key & 15)] = at;
+        }
+      }
+    }
+    if (value < 0 || (major & 6) === 4 || major === 6) {
+      if (++depth > MAX_DEPTH) break;
+      fields[LEVELS + depth - 1] = level;
+      level = (major === 6 ? 1 : major === 5 ? value * 2 : value) * 8 + major;
+    } else if ((major & 6) === 2) at += value;
+  }
+  throw new OtaError("cbor-decode", "not a CBOR message of a file stream");
 }
 
-/** Writes an unsigned integer under a key of one character. */
-function putEntry(into: Uint8Array, at: number, key: number, value: number, max: number): number {
-  if (!(Number.isInteger(value) && value >= 0 && value <= max))
-    throw new RangeError(`GetStream ${String.fromCharCode(key)} is out of range: ${value}`);
-  into[at++] = 0x61;
-  into[at++] = key;
-  return putHead(into, at, 0, value);
+/** The letter that stands for a key of several characters; 0 for one that is not known. */
+function letterOf(message: Uint8Array, start: number, end: number): number {
+  const name = decodeUtf8(message, start, end, "cbor-decode");
+  return name === "code" ? 0x6f : name === "message" ? 0x6d : name === "clientToken" ? 0x63 : 0;
+}
+
+/** The string of a field. */
+function decodeText(message: Uint8Array, fields: Float64Array, field: number): string {
+  const start = fields[START + field];
+  return decodeUtf8(message, start, start + fields[field], "cbor-decode");
 }
 
 /**
- * Encodes a GetStream request, keys in the order of the FreeRTOS OTA agent: c, (s), f, l, o, b, n.
- * @param into where to; bytes behind the message are undefined
- * @returns the part of `into` that holds the message
- * @throws RangeError when a number is out of range or `into` is too short
+ * Encodes a GetStream request, keys in the order of the FreeRTOS OTA agent: f, l, o, b, n. The numbers are in the
+ * service's ranges already (AWS IoT developer guide, "MQTT-based file delivery").
+ * @param fileId 0…255
+ * @param blockSize 256…131072 bytes
+ * @param first block the bitmap begins with, 0…98304
+ * @param bitmap bit k of byte j (least significant first) is block `first` + 8j + k
+ * @param count the most blocks to send
  */
-export function encodeGetStream(into: Uint8Array, request: GetStream): Uint8Array {
-  const { clientToken, streamVersion, bitmap, count, blockSize } = request;
-  if (blockSize < 256) throw new RangeError(`GetStream l is out of range: ${blockSize}`);
-  if (count < 1) throw new RangeError(`GetStream n is out of range: ${count}`);
-  if (bitmap.length < 1 || bitmap.length > 12287)
-    throw new RangeError(`GetStream b is out of range: ${bitmap.length} bytes`);
-  let entries = 5;
-  let at = 1;
-  if (clientToken !== undefined) {
-    entries++;
-    if (clientToken.length > 64) throw new RangeError("GetStream c is out of range");
-    into[at++] = 0x61;
-    into[at++] = 0x63;
-    at = putHead(into, at, 3, clientToken.length);
-    for (let n = 0; n < clientToken.length; n++) {
-      const code = clientToken.charCodeAt(n);
-      if (code > 0x7e) throw new RangeError("GetStream c is out of range");
-      into[at++] = code;
-    }
+export function encodeGetStream(
+  fileId: number,
+  blockSize: number,
+  first: number,
+  bitmap: Uint8Array,
+  count: number,
+): Uint8Array {
+  const message = [0xa5];
+  const values = Array.of(fileId, blockSize, first, bitmap.length, count);
+  for (let n = 0; n < 5; n++) {
+    const value = values[n];
+    let width = value < 24 ? 0 : value < 0x100 ? 1 : value < 0x10000 ? 2 : 4;
+    message.push(0x61, "flobn".charCodeAt(n), (n === 3 ? 0x40 : 0) + (width ? 24 + (width >> 1) : value));
+    while (width > 0) message.push(value >> (--width * 8));
+    if (n === 3) message.push.apply(message, bitmap as unknown as number[]);
   }
-  if (streamVersion !== undefined) {
-    entries++;
-    at = putEntry(into, at, 0x73, streamVersion, 0xffffffff);
-  }
-  into[0] = 0xa0 | entries;
-  at = putEntry(into, at, 0x66, request.fileId, 255);
-  at = putEntry(into, at, 0x6c, blockSize, 131072);
-  at = putEntry(into, at, 0x6f, request.offset, 98304);
-  into[at++] = 0x61;
-  into[at++] = 0x62;
-  at = putHead(into, at, 2, bitmap.length);
-  const end = at + bitmap.length;
-  if (end <= into.length) into.set(bitmap, at);
-  at = putEntry(into, end, 0x6e, count, 98304);
-  if (at > into.length) throw new RangeError("GetStream request does not fit its buffer");
-  return into.subarray(0, at);
+  return new Uint8Array(message);
 }

@@ -2,7 +2,7 @@
  * The MQTT data plane: AWS IoT MQTT-based file delivery, CBOR flavour (AWS IoT developer guide).
  * @module
  */
-import { DataBlock, decodeRejection, encodeGetStream } from "./cbor.js";
+import { decodeMessage, encodeGetStream, FIELDS, FILE_ID, INDEX, LENGTH, PAYLOAD, START } from "./cbor.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
 import { OtaError } from "./errors.js";
 import type { JobFile } from "./job-document.js";
@@ -12,8 +12,6 @@ import type { MqttConnection, MqttObserver, MqttSubscription } from "./ports.js"
 const ANSWER_SET = 131_072;
 /** Largest file of a stream: 98304 blocks of 256 bytes. */
 const MAX_FILE = 25_165_824;
-/** Longest GetStream request without its bitmap: map, five keys, head of the bitmap, four numbers. */
-const REQUEST_OVERHEAD = 40;
 
 export interface StreamPlaneOptions {
   mqtt: MqttConnection;
@@ -26,16 +24,16 @@ interface Session {
   readonly sink: BlockSink;
   readonly file: JobFile;
   readonly blockSize: number;
-  readonly blocks: number;
   readonly topics: readonly MqttSubscription[];
 }
 
 export class StreamPlane implements DataPlane, MqttObserver {
   readonly protocol = "MQTT";
   readonly reliable = false;
+  maxBlocks = 1;
   readonly #mqtt: MqttConnection;
   readonly #thingName: string;
-  readonly #block = new DataBlock();
+  readonly #fields = new Float64Array(FIELDS);
   #session: Session | undefined;
   /** Stream that was not there, or not as the job has it, when asked last: a fresh job document was no help. */
   #gone = "";
@@ -45,35 +43,28 @@ export class StreamPlane implements DataPlane, MqttObserver {
     this.#thingName = thingName;
   }
 
-  get maxBlocks(): number {
-    return Math.max(1, Math.floor(ANSWER_SET / (this.#session?.blockSize ?? ANSWER_SET)));
-  }
-
   usable(file: JobFile): boolean {
-    return /^[a-zA-Z0-9_-]{1,128}$/.test(file.streamName) && file.fileSize <= MAX_FILE;
+    return file.streamName !== "" && file.fileSize <= MAX_FILE;
   }
 
   open(file: JobFile, blockSize: number, sink: BlockSink): void {
     this.close();
     const mqtt = this.#mqtt;
-    const topic = (operation: string, message: MqttSubscription["message"]): MqttSubscription => ({
-      filter: this.#topic(file, operation),
-      qos: 0,
-      buffer: (_topic, byteLength) => sink.buffer(byteLength),
-      message,
-    });
-    const topics = [
-      topic("data", (_topic, payload) => this.#data(payload)),
-      topic("rejected", (_topic, payload) => this.#rejected(payload)),
-    ];
-    const blocks = Math.ceil(file.fileSize / blockSize);
-    const session: Session = { sink, file, blockSize, blocks, topics };
+    const topics = ["data", "rejected"].map(
+      (operation): MqttSubscription => ({
+        filter: this.#topic(file, operation),
+        qos: 0,
+        buffer: (_topic, byteLength) => sink.buffer(byteLength),
+        message: (_topic, payload) => this.#message(payload),
+      }),
+    );
+    const session: Session = { sink, file, blockSize, topics };
     this.#session = session;
+    this.maxBlocks = (ANSWER_SET / blockSize) | 0;
     mqtt.addObserver(this);
     for (const topic of topics)
       mqtt.subscribe(topic, (error) => {
-        if (this.#session !== session) return;
-        if (error)
+        if (error && this.#session === session)
           sink.refused(new OtaError("stream-refused", `subscription refused: ${error.message}`), "final");
       });
     // No need to wait for the answers: the broker handles what it gets in order (MQTT 3.1.1 §4.6).
@@ -84,14 +75,7 @@ export class StreamPlane implements DataPlane, MqttObserver {
     const session = this.#session;
     if (!session || !this.#mqtt.connected) return false;
     const { file, blockSize } = session;
-    const { fileId } = file;
-    const payload = encodeGetStream(new Uint8Array(REQUEST_OVERHEAD + bitmap.length), {
-      fileId,
-      blockSize,
-      offset: first,
-      bitmap,
-      count,
-    });
+    const payload = encodeGetStream(file.fileId, blockSize, first, bitmap, count);
     this.#mqtt.publish(this.#topic(file, "get"), payload, 0);
     return true;
   }
@@ -116,38 +100,39 @@ export class StreamPlane implements DataPlane, MqttObserver {
     return `$aws/things/${this.#thingName}/streams/${file.streamName}/${operation}/cbor`;
   }
 
-  #data(message: Uint8Array): void {
-    const { sink, file, blockSize, blocks } = this.#session as Session;
-    const block = this.#block;
+  #message(message: Uint8Array): void {
+    const { sink, file, blockSize } = this.#session as Session;
+    const fields = this.#fields;
+    let refusal: string;
     try {
-      block.decode(message);
+      refusal = decodeMessage(message, fields);
     } catch (error) {
       return sink.bad((error as Error).message);
     }
-    const { index, offset, byteLength } = block;
-    if (block.fileId !== file.fileId) return sink.bad("foreign file");
-    if (index >= blocks) return sink.bad("block beyond the file");
-    const expected = index === blocks - 1 ? file.fileSize - index * blockSize : blockSize;
-    if (byteLength !== expected || block.length !== expected) return sink.bad("wrong length");
+    if (refusal) return this.#refused(refusal);
+    const index = fields[INDEX];
+    const length = fields[PAYLOAD];
+    const rest = file.fileSize - index * blockSize;
+    if (
+      fields[FILE_ID] !== file.fileId ||
+      rest <= 0 ||
+      length !== (rest < blockSize ? rest : blockSize) ||
+      length !== fields[LENGTH]
+    )
+      return sink.bad("not a block of this file");
     this.#gone = "";
-    sink.block(index, message.subarray(offset, offset + byteLength));
+    const start = fields[START + PAYLOAD];
+    sink.block(index, message.subarray(start, start + length));
   }
 
-  #rejected(message: Uint8Array): void {
+  #refused(refusal: string): void {
     const { sink, file } = this.#session as Session;
-    let code: string;
-    let text: string;
-    try {
-      ({ code, message: text } = decodeRejection(message));
-    } catch (error) {
-      return sink.bad((error as Error).message);
-    }
     let remedy: "retry" | "refresh" | "final" = "retry";
-    if (/^(ResourceNotFound|ETagMismatch|VersionMismatch)$/.test(code)) {
+    if (/^(ResourceNotFound|ETagMismatch|VersionMismatch):/.test(refusal)) {
       // The job may have another stream by now. If not, nothing will bring the file back.
       remedy = this.#gone === file.streamName ? "final" : "refresh";
       this.#gone = file.streamName;
-    } else if (/^(Invalid|Unauthorized)|(OutOfBounds|LimitExceeded)$/.test(code)) remedy = "final";
-    sink.refused(new OtaError("stream-refused", `the stream service said ${code}: ${text}`), remedy);
+    } else if (/^Invalid|^Unauthorized|^\w*(OutOfBounds|LimitExceeded):/.test(refusal)) remedy = "final";
+    sink.refused(new OtaError("stream-refused", `the stream service said ${refusal}`), remedy);
   }
 }

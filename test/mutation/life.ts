@@ -12,10 +12,14 @@ export const LIFE: readonly Mutation[] = [
     "src/stream.ts",
     ["test/unit/stream.test.ts"],
     [
-      ["a block of another file is taken", "if (block.fileId !== file.fileId)", "if (false)"],
-      ["a block beyond the file is taken", "if (index >= blocks)", "if (index > blocks * 1e6)"],
-      ["the length of a payload is not compared", "byteLength !== expected || ", ""],
-      ["the length a block states is not compared", " || block.length !== expected", ""],
+      ["a block of another file is taken", "fields[FILE_ID] !== file.fileId", "false"],
+      ["a block beyond the file is taken", "rest <= 0", "false"],
+      [
+        "the length of a payload is not compared",
+        "length !== (rest < blockSize ? rest : blockSize)",
+        "false",
+      ],
+      ["the length a block states is not compared", "length !== fields[LENGTH]", "false"],
     ],
   ),
   ...mutations(

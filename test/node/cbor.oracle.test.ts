@@ -5,7 +5,16 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import * as cborg from "cborg";
 import fc from "fast-check";
-import { DataBlock, decodeRejection, encodeGetStream } from "../../src/cbor.js";
+import {
+  decodeMessage,
+  encodeGetStream,
+  FIELDS,
+  FILE_ID,
+  INDEX,
+  LENGTH,
+  PAYLOAD,
+  START,
+} from "../../src/cbor.js";
 import { OtaError } from "../../src/errors.js";
 
 const uint = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 23, 24, 255, 256, 65535, 65536, 2 ** 32));
@@ -43,41 +52,33 @@ function encodeMap(entries: [string, unknown][], indefinite: boolean): Uint8Arra
 }
 
 function decodeBlock(message: Uint8Array) {
-  const block = new DataBlock();
-  block.decode(message);
-  const { fileId: f, index: i, length: l, offset, byteLength } = block;
-  return { f, i, l, p: message.slice(offset, offset + byteLength) };
+  const fields = new Float64Array(FIELDS);
+  equal(decodeMessage(message, fields), "");
+  const start = fields[START + PAYLOAD];
+  return {
+    f: fields[FILE_ID],
+    i: fields[INDEX],
+    l: fields[LENGTH],
+    p: message.slice(start, start + fields[PAYLOAD]),
+  };
 }
+
+const decodeRejection = (message: Uint8Array) => decodeMessage(message, new Float64Array(FIELDS));
 
 describe("CBOR against cborg", () => {
   it("a GetStream request decodes to what was asked", () => {
     const request = fc.record({
-      clientToken: fc.option(fc.stringMatching(/^[ -~]{0,64}$/), { nil: undefined }),
-      streamVersion: fc.option(fc.nat(), { nil: undefined }),
       fileId: fc.nat(255),
       blockSize: fc.integer({ min: 256, max: 131072 }),
       offset: fc.nat(98304),
       bitmap: fc.uint8Array({ minLength: 1, maxLength: 300 }),
       count: fc.integer({ min: 1, max: 98304 }),
     });
-    const buffer = new Uint8Array(512);
     fc.assert(
       fc.property(request, (asked) => {
-        const decoded = cborg.decode(encodeGetStream(buffer, asked), { ...STRICT, strict: true });
-        const {
-          clientToken: c,
-          streamVersion: s,
-          fileId: f,
-          blockSize: l,
-          offset: o,
-          bitmap: b,
-          count: n,
-        } = asked;
-        deepEqual(decoded, {
-          ...(c === undefined ? {} : { c }),
-          ...(s === undefined ? {} : { s }),
-          ...{ f, l, o, b, n },
-        });
+        const { fileId: f, blockSize: l, offset: o, bitmap: b, count: n } = asked;
+        const decoded = cborg.decode(encodeGetStream(f, l, o, b, n), { ...STRICT, strict: true });
+        deepEqual(decoded, { f, l, o, b, n });
       }),
     );
   });
@@ -124,7 +125,7 @@ describe("CBOR against cborg", () => {
             ...Object.entries(others).filter(([key]) => key !== "message" && key !== "clientToken"),
             ...known,
           ];
-          deepEqual(decodeRejection(encodeMap(entries, indefinite)), { code, message, clientToken: "" });
+          equal(decodeRejection(encodeMap(entries, indefinite)), `${code}: ${message}`);
         },
       ),
     );

