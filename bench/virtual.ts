@@ -7,7 +7,7 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 import { FlashPartition } from "../hosts/common/flash-partition.js";
 import { NorFlash } from "../hosts/common/nor-flash.js";
 import { StreamService } from "../service/streams.js";
-import { Download, type DownloadStatistics } from "../src/download.js";
+import { Download } from "../src/download.js";
 import { FlashPal } from "../src/flash-pal.js";
 import type { JobFile } from "../src/job-document.js";
 import type { OtaPal } from "../src/pal.js";
@@ -138,7 +138,7 @@ export function simulate(scenario: Scenario): Outcome {
   let over = false;
   let requests = 0;
   let surplus = 0;
-  let statistics: DownloadStatistics | undefined;
+  let download: Download | undefined;
   const finish = (failed: boolean) => {
     over = true;
     if (!failed) end = clock.now();
@@ -161,7 +161,7 @@ export function simulate(scenario: Scenario): Outcome {
       original.start();
       return;
     }
-    const download = new Download({
+    download = new Download({
       file,
       plane: new StreamPlane({ mqtt, thingName: THING }),
       pal,
@@ -180,7 +180,6 @@ export function simulate(scenario: Scenario): Outcome {
       onFailed: () => finish(true),
       onRefresh: () => {},
     });
-    statistics = download.statistics;
     download.start();
   };
   if (slot) pal.createFile(file, (error, received) => (error ? finish(true) : begin(received)));
@@ -193,6 +192,7 @@ export function simulate(scenario: Scenario): Outcome {
   }
   if (!Number.isNaN(end) && Buffer.compare(received, image) !== 0)
     throw new Error("the image on flash is not the one that was sent");
+  const statistics = download?.statistics;
   return {
     seconds: (end - start) / 1000,
     requests: statistics?.requests ?? requests,

@@ -37,6 +37,11 @@ const PACE_MS = 100;
 const MAX_TIMER_MS = 3_600_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** State of a block, as bits: asked for before (1, as the window wants it); not on flash yet; on its way. */
+const BEFORE = 1;
+const WANTED = 2;
+const ASKED = 4;
+
 export interface DownloadOptions {
   file: JobFile;
   plane: DataPlane;
@@ -99,102 +104,120 @@ export interface DownloadStatistics {
 }
 
 export class Download implements BlockSink {
-  readonly statistics: DownloadStatistics;
   readonly #options: DownloadOptions;
   #file: JobFile;
   #plane: DataPlane;
   readonly #blocks: number;
   readonly #window: Window;
-  /** Blocks that hold the head. */
-  readonly #headBlocks: number;
-  /** Bit set: not on flash yet. */
-  readonly #wanted: Uint8Array;
-  /** Bit set: on its way. */
-  readonly #asked: Uint8Array;
-  /** Bit set: has been asked for at least once. */
-  readonly #before: Uint8Array;
+  /** State of each block. */
+  readonly #state: Uint8Array;
   readonly #bitmap = new Uint8Array(SPAN / 8);
-  /** The one message being received. */
-  #buffer: Uint8Array | undefined;
+  /** Bytes of the head, and blocks that hold it. */
+  readonly #headLength: number;
+  readonly #headBlocks: number;
   /** Head blocks not judged yet, when one block does not hold the head. */
   #head: Uint8Array | undefined;
   /** Head blocks still missing. */
-  #headMissing: number;
+  #headMissing = 0;
   #judged = false;
   /** Ask for more behind the head although it is not judged yet: the way is long. */
-  #eager = false;
-  /** Whether the head is on flash from an earlier life. */
-  #headHere: boolean;
-  #remaining = 0;
+  #eager: boolean;
+  /** The one message being received. */
+  #buffer: Uint8Array | undefined;
+  /** Bytes not on flash. */
+  #left = 0;
   /** No wanted block below this one is unasked. */
   #low = 0;
   /** Blocks worth a request. */
   #batch = 1;
-  /** Bytes on flash. */
-  #bytesHere = 0;
   #running = false;
+  #opened = false;
   #online = false;
   #paused = false;
   #refreshing = false;
-  /** Requests wait until this time. */
-  #holdUntil = 0;
   #refused = 0;
   #lastRefusal = "";
-  /** Milliseconds without progress before `#silentSince`, and since when they are counted. */
-  #silence = 0;
-  #silentSince = 0;
-  readonly #startedAt: number;
-  /** Begin of the interval the least rate is judged over, and bytes written until then. */
-  #judgedSince = 0;
-  #judgedBytes = 0;
-  /** Milliseconds each block costs under the rate limit, and when the next may be asked for. */
+  /** Milliseconds each block costs under the rate limit. */
   readonly #pace: number;
-  #paceAt = 0;
+  /** Requests, for blocks or for a fresh document, wait until this time. */
+  #askAt = 0;
+  /** When the transfer has to be complete, when to have made progress, when to have this many bytes written. */
+  readonly #endAt: number;
+  #silentAt = 0;
+  #rateAt = 0;
+  #rateBytes = 0;
+  /** When time began to count, or ceased to. */
+  #turnedAt = 0;
   #timer: Timer | undefined;
   #timerAt = NEVER;
+  // Counts for the statistics.
+  #messages = 0;
+  #duplicates = 0;
+  #bad = 0;
+  #written = 0;
+  #bytes = 0;
+  readonly #resumedBytes: number;
+  #requests = 0;
+  #refusals = 0;
 
   constructor(options: DownloadOptions) {
-    const { file, pal, blockSize, received, clock, rttHint, rateLimit, blockIntervalMs = 0 } = options;
+    const {
+      file,
+      blockSize,
+      clock,
+      random,
+      rttHint = 0,
+      rateLimit,
+      totalDeadlineMs,
+      blockIntervalMs = 0,
+    } = options;
+    const now = clock.now();
     this.#options = options;
     this.#file = file;
     this.#plane = options.plane;
-    const blocks = (this.#blocks = Math.ceil(file.fileSize / blockSize));
-    const bytes = (blocks + 7) >> 3;
-    this.#wanted = new Uint8Array(bytes);
-    this.#asked = new Uint8Array(bytes);
-    this.#before = new Uint8Array(bytes);
-    this.statistics = {
-      packetsReceived: 0,
-      packetsQueued: 0,
-      packetsProcessed: 0,
-      packetsDropped: 0,
-      duplicates: 0,
-      bad: 0,
-      requests: 0,
-      retransmitted: 0,
-      refusals: 0,
-      bytes: 0,
-      resumedBytes: 0,
-      srtt: 0,
-      window: 0,
-    };
-    const headLength = Math.min(pal.headLength, file.fileSize);
-    this.#headBlocks = Math.ceil(headLength / blockSize);
-    this.#headMissing = this.#headBlocks;
-    this.#headHere = received.has(0, headLength);
-    this.#want(received);
-    this.statistics.resumedBytes = this.#bytesHere;
-    const capacity = Math.max(1, Math.min(MAX_OUTSTANDING, options.maxOutstandingBytes / blockSize) | 0);
-    const initial = this.#longWay ? LONG_WAY_WINDOW : INITIAL_WINDOW;
-    const now = (this.#startedAt = clock.now());
-    this.#window = new Window(capacity, Math.max(1, initial / blockSize), now, rttHint);
+    this.#blocks = Math.ceil(file.fileSize / blockSize);
+    this.#state = new Uint8Array(this.#blocks);
+    this.#headLength = Math.min(options.pal.headLength, file.fileSize);
+    this.#headBlocks = Math.ceil(this.#headLength / blockSize);
+    this.#want(options.received);
+    this.#resumedBytes = file.fileSize - this.#left;
+    this.#endAt = now + (totalDeadlineMs ?? NEVER);
     this.#pace = Math.max(rateLimit ? (blockSize * 1000) / rateLimit : 0, blockIntervalMs);
+    this.#eager = rttHint >= LONG_WAY_MS;
+    const capacity = Math.max(1, Math.min(MAX_OUTSTANDING, options.maxOutstandingBytes / blockSize) | 0);
+    const initial = Math.max(1, (this.#eager ? LONG_WAY_WINDOW : INITIAL_WINDOW) / blockSize);
+    this.#window = new Window(capacity, initial, now, random, options.rttHint);
+  }
+
+  /** A snapshot. */
+  get statistics(): DownloadStatistics {
+    const window = this.#window;
+    const received = this.#messages + this.#bad;
+    return {
+      packetsReceived: received,
+      packetsQueued: this.#messages,
+      packetsProcessed: this.#written,
+      packetsDropped: received - this.#written,
+      duplicates: this.#duplicates,
+      bad: this.#bad,
+      requests: this.#requests,
+      retransmitted: window.repeated,
+      refusals: this.#refusals,
+      bytes: this.#bytes,
+      resumedBytes: this.#resumedBytes,
+      srtt: window.srtt,
+      window: window.size,
+    };
   }
 
   /** Begins. Callbacks come in later turns. */
   start(): void {
+    const { clock, noProgressTimeoutMs } = this.#options;
+    this.#turnedAt = clock.now();
+    this.#silentAt = this.#turnedAt + noProgressTimeoutMs;
+    this.#refused = 0;
     this.#running = true;
-    this.#timer = this.#options.clock.set(() => (this.#remaining ? this.#open() : this.#ended()), 0);
+    this.#reopen();
   }
 
   /** Goes on with another plane, or with the same one after it failed; what is here is kept. */
@@ -202,10 +225,7 @@ export class Download implements BlockSink {
     this.#plane.close();
     this.#plane = plane;
     this.#file = file;
-    this.#running = true;
-    this.waiting();
-    this.#silence = this.#refused = 0;
-    this.#open();
+    this.start();
   }
 
   /** Goes on with what a fresh job document says of the same file: a new URL, a new stream. */
@@ -213,37 +233,22 @@ export class Download implements BlockSink {
     const old = this.#file;
     this.#file = file;
     const moved = this.#plane.protocol === "HTTP" ? old.url !== file.url : old.streamName !== file.streamName;
-    if (!this.#running || (!moved && !this.#refreshing)) return;
-    this.#plane.close();
-    this.#open();
+    if (this.#running && (moved || this.#refreshing)) this.#reopen();
   }
 
   /** Flash lost something: what `received` lacks is fetched again. */
   missing(received: Received): void {
-    this.#headHere = true;
-    this.#forget();
     this.#want(received);
-    this.#running = true;
-    const now = this.#options.clock.now();
-    this.#silence = 0;
-    this.#silentSince = now;
-    if (this.#remaining === 0) this.#timer = this.#options.clock.set(() => this.#ended(), 0);
-    // When an earlier life had left everything, the plane was never needed.
-    else if (!this.#buffer) this.#open();
-    else this.#next(now);
+    this.start();
   }
 
   /** Asks for nothing and writes nothing until `resume`. */
   pause(): void {
-    this.#freeze();
-    this.#paused = true;
-    this.#schedule(this.#options.clock.now());
+    this.#turn(this.#online, true);
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#thaw();
+    if (this.#paused) this.#turn(this.#online, false);
   }
 
   /** Stops for good and frees the plane. */
@@ -256,320 +261,264 @@ export class Download implements BlockSink {
   // BlockSink
 
   ready(): void {
-    if (!this.#running) return;
-    this.#online = true;
-    this.#thaw();
+    this.#turn(true, this.#paused);
   }
 
   waiting(): void {
-    this.#freeze();
-    this.#online = false;
-    this.#schedule(this.#options.clock.now());
+    this.#turn(false, this.#paused);
   }
 
   buffer(byteLength: number): Uint8Array | undefined {
     const buffer = this.#buffer;
     if (buffer && byteLength <= buffer.length) return buffer;
-    this.bad();
+    this.#bad++;
     return undefined;
   }
 
   bad(): void {
-    const { statistics } = this;
-    statistics.packetsReceived++;
-    statistics.packetsDropped++;
-    statistics.bad++;
+    this.#bad++;
   }
 
   refused(error: OtaError, remedy: "retry" | "refresh" | "final", afterMs = 0): void {
     if (!this.#running) return;
     const { clock, random } = this.#options;
-    this.statistics.refusals++;
+    this.#refusals++;
     this.#lastRefusal = error.message;
     if (remedy === "final") return this.#fail(error);
     const now = clock.now();
-    const first = this.#refused === 0;
-    const backOff = Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** Math.min(this.#refused++, 16));
-    this.#forget();
+    const wait = Math.max(afterMs, Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** this.#refused++));
+    this.#forget(now);
     if (this.#refreshing) return;
     this.#refreshing = remedy === "refresh";
     // The first time a fresh document is asked for at once, later with a back-off as well.
-    this.#holdUntil = this.#refreshing && first ? now : now + Math.max(afterMs, backOff) * (1 + random() / 4);
-    this.#schedule(now);
+    this.#askAt = now + (this.#refreshing && this.#refused === 1 ? 0 : wait * (1 + random() / 4));
+    this.#next(now);
   }
 
   block(index: number, payload: Uint8Array): void {
-    const statistics = this.statistics;
     const window = this.#window;
-    const at = index >> 3;
-    const bit = 1 << (index & 7);
     const now = this.#options.clock.now();
-    statistics.packetsReceived++;
-    statistics.packetsQueued++;
-    if (!(this.#wanted[at] & bit)) {
-      statistics.duplicates++;
-      statistics.packetsDropped++;
+    this.#messages++;
+    if (!(this.#state[index] & WANTED)) {
+      this.#duplicates++;
       window.active = now;
       return;
     }
-    if (!this.#running || this.#paused) {
-      statistics.packetsDropped++;
-      return;
-    }
+    if (!this.#running || this.#paused) return;
     window.arrived(index, now);
-    this.#asked[at] &= ~bit;
-    if (this.#judged) {
-      if (!this.#write(index, payload)) return;
-    } else if (!this.#collect(index, payload)) return;
-    if (this.#remaining === 0) return this.#ended();
+    try {
+      if (this.#judged) this.#write(index, payload);
+      else this.#collect(index, payload);
+    } catch (error) {
+      this.#unask(index);
+      return this.#fail(error);
+    }
+    if (!this.#running) return;
+    if (this.#left === 0) return this.#ended();
     // Most of the time all is as it should be: nothing lost, enough on its way, and the timer armed.
-    if (!window.calm(this.#batch)) this.#next(this.#options.clock.now());
+    if (!window.calm(this.#batch)) this.#next(window.active);
   }
 
-  /** A block before the head was judged. @returns false when the transfer has ended by it */
-  #collect(index: number, payload: Uint8Array): boolean {
+  /** A block before the head was judged. */
+  #collect(index: number, payload: Uint8Array): void {
     const headBlocks = this.#headBlocks;
+    const { blockSize } = this.#options;
     if (index >= headBlocks) {
       // Nothing is written before the head was accepted: the block has to come again.
-      if (index < this.#low) this.#low = index;
+      this.#unask(index);
       this.#eager = false;
-      this.statistics.packetsDropped++;
-      return true;
+      return;
     }
-    if (headBlocks === 1) return this.#judge(payload) && this.#write(index, payload);
-    const { blockSize } = this.#options;
-    this.#head ??= new Uint8Array(Math.min(headBlocks * blockSize, this.#file.fileSize));
-    this.#head.set(payload, index * blockSize);
-    this.#wanted[index >> 3] &= ~(1 << (index & 7));
-    if (--this.#headMissing > 0) return true;
-    const head = this.#head;
-    this.#head = undefined;
-    if (!this.#judge(head)) return false;
-    for (let block = 0; block < headBlocks; block++)
-      if (!this.#write(block, head.subarray(block * blockSize, (block + 1) * blockSize))) return false;
-    return true;
+    let head = payload;
+    if (headBlocks > 1) {
+      head = this.#head ??= new Uint8Array(Math.min(headBlocks * blockSize, this.#file.fileSize));
+      head.set(payload, index * blockSize);
+      this.#state[index] = 0;
+      if (--this.#headMissing > 0) return;
+      this.#head = undefined;
+    }
+    this.#judge(head);
+    for (let block = 0; block < headBlocks && this.#running; block++)
+      this.#write(block, head.subarray(block * blockSize, (block + 1) * blockSize));
   }
 
-  #judge(head: Uint8Array): boolean {
+  #judge(head: Uint8Array): void {
     const { pal, onHead } = this.#options;
-    let app: AppDescription | undefined;
-    try {
-      app = pal.inspect(this.#file, head);
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
+    const app = pal.inspect(this.#file, head);
     this.#judged = true;
     onHead(app);
-    return this.#running;
   }
 
-  /** The head an earlier life left on flash. */
-  #judgeFlash(): boolean {
-    const head = new Uint8Array(Math.min(this.#options.pal.headLength, this.#file.fileSize));
-    try {
-      this.#options.pal.readBack(0, head);
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
-    return this.#judge(head);
-  }
-
-  #write(index: number, payload: Uint8Array): boolean {
-    const statistics = this.statistics;
-    const options = this.#options;
-    try {
-      options.pal.writeBlock(index * options.blockSize, payload);
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
-    this.#wanted[index >> 3] &= ~(1 << (index & 7));
-    this.#remaining--;
-    this.#bytesHere += payload.length;
-    statistics.bytes += payload.length;
-    statistics.packetsProcessed++;
+  #write(index: number, payload: Uint8Array): void {
+    const { pal, blockSize, clock, noProgressTimeoutMs, onProgress } = this.#options;
+    pal.writeBlock(index * blockSize, payload);
+    this.#state[index] = 0;
+    this.#left -= payload.length;
+    this.#bytes += payload.length;
+    this.#written++;
     this.#refused = 0;
-    this.#silence = 0;
     // Writing may have taken a while, in which nothing could arrive.
-    this.#window.active = this.#silentSince = options.clock.now();
-    options.onProgress(this.#blocks - this.#remaining, this.#blocks, this.#bytesHere);
-    return this.#running;
+    const now = clock.now();
+    this.#window.active = now;
+    this.#silentAt = now + noProgressTimeoutMs;
+    const blocks = this.#blocks;
+    onProgress(blocks - Math.ceil(this.#left / blockSize), blocks, this.#file.fileSize - this.#left);
   }
 
   #ended(): void {
-    if (!this.#running || (!this.#judged && !this.#judgeFlash())) return;
     this.#stop();
     this.#options.onComplete();
   }
 
   // What to do next
 
-  /** Losses, requests, and the time of the next look. */
+  /** Deadlines, losses, requests, and the time of the next look. */
   #next(now: number): void {
-    this.#losses(now);
-    this.#fill(now);
-    this.#schedule(now);
+    if (this.#running && !this.#opened) this.#open();
+    if (!this.#running) return;
+    const { noProgressTimeoutMs, totalDeadlineMs, minRate, onRefresh } = this.#options;
+    const window = this.#window;
+    // The sums are those the timer was armed with: rounded otherwise, it would never find this very moment come.
+    if (now >= this.#endAt) return this.#give("too-slow", `not complete after ${totalDeadlineMs} ms`);
+    let due = this.#endAt;
+    if (this.#active) {
+      if (now >= this.#silentAt) return this.#give("no-progress", `no block for ${noProgressTimeoutMs} ms`);
+      if (now >= this.#rateAt) {
+        if (this.#bytes < this.#rateBytes)
+          return this.#give("too-slow", `less than ${minRate} bytes a second`);
+        this.#measure(now);
+      }
+      if (now >= this.#askAt && this.#refreshing) {
+        this.#askAt = now + REFRESH_MS;
+        onRefresh();
+      }
+      this.#losses(now);
+      this.#fill(now);
+      due = Math.min(
+        due,
+        this.#silentAt,
+        this.#rateAt,
+        window.deadline(now),
+        this.#askAt > now ? this.#askAt : NEVER,
+      );
+    }
+    this.#arm(due, now);
   }
 
-  #losses(now: number): boolean {
+  #losses(now: number): void {
     const window = this.#window;
-    let block = window.lost(now);
-    if (block < 0) return false;
-    for (; block >= 0; block = window.lost(now)) this.#unask(block);
-    return true;
+    for (let block = window.lost(now); block >= 0; block = window.lost(now)) this.#unask(block);
   }
 
   #unask(block: number): void {
-    this.#asked[block >> 3] &= ~(1 << (block & 7));
+    this.#state[block] &= ~ASKED;
     if (block < this.#low) this.#low = block;
   }
 
+  /** Nothing counts as asked for any more. */
+  #forget(now: number): void {
+    this.#window.forget(now);
+    this.#losses(now);
+  }
+
   #fill(now: number): void {
-    if (!this.#active || this.#refreshing || now < this.#holdUntil) return;
+    if (this.#refreshing || now < this.#askAt) return;
     const window = this.#window;
     const { maxBlocks, reliable } = this.#plane;
     const most = Math.min(maxBlocks, reliable ? SPAN : REQUEST_BLOCKS);
-    // A quarter of the window at a time: the more in one request the fewer are needed, the less the link idles.
-    let batch = Math.max(1, Math.min(most, Math.max(4, window.size >> 2), window.size >> 1));
-    if (this.#pace > 0) batch = Math.max(1, Math.min(batch, (PACE_MS / this.#pace) | 0));
+    // A part of the window at a time: the more in one request the fewer are needed, the less the link idles.
+    const batch = Math.max(
+      1,
+      Math.min(most, Math.max(4, window.size * 0.3), window.size >> 1, PACE_MS / this.#pace) | 0,
+    );
     this.#batch = batch;
     if (!this.#judged) {
-      if (this.#ask(this.#headBlocks, this.#headBlocks, now)) this.#eager = this.#longWay;
+      this.#ask(this.#headBlocks, this.#headBlocks, now);
       if (!this.#eager) return;
     }
-    while (this.#running) {
-      let room = window.room;
-      // A batch at a time while enough is on its way: fewer requests for the same blocks.
-      if (room < batch && window.outstanding > 0 && this.#judged) return;
-      if (this.#pace > 0) {
-        if (now < this.#paceAt) return;
-        room = Math.min(room, batch);
-      }
-      if (this.#ask(Math.min(room, most), this.#blocks, now) === 0) return;
-    }
+    for (let room = window.room; room >= batch && now >= this.#askAt; room = window.room)
+      if (!this.#ask(Math.min(room, this.#pace ? batch : most), this.#blocks, now)) return;
   }
 
   /** Asks for up to `max` blocks below `end`, the first ones. @returns how many */
   #ask(max: number, end: number, now: number): number {
-    const asked = this.#asked;
+    const state = this.#state;
     const bitmap = this.#bitmap;
-    let at = this.#low >> 3;
+    let block = this.#low;
     let first = -1;
+    let place = 0;
     let count = 0;
-    let length = 0;
-    for (; at << 3 < end && count < max; at++) {
-      let take = this.#wanted[at] & ~asked[at];
-      if (take === 0) continue;
-      const base = at << 3;
-      take = lowest(take, Math.min(end - base, 8), max - count);
-      if (take === 0) break;
-      if (first < 0) {
-        first = base;
-        while (!(take & (1 << (first - base)))) first++;
+    for (; block < end && count < max; block++) {
+      if ((state[block] & (WANTED | ASKED)) !== WANTED) continue;
+      if (count === 0) {
+        first = block;
         bitmap.fill(0);
       }
-      const offset = base - first;
-      if (offset + 8 > SPAN) break;
-      if (offset < 0) bitmap[0] = take >> -offset;
-      else {
-        bitmap[offset >> 3] |= take << (offset & 7);
-        bitmap[(offset >> 3) + 1] = take >> (8 - (offset & 7));
-      }
-      count += this.#window.ask(base, take, this.#before[at] & take, now);
-      asked[at] |= take;
-      this.#before[at] |= take;
-      length = (base + 7 - Math.clz32(take << 24) - first) >> 3;
+      if (block - first >= SPAN) break;
+      place = block - first;
+      bitmap[place >> 3] |= 1 << (place & 7);
+      this.#window.ask(block, state[block] & BEFORE, now);
+      state[block] = WANTED | ASKED | BEFORE;
+      count++;
     }
-    // Some of the last byte's blocks may have been left.
-    this.#low = Math.min(count < max ? at << 3 : (at - 1) << 3, end);
+    this.#low = block;
     if (count === 0) return 0;
-    this.#paceAt = Math.max(this.#paceAt, now - PACE_MS) + count * this.#pace;
-    this.statistics.requests++;
-    this.statistics.retransmitted = this.#window.repeated;
+    this.#askAt = Math.max(this.#askAt, now - PACE_MS) + count * this.#pace;
+    this.#requests++;
     // When it can not be sent it counts as lost: the connection's end, or a time-out, brings it back.
-    this.#plane.request(first, bitmap.subarray(0, length + 1), count);
+    this.#plane.request(first, bitmap.subarray(0, (place >> 3) + 1), count);
     return count;
-  }
-
-  #tick(): void {
-    this.#timer = undefined;
-    this.#timerAt = NEVER;
-    if (!this.#running) return;
-    const { clock, random, noProgressTimeoutMs, totalDeadlineMs, minRate, onRefresh } = this.#options;
-    const { statistics } = this;
-    const now = clock.now();
-    // The same sums as in #schedule: rounded otherwise, a timer for this very moment would never find it come.
-    if (totalDeadlineMs && now >= this.#startedAt + totalDeadlineMs)
-      return this.#give("too-slow", `not complete after ${totalDeadlineMs} ms`);
-    if (this.#active) {
-      if (now >= this.#silentSince - this.#silence + noProgressTimeoutMs)
-        return this.#give("no-progress", `no block for ${noProgressTimeoutMs} ms`);
-      if (minRate && now >= this.#judgedSince + RATE_WINDOW_MS) {
-        const got = ((statistics.bytes - this.#judgedBytes) * 1000) / (now - this.#judgedSince);
-        if (got < minRate) return this.#give("too-slow", `${Math.floor(got)} bytes a second`);
-        this.#judgedSince = now;
-        this.#judgedBytes = statistics.bytes;
-      }
-      const window = this.#window;
-      if (this.#refreshing) {
-        if (now >= this.#holdUntil) {
-          this.#holdUntil = now + REFRESH_MS;
-          onRefresh();
-        }
-      } else if (!this.#losses(now) && now >= window.deadline) {
-        window.expire(random());
-        let probes = 0;
-        for (; probes < REQUEST_BLOCKS && (probes < window.size >> 1 || probes === 0); probes++) {
-          const block = window.oldest();
-          if (block < 0) break;
-          this.#unask(block);
-        }
-        // Whatever the window says: an answer shows which of the others are lost.
-        this.#ask(Math.min(probes, this.#plane.maxBlocks), this.#blocks, now);
-      }
-    }
-    this.#next(now);
   }
 
   get #active(): boolean {
     return this.#online && !this.#paused;
   }
 
-  get #longWay(): boolean {
-    return (this.#options.rttHint ?? 0) >= LONG_WAY_MS;
-  }
-
-  /** Arms the timer for the earliest thing to look after; one that is due earlier anyway is left alone. */
-  #schedule(now: number): void {
-    if (!this.#running) return;
-    const { clock, noProgressTimeoutMs, totalDeadlineMs, minRate } = this.#options;
-    let due = totalDeadlineMs ? Math.min(this.#startedAt + totalDeadlineMs, now + MAX_TIMER_MS) : NEVER;
-    if (this.#active) {
-      due = Math.min(due, this.#silentSince - this.#silence + noProgressTimeoutMs, this.#window.deadline);
-      if (minRate) due = Math.min(due, this.#judgedSince + RATE_WINDOW_MS);
-      if (this.#holdUntil > now || this.#refreshing) due = Math.min(due, this.#holdUntil);
-      if (this.#paceAt > now) due = Math.min(due, this.#paceAt);
-    }
-    if (due >= this.#timerAt) return;
+  /** Arms the timer; one that is due earlier anyway is left alone. */
+  #arm(due: number, now: number): void {
+    const { clock } = this.#options;
+    if (!this.#running || due >= this.#timerAt) return;
     clock.clear(this.#timer);
     this.#timerAt = due;
-    this.#timer =
-      due === NEVER ? undefined : clock.set(() => this.#tick(), Math.max(0, Math.ceil(due - now)));
+    this.#timer = clock.set(
+      () => {
+        this.#timerAt = NEVER;
+        this.#next(clock.now());
+      },
+      Math.max(0, Math.ceil(Math.min(due - now, MAX_TIMER_MS))),
+    );
   }
 
   // Beginnings and ends
 
+  /** Opens the plane in a later turn. */
+  #reopen(): void {
+    const now = this.#options.clock.now();
+    this.#opened = false;
+    this.#arm(now, now);
+  }
+
   #open(): void {
-    const { blockSize } = this.#options;
+    const { blockSize, pal } = this.#options;
+    this.#opened = true;
     this.waiting();
-    this.#forget();
     this.#refreshing = false;
-    this.#holdUntil = 0;
+    this.#askAt = 0;
+    try {
+      if (!this.#judged && this.#headMissing === 0) {
+        // An earlier life left the head on flash.
+        const head = new Uint8Array(this.#headLength);
+        pal.readBack(0, head);
+        this.#judge(head);
+      }
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (!this.#running) return;
+    if (this.#left === 0) return this.#ended();
     this.#window.reliable = this.#plane.reliable;
     this.#buffer ??= new Uint8Array(blockSize + FRAMING);
-    this.#schedule(this.#options.clock.now());
+    this.#plane.close();
     this.#plane.open(this.#file, blockSize, this);
   }
 
@@ -577,81 +526,54 @@ export class Download implements BlockSink {
   #want(received: Received): void {
     const { blockSize } = this.#options;
     const { fileSize } = this.#file;
-    this.#remaining = this.#bytesHere = 0;
+    this.#headMissing = this.#judged || received.has(0, this.#headLength) ? 0 : this.#headBlocks;
+    this.#left = this.#low = 0;
     for (let block = 0; block < this.#blocks; block++) {
       const offset = block * blockSize;
       const length = Math.min(blockSize, fileSize - offset);
-      const bit = 1 << (block & 7);
-      if (received.has(offset, length) && (this.#headHere || block >= this.#headBlocks)) {
-        this.#wanted[block >> 3] &= ~bit;
-        this.#bytesHere += length;
-      } else {
-        this.#wanted[block >> 3] |= bit;
-        this.#remaining++;
-      }
+      this.#state[block] = 0;
+      if (block >= this.#headMissing && received.has(offset, length)) continue;
+      this.#state[block] = WANTED;
+      this.#left += length;
     }
   }
 
-  /** Nothing counts as asked for any more. */
-  #forget(): void {
-    this.#asked.fill(0);
-    this.#low = 0;
-    this.#window.clear(this.#options.clock.now());
-  }
-
-  /** Time stops counting. */
-  #freeze(): void {
-    if (!this.#active) return;
-    const { clock } = this.#options;
-    this.#silence += clock.now() - this.#silentSince;
-    this.#silentSince = clock.now();
-    clock.clear(this.#timer);
-    this.#timer = undefined;
-    this.#timerAt = NEVER;
-  }
-
-  /** Time counts again, if nothing else is in the way. */
-  #thaw(): void {
-    if (!this.#running || !this.#active) return;
+  /** Time counts, and blocks are asked for, while there is a connection and the application allows it. */
+  #turn(online: boolean, paused: boolean): void {
     const now = this.#options.clock.now();
-    this.#silentSince = this.#judgedSince = now;
-    this.#judgedBytes = this.statistics.bytes;
-    this.#forget();
-    if (this.#headHere && !this.#judged && !this.#judgeFlash()) return;
+    if (!this.#active) this.#silentAt += now - this.#turnedAt;
+    this.#turnedAt = now;
+    this.#online = online;
+    this.#paused = paused;
+    if (!this.#active) return;
+    this.#measure(now);
+    this.#forget(now);
     this.#next(now);
   }
 
+  /** Begins a minute over which the least rate is judged. */
+  #measure(now: number): void {
+    this.#rateAt = now + RATE_WINDOW_MS;
+    this.#rateBytes = this.#bytes + ((this.#options.minRate ?? 0) * RATE_WINDOW_MS) / 1000;
+  }
+
   #stop(): void {
-    const { statistics } = this;
-    statistics.srtt = this.#window.srtt;
-    statistics.window = this.#window.size;
     this.#running = false;
     this.#options.clock.clear(this.#timer);
-    this.#timer = undefined;
     this.#timerAt = NEVER;
+    this.#askAt = NEVER;
   }
 
   #give(code: OtaErrorCode, message: string): void {
-    const because =
-      this.#lastRefusal && this.#refused ? `${message}; the service said: ${this.#lastRefusal}` : message;
-    this.#fail(new OtaError(code, because));
+    this.#fail(
+      new OtaError(code, this.#refused ? `${message}; the service said: ${this.#lastRefusal}` : message),
+    );
   }
 
   #fail(error: unknown): void {
     this.#stop();
-    const known = error instanceof OtaError ? error : new OtaError("flash-write", (error as Error).message);
-    this.#options.onFailed(known);
+    this.#options.onFailed(
+      error instanceof OtaError ? error : new OtaError("flash-write", (error as Error).message),
+    );
   }
-}
-
-/** The lowest `count` bits that are set among the lowest `width` of a byte. */
-function lowest(byte: number, width: number, count: number): number {
-  if (width >= 8 && count >= 8) return byte;
-  let found = 0;
-  for (let bit = 1; bit < 1 << width && count > 0; bit <<= 1)
-    if (byte & bit) {
-      found |= bit;
-      count--;
-    }
-  return found;
 }

@@ -64,6 +64,17 @@ describe("download: the head decides", () => {
     deepEqual(t.pal.writes, [0, 256]);
   });
 
+  it("goes on collecting the head over another plane", () => {
+    const t = new Transfer(2000, { blockSize: 256 }).start();
+    t.deliver(0);
+    const other = new ScriptedPlane("HTTP");
+    t.download.switchPlane(other, t.file);
+    t.clock.run(0);
+    deepEqual([t.pal.heads, other.requests], [[], [[1]]]);
+    other.sink?.block(1, t.payload(1));
+    deepEqual([t.pal.heads[0], t.pal.writes], [t.content.subarray(0, 512), [0, 256]]);
+  });
+
   it("judges a file shorter than a head", () => {
     const t = new Transfer(100).start();
     t.deliver(0);
@@ -161,6 +172,7 @@ describe("download: blocks", () => {
     t.deliver(0, 1, 2, 3);
     t.plane.take();
     t.download.missing(having(4096, 0, 2, 3));
+    t.clock.run(0);
     deepEqual(t.plane.take(), [[1]]);
     t.deliver(1);
     deepEqual(t.events, ["head", "complete", "complete"]);
@@ -170,6 +182,7 @@ describe("download: blocks", () => {
     const t = new Transfer(8 * KB).start();
     t.deliver(0, 1);
     t.download.missing(having(4096, 1));
+    t.clock.run(0);
     t.deliver(0);
     deepEqual(t.events, ["head", "complete", "complete"]);
   });
@@ -183,6 +196,26 @@ describe("download: requests", () => {
     t.deliver(0);
     ok(plane.requests.every((blocks) => blocks.length <= 5));
     ok(plane.asked.length > 8 && plane.asked.length <= 13, `${plane.asked.length} blocks`);
+  });
+
+  it("keeps to its limits as long as it takes", () => {
+    for (const blocks of [1, 2, 3]) {
+      const t = new Transfer(200 * KB, { maxOutstandingBytes: blocks * 4 * KB });
+      let most = 0;
+      let outstanding = 0;
+      t.pal.onWrite = () => outstanding--;
+      t.answer(700);
+      const { onRequest } = t.plane;
+      t.plane.onRequest = (asked) => {
+        outstanding += asked.length;
+        most = Math.max(most, outstanding);
+        onRequest?.(asked);
+      };
+      t.start();
+      ok(t.clock.runUntilDone(() => t.complete, 120_000));
+      ok(t.clock.now() > 11_000);
+      equal(most, blocks);
+    }
   });
 
   it("fills the window before it runs empty", () => {
@@ -293,6 +326,14 @@ describe("download: requests", () => {
 });
 
 describe("download: giving up", () => {
+  it("says one thing only when everything is there but the deadline has passed", () => {
+    const t = new Transfer(16 * KB, { received: having(4096, 0, 1, 2, 3), totalDeadlineMs: 1_000 });
+    t.clock.run(2_000);
+    t.start();
+    t.clock.run(10_000);
+    deepEqual(t.events, ["head", "complete"]);
+  });
+
   it("ends with no-progress when nothing comes for the budget, and says so once", () => {
     const t = new Transfer(16 * KB, { noProgressTimeoutMs: 30_000 }).start();
     t.clock.run(29_000);
@@ -426,6 +467,7 @@ describe("download: connection lost and found", () => {
     const other = new ScriptedPlane("HTTP");
     t.download.switchPlane(other, t.file);
     equal(t.plane.sink, undefined);
+    t.clock.run(0);
     deepEqual(other.requests, [[3, 4, 5]]);
   });
 
@@ -435,9 +477,22 @@ describe("download: connection lost and found", () => {
     deepEqual(t.events, ["stream-refused"]);
     const other = new ScriptedPlane("HTTP");
     t.download.switchPlane(other, t.file);
+    t.clock.run(0);
     other.sink?.block(0, t.payload(0));
     other.sink?.block(1, t.payload(1));
     equal(t.events.at(-1), "complete");
+  });
+
+  it("asks again for a block that could not be written", () => {
+    const t = new Transfer(16 * KB).start();
+    t.deliver(0);
+    t.pal.fault = new OtaError("flash-write", "worn out", "transfer");
+    t.deliver(1);
+    t.pal.fault = undefined;
+    const other = new ScriptedPlane("HTTP");
+    t.download.switchPlane(other, t.file);
+    t.clock.run(0);
+    deepEqual(other.requests, [[1, 2, 3]]);
   });
 
   it("is silent once closed", () => {
@@ -468,6 +523,17 @@ describe("download: refusals", () => {
     for (let i = 1; i < 5; i++) ok(waits[i] >= 1.9 * waits[i - 1], `waits ${waits}`);
   });
 
+  it("waits behind the head as well, and asks for nothing meanwhile", () => {
+    const t = new Transfer(80 * KB).start();
+    t.deliver(0);
+    t.plane.take();
+    t.plane.sink?.refused(refusal(), "retry");
+    t.clock.run(499);
+    deepEqual(t.plane.take(), []);
+    t.clock.run(130);
+    deepEqual(t.plane.take().flat(), range(1, 20));
+  });
+
   it("waits as long as the service says", () => {
     const t = new Transfer(8 * KB).start();
     t.plane.take();
@@ -487,6 +553,7 @@ describe("download: refusals", () => {
     deepEqual([t.events, t.plane.requests], [["head", "refresh"], []]);
     const fresh = fileOf(24 * KB, { url: "https://new" });
     t.download.refresh(fresh);
+    t.clock.run(0);
     deepEqual([t.plane.file, t.plane.take(), t.plane.opened], [fresh, [range(2, 6)], 2]);
   });
 
@@ -517,12 +584,14 @@ describe("download: refusals", () => {
   it("ignores a fresh document that changes nothing", () => {
     const t = new Transfer(24 * KB).start();
     t.download.refresh(fileOf(24 * KB, { url: "https://not-of-this-plane" }));
+    t.clock.run(1_000);
     equal(t.plane.opened, 1);
   });
 
   it("opens the stream of a fresh document that names another", () => {
     const t = new Transfer(24 * KB).start();
     t.download.refresh(fileOf(24 * KB, { streamName: "other" }));
+    t.clock.run(0);
     equal(t.plane.opened, 2);
   });
 });

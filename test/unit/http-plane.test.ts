@@ -500,6 +500,7 @@ describe("HTTP data plane: fallback in the middle", () => {
     const other = new ScriptedPlane();
     other.maxBlocks = 5;
     t.download.switchPlane(other, t.file);
+    t.clock.run(0);
     for (let turn = 0; !t.complete && turn < 20; turn++)
       for (const block of other.take().flat()) {
         ok(block >= 5, `block ${block} was here`);
