@@ -107,7 +107,6 @@ const REFUSED: readonly string[] = Object.freeze([
   "signature-missing",
   "signature-check",
   "bad-signer",
-  "bad-der",
   "bad-key",
   "bad-base64",
   "file-too-large",

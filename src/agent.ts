@@ -78,7 +78,7 @@ export class OtaAgent {
 
   /** `OTA_GetStatistics`: of the transfer under way, or the last one. Undefined before the first. */
   get statistics(): DownloadStatistics | undefined {
-    return this.#statistics;
+    return this.#active?.download?.statistics ?? this.#statistics;
   }
 
   /**
@@ -293,7 +293,7 @@ export class OtaAgent {
       if (job && identityOf(job) === identityOf(active.job)) {
         active.job = job;
         active.file = job.files[0];
-        active.download?.refresh(active.file);
+        active.download?.renew(active.file);
         if (paused) return this.#continue(active);
         return;
       }
@@ -446,7 +446,6 @@ export class OtaAgent {
       onRefresh: () => this.#post(Event.RequestJobDocument),
     });
     active.download = download;
-    this.#statistics = download.statistics;
     download.start();
   }
 
@@ -598,7 +597,10 @@ export class OtaAgent {
   }
 
   #closeDownload(active: ActiveJob): void {
-    active.download?.close();
+    const { download } = active;
+    if (!download) return;
+    this.#statistics = download.statistics;
+    download.close();
     active.download = undefined;
   }
 

@@ -74,7 +74,7 @@ export interface DownloadOptions {
   onComplete(): void;
   /** The transfer has stopped; `switchPlane` may revive it. */
   onFailed(error: OtaError): void;
-  /** A fresh job document is needed; `refresh` brings what it says. */
+  /** A fresh job document is needed; `renew` brings what it says. */
   onRefresh(): void;
 }
 
@@ -229,7 +229,7 @@ export class Download implements BlockSink {
   }
 
   /** Goes on with what a fresh job document says of the same file: a new URL, a new stream. */
-  refresh(file: JobFile): void {
+  renew(file: JobFile): void {
     const old = this.#file;
     this.#file = file;
     const moved = this.#plane.protocol === "HTTP" ? old.url !== file.url : old.streamName !== file.streamName;

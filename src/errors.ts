@@ -39,7 +39,6 @@ rolled-back 89 self-test
 self-test-timeout 8a self-test
 http 8b transfer
 cancelled 8c job
-bad-der 8d verify
 bad-key 8e verify
 bad-base64 8f job
 bad-utf8 90 job

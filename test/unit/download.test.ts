@@ -552,7 +552,7 @@ describe("download: refusals", () => {
     t.clock.run(100);
     deepEqual([t.events, t.plane.requests], [["head", "refresh"], []]);
     const fresh = fileOf(24 * KB, { url: "https://new" });
-    t.download.refresh(fresh);
+    t.download.renew(fresh);
     t.clock.run(0);
     deepEqual([t.plane.file, t.plane.take(), t.plane.opened], [fresh, [range(2, 6)], 2]);
   });
@@ -574,7 +574,7 @@ describe("download: refusals", () => {
       t.clock.run(10);
       if (t.events.filter((event) => event === "refresh").length > refreshes) {
         refreshes++;
-        t.download.refresh(t.file);
+        t.download.renew(t.file);
       }
     }
     deepEqual(t.failures[0].code, "no-progress");
@@ -583,14 +583,14 @@ describe("download: refusals", () => {
 
   it("ignores a fresh document that changes nothing", () => {
     const t = new Transfer(24 * KB).start();
-    t.download.refresh(fileOf(24 * KB, { url: "https://not-of-this-plane" }));
+    t.download.renew(fileOf(24 * KB, { url: "https://not-of-this-plane" }));
     t.clock.run(1_000);
     equal(t.plane.opened, 1);
   });
 
   it("opens the stream of a fresh document that names another", () => {
     const t = new Transfer(24 * KB).start();
-    t.download.refresh(fileOf(24 * KB, { streamName: "other" }));
+    t.download.renew(fileOf(24 * KB, { streamName: "other" }));
     t.clock.run(0);
     equal(t.plane.opened, 2);
   });

@@ -379,7 +379,7 @@ describe("HTTP data plane: misbehaving servers", () => {
     t.start();
     t.clock.run(1_000);
     deepEqual(t.events, ["head", "refresh"]);
-    t.download.refresh(fileOf(SIZE, { url: "https://bucket.example/fresh" }));
+    t.download.renew(fileOf(SIZE, { url: "https://bucket.example/fresh" }));
     ok(t.clock.runUntilDone(() => t.complete));
     const last = t.http.requests.at(-1);
     deepEqual([last?.url, last?.first], ["https://bucket.example/fresh", 4096]);
@@ -444,7 +444,7 @@ describe("HTTP data plane: misbehaving servers", () => {
     const late = forgetful(t, 1);
     t.start();
     t.clock.run(100);
-    t.download.refresh(fileOf(SIZE, { url: "https://bucket.example/fresh" }));
+    t.download.renew(fileOf(SIZE, { url: "https://bucket.example/fresh" }));
     t.clock.run(1);
     deepEqual(late[0](), { headers: false, bytes: 0 });
     ok(t.clock.runUntilDone(() => t.complete));
