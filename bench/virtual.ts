@@ -169,6 +169,7 @@ export function simulate(scenario: Scenario): Outcome {
       clock,
       random,
       blockSize,
+      maxBlockSize: blockSize,
       maxOutstandingBytes: scenario.maxOutstandingBytes ?? 524_288,
       rttHint: link.rtt,
       noProgressTimeoutMs: 300_000,

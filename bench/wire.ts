@@ -108,7 +108,7 @@ async function transfer(plane: DataPlane, image: Uint8Array, blockSize: number, 
   };
   await new Promise<void>((resolve, reject) => {
     const download = new Download({
-      ...{ plane, blockSize, clock: nodeClock, random: nodeRandom },
+      ...{ plane, blockSize, maxBlockSize: blockSize, clock: nodeClock, random: nodeRandom },
       file: { ...jobFile(image.length, STREAM), url },
       pal: pal as unknown as OtaPal,
       received: { has: () => false, byteLength: 0 },

@@ -19,6 +19,10 @@ const INITIAL_WINDOW = 131_072;
 const LONG_WAY_WINDOW = 196_608;
 /** Most blocks in one request that can be lost. */
 const REQUEST_BLOCKS = 16;
+/** Smallest block that is chosen, bytes (AWS IoT: least `l` of GetStream). */
+const MIN_BLOCK = 256;
+/** So many sizes are tried, each a quarter of the one before, while not one block comes. */
+const SIZES = 3;
 /** Blocks one request can reach, and the bytes of its bitmap. */
 const SPAN = 256;
 /** Most blocks on their way: bounds the memory of the window. */
@@ -50,8 +54,9 @@ export interface DownloadOptions {
   received: Received;
   clock: Clock;
   random: Random;
-  /** Bytes in a block. */
-  blockSize: number;
+  /** Bytes in a block; undefined: chosen, within `maxBlockSize`. */
+  blockSize?: number | undefined;
+  maxBlockSize: number;
   /** Most bytes asked for and not yet here. */
   maxOutstandingBytes: number;
   /** A round-trip to the service measured elsewhere, milliseconds. */
@@ -107,14 +112,19 @@ export class Download implements BlockSink {
   readonly #options: DownloadOptions;
   #file: JobFile;
   #plane: DataPlane;
-  readonly #blocks: number;
-  readonly #window: Window;
+  /** What earlier lives left on flash. */
+  #received: Received;
+  #blockSize = 0;
+  /** Sizes that have been tried. */
+  #sizes = 0;
+  #blocks = 0;
+  #window!: Window;
   /** State of each block. */
-  readonly #state: Uint8Array;
+  #state!: Uint8Array;
   readonly #bitmap = new Uint8Array(SPAN / 8);
   /** Bytes of the head, and blocks that hold it. */
   readonly #headLength: number;
-  readonly #headBlocks: number;
+  #headBlocks = 0;
   /** Head blocks not judged yet, when one block does not hold the head. */
   #head: Uint8Array | undefined;
   /** Head blocks still missing. */
@@ -138,7 +148,7 @@ export class Download implements BlockSink {
   #refused = 0;
   #lastRefusal = "";
   /** Milliseconds each block costs under the rate limit. */
-  readonly #pace: number;
+  #pace = 0;
   /** Requests, for blocks or for a fresh document, wait until this time. */
   #askAt = 0;
   /** When the transfer has to be complete, when to have made progress, when to have this many bytes written. */
@@ -161,32 +171,18 @@ export class Download implements BlockSink {
   #refusals = 0;
 
   constructor(options: DownloadOptions) {
-    const {
-      file,
-      blockSize,
-      clock,
-      random,
-      rttHint = 0,
-      rateLimit,
-      totalDeadlineMs,
-      blockIntervalMs = 0,
-    } = options;
-    const now = clock.now();
+    const { file, blockSize, maxBlockSize, rateLimit = maxBlockSize, rttHint = 0, totalDeadlineMs } = options;
     this.#options = options;
     this.#file = file;
     this.#plane = options.plane;
-    this.#blocks = Math.ceil(file.fileSize / blockSize);
-    this.#state = new Uint8Array(this.#blocks);
+    this.#received = options.received;
     this.#headLength = Math.min(options.pal.headLength, file.fileSize);
-    this.#headBlocks = Math.ceil(this.#headLength / blockSize);
-    this.#want(options.received);
-    this.#resumedBytes = file.fileSize - this.#left;
-    this.#endAt = now + (totalDeadlineMs ?? NEVER);
-    this.#pace = Math.max(rateLimit ? (blockSize * 1000) / rateLimit : 0, blockIntervalMs);
     this.#eager = rttHint >= LONG_WAY_MS;
-    const capacity = Math.max(1, Math.min(MAX_OUTSTANDING, options.maxOutstandingBytes / blockSize) | 0);
-    const initial = Math.max(1, (this.#eager ? LONG_WAY_WINDOW : INITIAL_WINDOW) / blockSize);
-    this.#window = new Window(capacity, initial, now, random, options.rttHint);
+    this.#endAt = options.clock.now() + (totalDeadlineMs ?? NEVER);
+    // Powers of two fill sectors. Under a rate limit a block is what a second may bring, no more.
+    const most = 2 ** (31 - Math.clz32(Math.min(maxBlockSize, rateLimit)));
+    this.#divide(blockSize ?? most);
+    this.#resumedBytes = file.fileSize - this.#left;
   }
 
   /** A snapshot. */
@@ -238,7 +234,8 @@ export class Download implements BlockSink {
 
   /** Flash lost something: what `received` lacks is fetched again. */
   missing(received: Received): void {
-    this.#want(received);
+    this.#received = received;
+    this.#want();
     this.start();
   }
 
@@ -322,7 +319,7 @@ export class Download implements BlockSink {
   /** A block before the head was judged. */
   #collect(index: number, payload: Uint8Array): void {
     const headBlocks = this.#headBlocks;
-    const { blockSize } = this.#options;
+    const blockSize = this.#blockSize;
     if (index >= headBlocks) {
       // Nothing is written before the head was accepted: the block has to come again.
       this.#unask(index);
@@ -350,7 +347,8 @@ export class Download implements BlockSink {
   }
 
   #write(index: number, payload: Uint8Array): void {
-    const { pal, blockSize, clock, noProgressTimeoutMs, onProgress } = this.#options;
+    const { pal, clock, noProgressTimeoutMs, onProgress } = this.#options;
+    const blockSize = this.#blockSize;
     pal.writeBlock(index * blockSize, payload);
     this.#state[index] = 0;
     this.#left -= payload.length;
@@ -363,6 +361,23 @@ export class Download implements BlockSink {
     this.#silentAt = now + noProgressTimeoutMs;
     const blocks = this.#blocks;
     onProgress(blocks - Math.ceil(this.#left / blockSize), blocks, this.#file.fileSize - this.#left);
+  }
+
+  /** Makes blocks of `blockSize` bytes of the file, none of which has come in this life. */
+  #divide(blockSize: number): void {
+    const { clock, random, rttHint, rateLimit, blockIntervalMs = 0, maxOutstandingBytes } = this.#options;
+    const { fileSize } = this.#file;
+    const capacity = Math.max(1, Math.min(MAX_OUTSTANDING, maxOutstandingBytes / blockSize) | 0);
+    const initial = Math.max(1, (this.#eager ? LONG_WAY_WINDOW : INITIAL_WINDOW) / blockSize);
+    this.#blockSize = blockSize;
+    this.#sizes++;
+    this.#blocks = Math.ceil(fileSize / blockSize);
+    this.#state = new Uint8Array(this.#blocks);
+    this.#buffer = undefined;
+    this.#headBlocks = Math.ceil(this.#headLength / blockSize);
+    this.#pace = Math.max(rateLimit ? (blockSize * 1000) / rateLimit : 0, blockIntervalMs);
+    this.#window = new Window(capacity, initial, clock.now(), random, rttHint);
+    this.#want();
   }
 
   #ended(): void {
@@ -393,16 +408,31 @@ export class Download implements BlockSink {
         onRefresh();
       }
       this.#losses(now);
+      if (now >= this.#smallerAt) {
+        this.#divide(Math.max(MIN_BLOCK, this.#blockSize / 4));
+        return this.#reopen();
+      }
       this.#fill(now);
       due = Math.min(
         due,
         this.#silentAt,
         this.#rateAt,
+        this.#smallerAt,
         window.deadline(now),
         this.#askAt > now ? this.#askAt : NEVER,
       );
     }
     this.#arm(due, now);
+  }
+
+  /**
+   * When to try smaller blocks: not one has come for a third of the time there is, and nobody said no. Something on the
+   * way may let no message of this length pass (a broker's limit, a smaller MTU than both ends believe), but shorter ones.
+   */
+  get #smallerAt(): number {
+    const { blockSize, noProgressTimeoutMs } = this.#options;
+    const isSettled = blockSize || this.#messages + this.#refused > 0 || this.#blockSize === MIN_BLOCK;
+    return isSettled ? NEVER : this.#silentAt - noProgressTimeoutMs * (1 - this.#sizes / SIZES);
   }
 
   #losses(now: number): void {
@@ -499,7 +529,8 @@ export class Download implements BlockSink {
   }
 
   #open(): void {
-    const { blockSize, pal } = this.#options;
+    const { pal } = this.#options;
+    const blockSize = this.#blockSize;
     this.#opened = true;
     this.waiting();
     this.#refreshing = false;
@@ -523,8 +554,9 @@ export class Download implements BlockSink {
   }
 
   /** Sets what is wanted from what is here. */
-  #want(received: Received): void {
-    const { blockSize } = this.#options;
+  #want(): void {
+    const received = this.#received;
+    const blockSize = this.#blockSize;
     const { fileSize } = this.#file;
     this.#headMissing = this.#judged || received.has(0, this.#headLength) ? 0 : this.#headBlocks;
     this.#left = this.#low = 0;

@@ -356,7 +356,7 @@ export class FlashPal implements OtaPal {
   #blank(open: OpenFile, sector: number): boolean {
     const { scratch, sectorLength } = open;
     const { crypto } = this.#options;
-    open.read(sector * sectorLength, sectorLength);
+    open.slot.read(scratch, sector * sectorLength);
     // A sector in use shows in its first byte; only a likely blank one is worth a digest.
     if (scratch[0] !== 0xff) return false;
     const digest = digestOf(crypto, scratch);

@@ -33,10 +33,11 @@ export function journalSectors(sectors: number, sectorLength: number): number {
   return Math.ceil((HEADER_LENGTH + (sectors + SPARE_RECORDS) * RECORD_LENGTH) / sectorLength);
 }
 
-/** SHA-256 of `parts`, one behind the other. */
-export function digestOf(crypto: Crypto, ...parts: Uint8Array[]): Uint8Array {
+/** SHA-256 of `bytes`, and of `more` behind them. */
+export function digestOf(crypto: Crypto, bytes: Uint8Array, more?: Uint8Array): Uint8Array {
   const hash = crypto.sha256();
-  for (const part of parts) hash.update(part);
+  hash.update(bytes);
+  if (more) hash.update(more);
   return hash.digest();
 }
 
@@ -45,7 +46,6 @@ export class Journal {
   live = false;
   readonly #flash: Flash;
   readonly #crypto: Crypto;
-  readonly #identity: Uint8Array;
   readonly #sectorLength: number;
   /** Byte offsets in the partition: of the journal and of what is behind it, */
   readonly #base: number;
@@ -56,8 +56,10 @@ export class Journal {
   #end: number;
   /** and of the end of the last record that was believed. */
   #good: number;
-  readonly #record = new Uint8Array(RECORD_LENGTH);
-  readonly #view = new DataView(this.#record.buffer);
+  /** Identity and record side by side: what a digest begins with, identity and sector, is the start of them. */
+  readonly #lead: Uint8Array;
+  readonly #record: Uint8Array;
+  readonly #view: DataView;
 
   /**
    * @param flash the partition it lies in
@@ -68,7 +70,11 @@ export class Journal {
   constructor(flash: Flash, first: number, sectors: number, crypto: Crypto, identity: Uint8Array) {
     this.#flash = flash;
     this.#crypto = crypto;
-    this.#identity = identity;
+    const both = new Uint8Array(identity.length + RECORD_LENGTH);
+    both.set(identity);
+    this.#lead = both.subarray(0, identity.length + DIGEST_OFFSET);
+    this.#record = both.subarray(identity.length);
+    this.#view = new DataView(both.buffer, identity.length);
     this.#sectorLength = flash.status().blockLength;
     this.#base = first * this.#sectorLength;
     this.#limit = this.#base + sectors * this.#sectorLength;
@@ -136,14 +142,13 @@ export class Journal {
   /** What a record of `sector` has as its digest; leaves the sector in the record. */
   #digest(sector: number, bytes: Uint8Array): Uint8Array {
     this.#view.setUint32(0, sector, true);
-    const number = this.#record.subarray(0, DIGEST_OFFSET);
-    return digestOf(this.#crypto, this.#identity, number, bytes).subarray(0, RECORD_LENGTH - DIGEST_OFFSET);
+    return digestOf(this.#crypto, this.#lead, bytes).subarray(0, RECORD_LENGTH - DIGEST_OFFSET);
   }
 
   #header(): Uint8Array {
     const header = new Uint8Array(HEADER_LENGTH);
     header.set(encodeUtf8(MAGIC));
-    header.set(this.#identity, IDENTITY_OFFSET);
+    header.set(this.#lead.subarray(0, -DIGEST_OFFSET), IDENTITY_OFFSET);
     const check = digestOf(this.#crypto, header.subarray(0, CHECK_OFFSET));
     header.set(check.subarray(0, HEADER_LENGTH - CHECK_OFFSET), CHECK_OFFSET);
     return header;

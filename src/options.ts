@@ -82,8 +82,14 @@ export interface OtaAgentOptions {
   onCustomJob?: (job: CustomJob) => boolean;
   onState?: (state: OtaState) => void;
   log?: Log;
-  /** Bytes in a block, 256 to 131072, a multiple of 16. Default 4096. */
+  /**
+   * Bytes in a block, 256 to 131072, a multiple of 16. Default: chosen for each transfer, the largest power of two within
+   * `maxBlockSize` and a second of `rateLimit`; a quarter of it, and a sixteenth, when not one block comes in one and two
+   * thirds of `noProgressTimeoutMs`.
+   */
   blockSize?: number;
+  /** What memory allows for one block, 256 to 131072 bytes; it is in RAM once, with 256 bytes more. Default 4096. */
+  maxBlockSize?: number;
   /** Most bytes asked for and not yet here. Default 524288: a round trip of half a second at 1 MB/s. */
   maxOutstandingBytes?: number;
   /** Blocks between two progress reports to the service. Default 64. */
@@ -126,7 +132,8 @@ onUpdateAvailable function ?
 onCustomJob function ?
 onState function ?
 log function ?
-blockSize number 256 131072 16 4096
+blockSize number 256 131072 16
+maxBlockSize number 256 131072 1 4096
 maxOutstandingBytes number 256 16777216 1 524288
 statusInterval number 1 1e6 1 64
 selfTestTimeoutMs number 1000 86400000 1 90000
@@ -138,7 +145,7 @@ blockIntervalMs number 1 60000 1
 pollMs number 10000 1e9 1 3600000`;
 
 type Defaulted =
-  | "blockSize"
+  | "maxBlockSize"
   | "maxOutstandingBytes"
   | "statusInterval"
   | "selfTestTimeoutMs"

@@ -37,7 +37,11 @@ export const LIFE: readonly Mutation[] = [
         "      this.clear();\n      this.#flash.write(this.#header(), this.#base);",
         "      this.#flash.write(this.#header(), this.#base);\n      this.clear();",
       ],
-      ["a record does not name the file", "this.#identity, number, bytes)", "number, bytes)"],
+      [
+        "a record does not name the file",
+        "this.#lead, bytes)",
+        "this.#lead.subarray(-DIGEST_OFFSET), bytes)",
+      ],
       ["records are not counted", "this.#end += RECORD_LENGTH;", ""],
     ],
   ),

@@ -115,6 +115,23 @@ const MODULES: Readonly<Record<string, string>> = {
       #small(x) { if (x === 0) return; this.#log.push("small" + x); }
     }
     export function run(log) { for (const x of [0, 1, 2, 9]) log(new A().go(x)); }`,
+  "options taken apart and used near, far, often, and with presets": `
+    export class A {
+      #options;
+      constructor(options) { const { size, log } = options; this.#options = options; this.count = size + (log ? 1 : 0); }
+      go(n) {
+        const { size, clock, preset = 7, step } = this.#options;
+        const far = [1, 2].map((x) => x * step);
+        let sum = size + size; sum += size * size; sum -= size;
+        return { clock, sum, far, preset, n, count: this.count };
+      }
+      late() { const { clock } = this.#options; return () => clock; }
+      object(options) { const { a, ...rest } = options; return [a, rest]; }
+    }
+    export function run(log) {
+      const a = new A({ size: 3, clock: "c", step: 2 });
+      log(a.go(1), a.late()(), a.object({ a: 1, b: 2 }));
+    }`,
   "texts and globals that come often": `
     export class A {
       go(s) {

@@ -159,6 +159,8 @@ export class TracePlayer {
     for (const each of [pal, this.dataPal]) each.onCall = (text) => this.#write(`PAL.${text}`);
     this.agent = new OtaAgent({
       ...{ mqtt, pal, clock, thingName: THING, random: () => 0.5 },
+      // As the original was built when the traces were recorded.
+      blockSize: 4096,
       otherPals: { 2: this.dataPal },
       dataPlanes: [
         new StreamPlane({ mqtt, thingName: THING }),

@@ -157,7 +157,6 @@ export class Transfer {
   /** Messages of failures. */
   readonly failures: OtaError[] = [];
   readonly progress: [number, number, number][] = [];
-  readonly blockSize: number;
 
   constructor(fileSize: number, options: Partial<DownloadOptions> = {}) {
     this.clock = (options.clock as VirtualClock) ?? new VirtualClock();
@@ -165,11 +164,11 @@ export class Transfer {
     this.file = options.file ?? fileOf(fileSize);
     this.plane = (options.plane as ScriptedPlane) ?? new ScriptedPlane();
     this.pal = new MemoryPal(fileSize);
-    this.blockSize = options.blockSize ?? 4096;
     this.download = new Download({
       received: NOTHING,
       random: () => 0.5,
       maxOutstandingBytes: 524_288,
+      maxBlockSize: 4096,
       noProgressTimeoutMs: 60_000,
       onHead: () => this.events.push("head"),
       onProgress: (...numbers) => this.progress.push(numbers),
@@ -184,7 +183,6 @@ export class Transfer {
       file: this.file,
       plane: this.plane,
       pal: this.pal as unknown as OtaPal,
-      blockSize: this.blockSize,
     });
   }
 
@@ -193,6 +191,11 @@ export class Transfer {
     this.download.start();
     this.clock.run(0);
     return this;
+  }
+
+  /** Bytes in a block, as a scripted plane was opened with. */
+  get blockSize(): number {
+    return this.plane.blockSize ?? 4096;
   }
 
   /** The payload of a block. */

@@ -112,7 +112,7 @@ describe("transfer: another attempt", () => {
   });
 
   it("after the service's time-out goes on, although nobody told of it", () => {
-    const world = new World({ agent: { rateLimit: 256 } });
+    const world = new World({ agent: { rateLimit: 256, blockSize: 4096 } });
     world.intercept.message = ({ kind }) => (kind === "notify-next" ? [] : undefined);
     const options = { timeoutInMinutes: 1, retries: { timedOut: 1 } };
     const jobId = world.deploy(image("1.1.0"), options);

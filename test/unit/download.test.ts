@@ -1,3 +1,4 @@
+import type { DownloadOptions } from "../../src/download.js";
 import { OtaError } from "../../src/errors.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { fileOf, having, ScriptedPlane, Transfer } from "../support/transfer.js";
@@ -12,6 +13,117 @@ function range(from: number, to: number): number[] {
 function refusal(): OtaError {
   return new OtaError("stream-refused", "the service said no", "transfer");
 }
+
+describe("download: the size of a block", () => {
+  const sizeOf = (options: Partial<DownloadOptions>) => new Transfer(40 * KB, options).start().blockSize;
+
+  it("is what memory allows, as a power of two", () => {
+    for (const [maxBlockSize, size] of [
+      [4096, 4096],
+      [8191, 4096],
+      [256, 256],
+      [300, 256],
+      [131_072, 131_072],
+    ])
+      equal(sizeOf({ maxBlockSize }), size, String(maxBlockSize));
+  });
+
+  it("is no more than a second of the rate limit", () => {
+    for (const [rateLimit, size] of [
+      [256, 256],
+      [3000, 2048],
+      [4096, 4096],
+      [1_000_000, 4096],
+    ])
+      equal(sizeOf({ rateLimit }), size, String(rateLimit));
+  });
+
+  it("is what the application says, whatever that costs", () => {
+    equal(sizeOf({ blockSize: 1008, rateLimit: 256 }), 1008);
+    equal(sizeOf({ blockSize: 8192 }), 8192);
+  });
+
+  /** A way that lets no longer message pass than `limit` bytes. */
+  function narrow(limit: number, options: Partial<DownloadOptions> = {}): Transfer {
+    const t = new Transfer(40 * KB, options);
+    t.answer(50, () => t.blockSize > limit);
+    return t.start();
+  }
+
+  it("becomes smaller until blocks come through", () => {
+    const t = narrow(1024);
+    ok(t.clock.runUntilDone(() => t.complete));
+    deepEqual([t.blockSize, t.plane.opened, t.events], [1024, 2, ["head", "complete"]]);
+    deepEqual(t.pal.bytes, t.content);
+    ok(t.clock.now() >= 20_000 && t.clock.now() < 40_000, `${t.clock.now()} ms`);
+    deepEqual(t.progress.at(-1), [40, 40, 40 * KB]);
+  });
+
+  it("becomes smaller for what is missing of a file that is here in part, too", () => {
+    const t = narrow(1024, { received: having(4 * KB, 0, 2, 3, 4, 5, 6, 7, 8, 9) });
+    ok(t.clock.runUntilDone(() => t.complete));
+    deepEqual(
+      t.pal.writes,
+      [4, 5, 6, 7].map((n) => n * KB),
+    );
+  });
+
+  it("follows what flash has lost meanwhile", () => {
+    const t = narrow(1024, { received: having(4 * KB, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9) });
+    t.events.length = 0;
+    t.download.missing(having(4 * KB, 0, 1, 2, 3, 4, 5, 6, 7, 8));
+    ok(t.clock.runUntilDone(() => t.complete));
+    deepEqual(
+      t.pal.writes,
+      [36, 37, 38, 39].map((n) => n * KB),
+    );
+  });
+
+  it("has an end at 256 bytes, and the job one in words", () => {
+    for (const [maxBlockSize, sizes] of [
+      [65_536, 3],
+      [512, 2],
+      [256, 1],
+    ]) {
+      const t = narrow(0, { maxBlockSize });
+      ok(t.clock.runUntilDone(() => t.failures.length > 0));
+      const last = Math.max(256, maxBlockSize / 16);
+      deepEqual([t.blockSize, t.plane.opened, t.events], [last, sizes, ["no-progress"]]);
+      equal(t.clock.now(), 60_000);
+    }
+  });
+
+  it("stays when the service says no", () => {
+    const t = new Transfer(40 * KB);
+    t.plane.onRequest = () => t.plane.sink?.refused(refusal(), "retry");
+    t.start();
+    ok(t.clock.runUntilDone(() => t.failures.length > 0));
+    deepEqual([t.blockSize, t.plane.opened], [4096, 1]);
+  });
+
+  it("does not count the time without a connection", () => {
+    const t = narrow(0);
+    t.plane.sink?.waiting();
+    t.clock.run(50_000);
+    t.plane.sink?.ready();
+    t.clock.run(10_000);
+    deepEqual([t.blockSize, t.failures], [4096, []]);
+  });
+
+  it("stays when it is fixed", () => {
+    const t = narrow(0, { blockSize: 4096 });
+    ok(t.clock.runUntilDone(() => t.failures.length > 0));
+    deepEqual([t.blockSize, t.plane.opened], [4096, 1]);
+  });
+
+  it("stays once a block has come", () => {
+    const t = new Transfer(40 * KB);
+    t.answer(50, (block) => block > 0);
+    t.start();
+    ok(t.clock.runUntilDone(() => t.failures.length > 0));
+    deepEqual([t.blockSize, t.plane.opened, t.pal.writes], [4096, 1, [0]]);
+  });
+});
 
 describe("download: the head decides", () => {
   it("asks for the first block alone", () => {

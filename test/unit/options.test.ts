@@ -84,6 +84,7 @@ describe("options: lists", () => {
 describe("options: numbers", () => {
   const LIMITS: [keyof OtaAgentOptions, number, number][] = [
     ["blockSize", 256, 131_072],
+    ["maxBlockSize", 256, 131_072],
     ["maxOutstandingBytes", 256, 16_777_216],
     ["statusInterval", 1, 1_000_000],
     ["selfTestTimeoutMs", 1_000, 86_400_000],
@@ -124,6 +125,7 @@ describe("options: numbers", () => {
   it("have defaults where they need one", () => {
     const {
       blockSize,
+      maxBlockSize,
       maxOutstandingBytes,
       statusInterval,
       selfTestTimeoutMs,
@@ -134,6 +136,7 @@ describe("options: numbers", () => {
     deepEqual(
       [
         blockSize,
+        maxBlockSize,
         maxOutstandingBytes,
         statusInterval,
         selfTestTimeoutMs,
@@ -141,11 +144,11 @@ describe("options: numbers", () => {
         pollMs,
         minRate,
       ],
-      [4096, 524_288, 64, 90_000, 300_000, 3_600_000, undefined],
+      [undefined, 4096, 524_288, 64, 90_000, 300_000, 3_600_000, undefined],
     );
   });
 
   it("null counts as left out", () => {
-    equal(checkOptions({ ...good(), blockSize: null as never }).blockSize, 4096);
+    equal(checkOptions({ ...good(), maxBlockSize: null as never }).maxBlockSize, 4096);
   });
 });

@@ -18,6 +18,7 @@ import { minify } from "terser";
 import { inlineFunctions } from "./inline.js";
 import { shareThroughThis } from "./methods.js";
 import { renameMembers } from "./names.js";
+import { readOptionsInPlace } from "./options.js";
 import { freeNames, parse, print, programOf, traverse } from "./syntax.js";
 
 /** All nodes of an ESTree, parents first. */
@@ -189,7 +190,8 @@ export function compact({ iterators = false, own = [] } = {}) {
         pass(this.parse(source), text);
         return text.toString();
       };
-      const plain = iterators ? code : edit(code, readPlainly);
+      const direct = readOptionsInPlace(code);
+      const plain = iterators ? direct : edit(direct, readPlainly);
       // Constants are put in place before what is left of them becomes properties.
       const { code: folded } = await minify(inlineFunctions(plain), FOLD);
       const plainNames = inlineFunctions(edit(folded, renamePrivate), own);
