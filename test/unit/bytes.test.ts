@@ -25,10 +25,12 @@ describe("bytes", () => {
   }
 
   it("decodes text longer than a run of characters, at every length around it", () => {
-    for (let length = 60; length < 200; length++) {
-      const text = "é".repeat(length);
-      equal(decodeUtf8(encodeUtf8(text)), text);
-    }
+    for (const character of ["é", "€", "🚀"])
+      for (let lead = 0; lead < 4; lead++)
+        for (let length = 10; length < 100; length++) {
+          const text = "a".repeat(lead) + character.repeat(length);
+          equal(decodeUtf8(encodeUtf8(text)), text);
+        }
   });
 
   it("decodes a part of an array", () => equal(decodeUtf8(hex("ff6f7461ff"), 1, 4), "ota"));
