@@ -1,6 +1,7 @@
 /**
  * `npm test`: lint, format and type checks, the tests on Node with the coverage of src, and the unit tests once
- * more inside XS. Every step runs even when an earlier one failed. The last line is the sum of the tests.
+ * more inside XS; the tests that mostly wait, for processes and sockets, beside these. Every step runs even when an
+ * earlier one failed. The last line is the sum of the tests.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -22,7 +23,12 @@ interface Step {
   readonly command: readonly string[];
   /** True when the command ends with mocha's summary. */
   readonly tests?: boolean;
+  /** Runs at the same time as all that follow; its output is shown when they have ended. */
+  readonly beside?: boolean;
 }
+
+/** Tests of whole programs: they run none of src in mocha's own process. */
+const PROGRAMS = "test/{browser,cli,e2e}/**";
 
 const STEPS: readonly Step[] = [
   { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
@@ -33,6 +39,12 @@ const STEPS: readonly Step[] = [
   },
   { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
   { title: "Bundles", command: ["rollup", "-c", "--silent"] },
+  {
+    title: "Tests of programs, over processes and sockets",
+    command: [...MOCHA, `${PROGRAMS}/*.test.ts`],
+    tests: true,
+    beside: true,
+  },
   {
     title: `Tests on Node; at least ${COVERAGE} % of the lines of src must run`,
     command: [
@@ -65,6 +77,8 @@ const STEPS: readonly Step[] = [
         "./test/support/one-process.ts",
         "--ignore",
         "test/{xs,moddable}/**",
+        "--ignore",
+        PROGRAMS,
         "test/**/*.test.ts",
       ],
     ],
@@ -82,41 +96,63 @@ function typesOnly(): string[] {
     );
 }
 
-/** Runs a command with its output shown. Returns the exit code and the output. */
-function run(command: readonly string[]): Promise<{ code: number; output: string }> {
+interface Outcome {
+  readonly code: number;
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** Runs a command, with its output shown as it comes if `shown`. */
+function run({ command, beside }: Step): Promise<Outcome> {
+  const start = Date.now();
   return new Promise((resolve, reject) => {
     const [program, ...parameters] = command;
     const child = spawn(join(BIN, program!), parameters, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();
-      process.stdout.write(chunk);
+      if (!beside) process.stdout.write(chunk);
     });
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? 1, output }));
+    child.on("close", (code) => resolve({ code: code ?? 1, output, seconds: (Date.now() - start) / 1000 }));
   });
 }
 
 /** The number before a word of mocha's summary. */
-function count(output: string, word: "passing" | "failing"): number {
+function number(output: string, word: "passing" | "failing"): number {
   return Number(new RegExp(`^ {2}(\\d+) ${word}\\b`, "m").exec(output)?.[1] ?? 0);
 }
 
 let passed = 0;
 let failed = 0;
 const broken: string[] = [];
-for (const { title, command, tests } of STEPS) {
-  console.log(`\n── ${title}`);
-  const start = Date.now();
-  const { code, output } = await run(command);
+
+function count({ title, tests }: Step, { code, output, seconds }: Outcome): void {
   if (tests) {
-    const failing = count(output, "failing");
-    passed += count(output, "passing");
+    const failing = number(output, "failing");
+    passed += number(output, "passing");
     // A run that died before its summary counts as a failure of its own.
     failed += failing || /^ {2}\d+ passing\b/m.test(output) ? failing : 1;
   }
   if (code !== 0) broken.push(title);
-  console.log(`── ${code === 0 ? "done" : "FAILED"} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  console.log(`── ${code === 0 ? "done" : "FAILED"} in ${seconds.toFixed(1)} s`);
+}
+
+const beside: [Step, Promise<Outcome>][] = [];
+for (const step of STEPS) {
+  const outcome = run(step);
+  if (step.beside) {
+    beside.push([step, outcome]);
+    continue;
+  }
+  console.log(`\n── ${step.title}`);
+  count(step, await outcome);
+}
+for (const [step, outcome] of beside) {
+  console.log(`\n── ${step.title}`);
+  const ended = await outcome;
+  process.stdout.write(ended.output);
+  count(step, ended);
 }
 console.log();
 for (const title of broken) console.log(`FAILED: ${title}`);

@@ -158,7 +158,7 @@ describe("the page of xs-ota serve, in Chromium", function () {
       equal(await row(thing).locator("td").first().textContent(), "2.0.0");
     }
     const text = await row("bad").locator("td").last().innerText();
-    ok(text.includes("the application rejected the new image"), `no reason in words: ${text}`);
+    ok(text.includes("rejected by the application"), `no reason in words: ${text}`);
     equal(await row("bad").locator("td").first().textContent(), "1.0.0");
     await picture("3-ended");
   });
