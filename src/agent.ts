@@ -147,7 +147,8 @@ export class OtaAgent {
   setImageState(state: ImageState): void {
     this.#requireRunning();
     if (state === "aborted") {
-      if (!this.#active) throw new OtaError("no-active-job", "no update to abort");
+      if (!this.#active?.planes.length && !(this.#onTrial && this.#active))
+        throw new OtaError("no-active-job", "no update to abort");
     } else if (state === "rejected") {
       if (!this.#onTrial && this.#started) throw mismatch(NOT_ON_TRIAL);
     } else if (state !== "accepted") {
@@ -328,6 +329,11 @@ export class OtaAgent {
     const reference = kind === "ota" ? parsed.job : parsed;
     const { jobId } = reference as Partial<JobReference>;
     if (jobId === this.#ending) return;
+    if (this.#onTrial && !parsed.clientToken) {
+      // Notifications can be late or come twice: about the image on trial only the answer to a question decides.
+      this.#jobs.request();
+      return State.RequestingJob;
+    }
     if (kind === "ota") return this.#reenter(parsed.job);
     if (kind === "custom") {
       // A job of somebody else says nothing about the image on trial: its deadline decides.
@@ -503,7 +509,10 @@ export class OtaAgent {
             state === "rejected" ? "self-test-rejected" : "user-abort",
             `${state} by the application`,
           );
-    if (!this.#onTrial) return this.#active && state === "aborted" ? this.#finish(error) : undefined;
+    if (!this.#onTrial) {
+      // An image that was accepted is what runs: its job can only end well.
+      return state === "aborted" && this.#active?.planes.length ? this.#finish(error) : undefined;
+    }
     if (error) return this.#rollBack(error);
     this.#imageState = "accepted";
     return this.#state === State.SelfTesting ? this.#finish() : undefined;

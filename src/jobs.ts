@@ -81,7 +81,8 @@ export class Jobs implements MqttObserver {
   readonly #updates: Question[] = [];
   /** The last progress report: only its refusal matters. */
   #progress: Question | undefined;
-  #sequence = 0;
+  /** Begins anywhere, so that answers to questions of an earlier life are not taken for answers of this one. */
+  #sequence: number;
   #open = false;
   /** Milliseconds the last answered job request took; undefined before. */
   roundTrip: number | undefined;
@@ -91,6 +92,7 @@ export class Jobs implements MqttObserver {
   constructor(options: Options, tell: JobsListener) {
     this.#options = options;
     this.#tell = tell;
+    this.#sequence = (options.random() * 2 ** 32) >>> 0;
     this.#prefix = `$aws/things/${options.thingName}/jobs/`;
     const message = (topic: string, payload: Uint8Array) => this.#message(topic, payload);
     this.#subscriptions = ["notify-next", "$next/get/+", "+/update/+"].map((suffix) => ({

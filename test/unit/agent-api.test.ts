@@ -662,7 +662,7 @@ describe("agent: several in one engine", () => {
       agents.map(({ agent }) => agent.state),
       ["RequestingJob", "RequestingJob"],
     );
-    mqtt.deliver("$aws/things/two/jobs/$next/get/accepted", { clientToken: "0:two" });
+    mqtt.deliver("$aws/things/two/jobs/$next/get/accepted", { clientToken: "2147483648:two" });
     deepEqual(
       agents.map(({ agent }) => agent.state),
       ["RequestingJob", "WaitingForJob"],

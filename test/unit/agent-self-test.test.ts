@@ -1,6 +1,6 @@
 import { encodeUtf8 } from "../../src/bytes.js";
-import type { OtaEvent } from "../../src/index.js";
-import { deepEqual, equal, ok } from "../support/assert.js";
+import { OtaError, type OtaEvent } from "../../src/index.js";
+import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { image, THING, World, type WorldOptions } from "../support/world.js";
 
 /** Activates, but leaves the decision about an image on trial to the test. */
@@ -118,6 +118,31 @@ describe("self-test: nothing is decided", () => {
     deepEqual([status, statusDetails["code"]], ["FAILED", "self-test-timeout"]);
     world.wait(() => world.boots.length === 3);
     equal(world.state, "ota_0 1.0.0 valid");
+  });
+
+  it("accepted, then aborted while suspended: an error that says so, and SUCCEEDED", () => {
+    const { world, jobId } = onTrial();
+    world.agent.suspend();
+    world.agent.setImageState("accepted");
+    throws(() => world.agent.setImageState("aborted"), { type: OtaError, code: "no-active-job" });
+    world.agent.resume();
+    deepEqual([world.ended(jobId).status, world.state], ["SUCCEEDED", "ota_1 1.1.0 valid"]);
+  });
+
+  it("accepted and aborted in one go: what came first counts", () => {
+    let abort = false;
+    const { world, jobId } = onTrial({
+      onEvent: (event, world) => {
+        if (event.type === "activate") world.agent.activateNewImage();
+        if (event.type !== "start-test" || abort) return;
+        abort = true;
+        world.agent.suspend();
+        world.agent.setImageState("accepted");
+        world.agent.setImageState("aborted");
+      },
+    });
+    world.agent.resume();
+    deepEqual([world.ended(jobId).status, world.state], ["SUCCEEDED", "ota_1 1.1.0 valid"]);
   });
 
   it("the deadline does not outlive the decision", () => {
@@ -239,6 +264,29 @@ describe("self-test: the platform is pending, the job not in self-test", () => {
     world.wait(() => world.boots.length === 3, 60_000);
     equal(world.state, "ota_0 1.0.0 valid");
   });
+
+  for (const [what, body] of [
+    ["that the queue is empty", { timestamp: 1 }],
+    [
+      "of another job",
+      { execution: { jobId: "other", status: "QUEUED", executionNumber: 1, jobDocument: { afr_ota: {} } } },
+    ],
+    [
+      "of a custom job",
+      { execution: { jobId: "other", status: "QUEUED", executionNumber: 1, jobDocument: {} } },
+    ],
+  ] as const)
+    it(`a late notification ${what} alone decides nothing`, () => {
+      const world = new World({ onEvent: undecided }).powerOn();
+      const jobId = world.deploy(image("1.1.0"));
+      world.wait(() => world.boots.length === 2);
+      world.wait(() => world.agent.state === "RequestingJob");
+      world.inject("jobs/notify-next", body);
+      world.until("start-test");
+      world.agent.setImageState("accepted");
+      deepEqual([world.ended(jobId).status, world.state], ["SUCCEEDED", "ota_1 1.1.0 valid"]);
+      equal(world.boots.length, 2);
+    });
 
   it("the other slot is not touched while the image is on trial", () => {
     const { world } = onTrial();
