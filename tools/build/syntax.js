@@ -3,6 +3,7 @@
  * about syntax trees.
  * @module
  */
+import { runInNewContext } from "node:vm";
 import generator from "@babel/generator";
 import { parse as parseModule } from "@babel/parser";
 import traversal from "@babel/traverse";
@@ -57,30 +58,18 @@ export function isConstant(path) {
   return path.isLiteral() && !path.isTemplateLiteral() && !path.isRegExpLiteral();
 }
 
-/** Names the engine has in ROM anyway: a name of one's own takes a slot, a pointer and its characters. */
-const BUILT_IN = [
-  ...[Math, Date.prototype, DataView.prototype, Array.prototype, String.prototype, Number.prototype],
-  ...[
-    Reflect,
-    Object,
-    Atomics,
-    Promise,
-    RegExp.prototype,
-    Number,
-    BigInt,
-    Symbol,
-    JSON,
-    ArrayBuffer.prototype,
-  ],
-  ...[
-    Map.prototype,
-    WeakRef.prototype,
-    Function.prototype,
-    FinalizationRegistry.prototype,
-    Proxy,
+/**
+ * Names the engine has in ROM anyway: a name of one's own takes a slot, a pointer and its characters. Asked of a realm
+ * of its own, since libraries add to the built-in objects.
+ */
+const BUILT_IN = runInNewContext(`
+  [
+    ...[Math, Date.prototype, DataView.prototype, Array.prototype, String.prototype, Number.prototype],
+    ...[Reflect, Object, Atomics, Promise, RegExp.prototype, Number, BigInt, Symbol, JSON, ArrayBuffer.prototype],
+    ...[Map.prototype, WeakRef.prototype, Function.prototype, FinalizationRegistry.prototype, Proxy],
     Promise.prototype,
-  ],
-].flatMap((object) => Object.getOwnPropertyNames(object));
+  ].flatMap((object) => Object.getOwnPropertyNames(object))
+`);
 /** Names with a meaning for the engine or the language, and HTML's, which XS does without. */
 const UNFIT =
   /^(constructor|prototype|name|length|then|toString|toLocaleString|valueOf|toJSON|anchor|big|blink|bold|fixed|font.*|italics|link|small|strike|su[bp]|[A-Z_].*)$/;
