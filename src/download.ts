@@ -27,6 +27,9 @@ const SIZES = 3;
 const SPAN = 256;
 /** Most blocks on their way: bounds the memory of the window. */
 const MAX_OUTSTANDING = 128;
+/** Longest wait for a block, milliseconds, and how often it is asked for at least before the transfer is given up. */
+const MAX_WAIT_MS = 30_000;
+const ATTEMPTS = 6;
 /** First wait after a refusal, and the longest, milliseconds. */
 const BACK_OFF_MS = 500;
 const MAX_BACK_OFF_MS = 60_000;
@@ -365,7 +368,15 @@ export class Download implements BlockSink {
 
   /** Makes blocks of `blockSize` bytes of the file, none of which has come in this life. */
   #divide(blockSize: number): void {
-    const { clock, random, rttHint, rateLimit, blockIntervalMs = 0, maxOutstandingBytes } = this.#options;
+    const {
+      clock,
+      random,
+      rttHint,
+      rateLimit,
+      blockIntervalMs = 0,
+      maxOutstandingBytes,
+      noProgressTimeoutMs,
+    } = this.#options;
     const { fileSize } = this.#file;
     const capacity = Math.max(1, Math.min(MAX_OUTSTANDING, maxOutstandingBytes / blockSize) | 0);
     const initial = Math.max(1, (this.#eager ? LONG_WAY_WINDOW : INITIAL_WINDOW) / blockSize);
@@ -376,7 +387,8 @@ export class Download implements BlockSink {
     this.#buffer = undefined;
     this.#headBlocks = Math.ceil(this.#headLength / blockSize);
     this.#pace = Math.max(rateLimit ? (blockSize * 1000) / rateLimit : 0, blockIntervalMs);
-    this.#window = new Window(capacity, initial, clock.now(), random, rttHint);
+    const longest = Math.min(MAX_WAIT_MS, noProgressTimeoutMs / ATTEMPTS);
+    this.#window = new Window(capacity, initial, clock.now(), random, longest, rttHint);
     this.#want();
   }
 

@@ -15,8 +15,6 @@ const MAX_REORDERING = 128;
 const TIME_THRESHOLD = 9 / 8;
 /** Least spread the probe time-out allows for, milliseconds: collection of garbage, a server's hiccup. */
 const GRANULARITY_MS = 100;
-/** Longest wait for an answer, milliseconds. */
-const MAX_TIMEOUT_MS = 30_000;
 /** Round-trip assumed before anything was measured, milliseconds (RFC 9002 kInitialRtt). */
 const INITIAL_RTT_MS = 333;
 /** The window grows while answers queue for less than this and shrinks from twice as much on, milliseconds. */
@@ -56,6 +54,8 @@ export class Window {
   reliable = false;
   readonly #capacity: number;
   readonly #random: Random;
+  /** Longest wait for an answer, milliseconds. */
+  readonly #longest: number;
   /** Asks in their order: block × 2, plus 1 when it had been asked before. */
   readonly #ring: Uint32Array;
   /** Time of each, whole milliseconds modulo 2^32. */
@@ -78,12 +78,21 @@ export class Window {
    * @param initial window to begin with, in blocks
    * @param now clock time, milliseconds
    * @param random spreads time-outs, so that a fleet does not ask in step
+   * @param longest wait for an answer, milliseconds
    * @param rttHint a round-trip measured elsewhere, milliseconds
    */
-  constructor(capacity: number, initial: number, now: number, random: Random, rttHint = INITIAL_RTT_MS) {
+  constructor(
+    capacity: number,
+    initial: number,
+    now: number,
+    random: Random,
+    longest: number,
+    rttHint = INITIAL_RTT_MS,
+  ) {
     const places = 2 << (32 - Math.clz32(capacity - 1));
     this.#capacity = capacity;
     this.#random = random;
+    this.#longest = longest;
     this.size = Math.min(capacity, initial);
     this.#ring = new Uint32Array(places);
     this.#times = new Uint32Array(places);
@@ -159,11 +168,11 @@ export class Window {
   deadline(now: number): number {
     if (this.outstanding === 0 || this.reliable) return NEVER;
     const { minRtt } = this;
-    let wait = Math.min(MAX_TIMEOUT_MS, this.srtt + Math.max(4 * this.#variation, GRANULARITY_MS));
+    let wait = Math.min(this.#longest, this.srtt + Math.max(4 * this.#variation, GRANULARITY_MS));
     let timeout = this.active;
     if (this.backOff > 1) {
       if (minRtt) wait = Math.min(wait, 3 * minRtt + GRANULARITY_MS);
-      timeout += Math.min(MAX_TIMEOUT_MS, wait * this.backOff);
+      timeout += Math.min(this.#longest, wait * this.backOff);
     } else {
       // What is overdue need not be waited for all over again: silence for the shortest round trip is enough.
       timeout = Math.max(this.#asked(now) + wait, timeout + (minRtt ? minRtt + GRANULARITY_MS : wait));

@@ -125,6 +125,15 @@ describe("download: the size of a block", () => {
   });
 });
 
+describe("download: waits", () => {
+  it("are short enough for six attempts before the transfer is given up", () => {
+    const t = new Transfer(40 * KB, { noProgressTimeoutMs: 20_000, blockSize: 4096, rttHint: 900 });
+    t.start();
+    ok(t.clock.runUntilDone(() => t.failures.length > 0));
+    ok(t.plane.asked.filter((block) => block === 0).length >= 6, JSON.stringify(t.plane.requests));
+  });
+});
+
 describe("download: the head decides", () => {
   it("asks for the first block alone", () => {
     const t = new Transfer(40 * KB).start();

@@ -2,7 +2,7 @@ import { Window } from "../../src/window.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 function windowOf(capacity: number, initial: number, now = 0, rttHint?: number, random = () => 0): Window {
-  return new Window(capacity, initial, now, random, rttHint);
+  return new Window(capacity, initial, now, random, 30_000, rttHint);
 }
 
 /** Asks for blocks [from, to) at `now`. */
