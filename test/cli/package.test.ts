@@ -1,11 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** A cache in which npm finds nothing. */
+const EMPTY = mkdtempSync(join(tmpdir(), "xs-ota-npm-"));
+
 describe("the package", () => {
+  after(() => rmSync(EMPTY, { recursive: true }));
+
   it("holds the page as it is served", () => {
     const output = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       cwd: ROOT,
@@ -16,6 +23,19 @@ describe("the package", () => {
     const text = JSON.stringify(packed);
     for (const name of ["index.html", "page.css", "page.js", "state.js", "view.js", "icon.svg"])
       ok(text.includes(`"service/page/${name}"`), `${name} is not in the package`);
+  });
+
+  it("lets npx start xs-ota in a clone, without another build", () => {
+    const program = `${ROOT}build/tools/xs-ota.js`;
+    const { mode, mtimeMs } = statSync(program);
+    equal(mode & 0o111, 0o111);
+    const output = execFileSync("npx", ["--offline", "xs-ota", "--version"], {
+      cwd: ROOT,
+      encoding: "utf8",
+      env: { ...process.env, npm_config_cache: EMPTY },
+    });
+    equal(output.trim(), JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")).version);
+    equal(statSync(program).mtimeMs, mtimeMs);
   });
 
   it("offers xs-ota, and asks for no AWS SDK", () => {
