@@ -141,7 +141,8 @@ export class Window {
     else if (rtt < this.minRtt) this.#spurious();
     // The least it can have taken.
     else if (rtt > this.srtt) this.srtt = rtt;
-    if (n > this.#largest) this.#largest = n;
+    // After a guess, an answer to the first request must not prove lost what was asked for along with it.
+    if (this.minRtt && n > this.#largest) this.#largest = n;
     this.#resolve(n);
     const queue = this.#latest - this.minRtt;
     if (queue < TARGET_QUEUE_MS) {
@@ -168,15 +169,13 @@ export class Window {
   deadline(now: number): number {
     if (this.outstanding === 0 || this.reliable) return NEVER;
     const { minRtt } = this;
-    let wait = Math.min(this.#longest, this.srtt + Math.max(4 * this.#variation, GRANULARITY_MS));
-    let timeout = this.active;
-    if (this.backOff > 1) {
-      if (minRtt) wait = Math.min(wait, 3 * minRtt + GRANULARITY_MS);
-      timeout += Math.min(this.#longest, wait * this.backOff);
-    } else {
-      // What is overdue need not be waited for all over again: silence for the shortest round trip is enough.
-      timeout = Math.max(this.#asked(now) + wait, timeout + (minRtt ? minRtt + GRANULARITY_MS : wait));
-    }
+    const wait = Math.min(this.#longest, this.srtt + Math.max(4 * this.#variation, GRANULARITY_MS));
+    // What is overdue need not be waited for all over again: silence for the shortest round trip is enough.
+    const least = minRtt ? minRtt + GRANULARITY_MS : wait;
+    const timeout =
+      this.backOff > 1
+        ? this.active + Math.min(this.#longest, wait * this.backOff, 2 * least * this.backOff)
+        : Math.max(this.#asked(now) + wait, this.active + least);
     return this.#head < this.#largest ? Math.min(timeout, this.#lossTime(now)) : timeout;
   }
 
@@ -201,10 +200,12 @@ export class Window {
   #expire(now: number): void {
     this.active = now;
     this.backOff *= 2 + this.#random() / 2;
-    let probes = Math.min(MAX_PROBES, this.size >> 1);
+    // Before anything was measured the wait was a guess: a slow link may still be busy with all of it.
+    let probes = this.minRtt ? Math.min(MAX_PROBES, this.size >> 1) : 1;
     if (this.backOff >= 4) {
-      // Persistent congestion, or the service was away: begin again (RFC 9002 §7.6).
-      this.size = Math.min(this.size, 2 * MIN_WINDOW);
+      // Persistent congestion, or the service was away: begin again (RFC 9002 §7.6), at last with one block. Waits do
+      // not grow for ever, and what a slow link can not carry in one of them would pile up on it.
+      this.size = Math.min(this.size, 1 + (6 * MIN_WINDOW) / this.backOff);
       probes = this.outstanding;
     }
     // The oldest of them is given up at once.
