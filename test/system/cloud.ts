@@ -13,7 +13,7 @@ import { VirtualClock } from "../support/virtual-clock.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
 import { THING } from "./app.js";
 import type { Firmware, Foundry } from "./images.js";
-import type { JobStory, Scenario } from "./scenario.js";
+import { FINAL_SIZE, type JobStory, type Scenario } from "./scenario.js";
 import type { Trouble } from "./trouble.js";
 
 /** Messages kept to be sent again. */
@@ -23,7 +23,7 @@ const LATE_MS = 8_000;
 const IN_FLIGHT_MS = 120_000;
 export const FINAL_VERSION = "90.0.0";
 const FINAL: JobStory = Object.freeze({
-  ...({ at: 0, kind: "good", size: 20_000, fileId: 0 } as const),
+  ...({ at: 0, kind: "good", size: FINAL_SIZE, fileId: 0 } as const),
   ...({ retries: 0, timeoutInMinutes: 0, answer: "apply" } as const),
 });
 

@@ -188,6 +188,8 @@ const ANCHORS: readonly Anchor[] = Object.freeze([
   ...(["start-test", "update-complete", "fail", "self-test-failed", "status"] as const),
 ]);
 const MOMENTS: readonly CutMoment[] = Object.freeze(["before", "prefix", "bits", "all-pages", "after"]);
+/** Bytes of the last image, which must arrive. */
+export const FINAL_SIZE = 20_000;
 /** Time for the last fault's effects before all of them end, milliseconds. */
 const AFTERMATH = 60_000;
 
@@ -243,7 +245,7 @@ function jobStory(dice: Dice, at: number): JobStory {
 }
 
 function agentOptions(dice: Dice): Scenario["agent"] {
-  return {
+  const options = {
     blockSize: dice.pick(BLOCK_SIZES),
     maxOutstandingBytes: dice.pick([256, 4096, 32_768, 262_144]),
     statusInterval: dice.pick([1, 8, 64]),
@@ -254,6 +256,11 @@ function agentOptions(dice: Dice): Scenario["agent"] {
     rateLimit: dice.chance(0.1) ? dice.int(2_000, 50_000) : undefined,
     pollMs: dice.pick([10_000, 60_000, 3_600_000]),
   };
+  const { totalDeadlineMs, rateLimit } = options;
+  // Nobody limits the rate and asks for more than that: the last image has twice the time it takes.
+  if (totalDeadlineMs && rateLimit)
+    options.totalDeadlineMs = Math.max(totalDeadlineMs, Math.ceil((2_000 * FINAL_SIZE) / rateLimit));
+  return options;
 }
 
 function link(dice: Dice, blockSize: number): Link {
