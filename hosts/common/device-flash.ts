@@ -4,7 +4,7 @@
  * @module
  */
 import type { AppDescription, Hash } from "../../src/ports.js";
-import { checkImage, type ImageTarget } from "./esp-image-check.js";
+import { checkImage, type ImageTarget, type XorWords } from "./esp-image-check.js";
 import { describeApp, type ImageLayout, type ImageSource, readImageLayout } from "./esp-image-layout.js";
 import { FlashPartition } from "./flash-partition.js";
 import { type NorFlash, SECTOR_SIZE } from "./nor-flash.js";
@@ -34,6 +34,8 @@ export interface DeviceOptions {
   readonly flash: NorFlash;
   readonly target: ImageTarget;
   readonly sha256: () => Hash;
+  /** Sums up an image. Default: word by word. */
+  readonly xor?: XorWords;
   /** `CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE`. */
   readonly rollback: boolean;
   /** Given: `CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK`, with these fuses. */
@@ -120,7 +122,8 @@ export class DeviceFlash {
 
   /** What `esp_image_verify` finds out. @throws ImageError */
   checkImage(partition: Partition): ImageLayout {
-    return checkImage(this.image(partition), this.options.target, this.options.sha256);
+    const { target, sha256, xor } = this.options;
+    return checkImage(this.image(partition), target, sha256, xor);
   }
 
   /** What the boot loader finds out before it starts an image. @throws ImageError */

@@ -14,6 +14,7 @@ import { buildImage, readBehaviour } from "../common/image-builder.js";
 import { NorFlash } from "../common/nor-flash.js";
 import { ModdableCrypto } from "../moddable/crypto.js";
 import { FileStorage } from "./file-storage.js";
+import { foldWords } from "./fold-words.js";
 
 export interface SimulatorSettings {
   /** File with the flash content; made when missing. */
@@ -56,6 +57,7 @@ export class SimulatedDevice {
       flash: new NorFlash(new FileStorage(flashFile, fresh)),
       target: { chipId: CHIP_ID },
       sha256,
+      xor: foldWords,
       rollback: true,
     };
     const running = boot({ ...options, log: (text) => trace(`boot: ${text}\n`) });

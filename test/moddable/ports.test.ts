@@ -3,6 +3,7 @@
  * @module
  */
 import { File } from "file";
+import { xorWords } from "../../hosts/common/esp-image-check.js";
 import { FlashPartition } from "../../hosts/common/flash-partition.js";
 import { NorFlash } from "../../hosts/common/nor-flash.js";
 import { ModdableClock } from "../../hosts/moddable/clock.js";
@@ -10,12 +11,19 @@ import { ModdableCrypto } from "../../hosts/moddable/crypto.js";
 import { PreferenceStore } from "../../hosts/moddable/store.js";
 import { FileStorage } from "../../hosts/sim/file-storage.js";
 import { FileStore } from "../../hosts/sim/file-store.js";
+import { foldWords } from "../../hosts/sim/fold-words.js";
 import { cryptoConformance } from "../conformance/crypto.js";
 import { flashConformance } from "../conformance/flash.js";
-import { equal, ok } from "../support/assert.js";
+import { equal, ok, throws } from "../support/assert.js";
 
 const SIZE = 40 * 4096;
 const PATH = `/tmp/xs-ota-test-${Date.now()}.bin`;
+
+/** What the check sum of an image makes of the sum, whatever the byte order. */
+function lowByte(sum: number): number {
+  const folded = sum ^ (sum >>> 16);
+  return (folded ^ (folded >>> 8)) & 0xff;
+}
 
 cryptoConformance("crypto of the SDK", () => new ModdableCrypto());
 
@@ -25,6 +33,22 @@ describe("simulated flash", () => {
     return new FlashPartition(new NorFlash(storage), { offset: 0, size: SIZE });
   });
   after(() => File.delete(PATH));
+});
+
+describe("sum over an image", () => {
+  it("is the one of the words", () => {
+    const bytes = Uint8Array.from({ length: 16384 }, (_, i) => (i * 151 + (i >> 5)) ^ 0xa5);
+    for (const [start, end] of [
+      [0, 16384],
+      [0, 16],
+      [4, 16384],
+      [16380, 16384],
+      [8, 8],
+    ])
+      equal(lowByte(foldWords(bytes.subarray(start, end))), lowByte(xorWords(bytes.subarray(start, end))));
+    equal(foldWords(new Uint8Array(64)), 0);
+    throws(() => foldWords(new Uint8Array(16388)), { type: RangeError });
+  });
 });
 
 describe("clock", () => {
