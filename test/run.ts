@@ -38,6 +38,10 @@ const STEPS: readonly Step[] = [
     command: ["tsc", "-p", "tsconfig.node.json", "--noEmit", "--incremental", "false"],
   },
   { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
+  {
+    title: "Types of tests and examples for Moddable",
+    command: ["tsc", "-p", "test/moddable/tsconfig.json"],
+  },
   { title: "Bundles", command: ["rollup", "-c", "--silent"] },
   {
     title: "Tests of programs, over processes and sockets",
