@@ -386,9 +386,17 @@ export class Download implements BlockSink {
     this.#state = new Uint8Array(this.#blocks);
     this.#buffer = undefined;
     this.#headBlocks = Math.ceil(this.#headLength / blockSize);
-    this.#pace = Math.max(rateLimit ? (blockSize * 1000) / rateLimit : 0, blockIntervalMs);
-    const longest = Math.min(MAX_WAIT_MS, noProgressTimeoutMs / ATTEMPTS);
-    this.#window = new Window(capacity, initial, clock.now(), random, longest, rttHint);
+    const longest = noProgressTimeoutMs / ATTEMPTS;
+    // Without a rate limit the quotient is NaN. However little a second may bring, one lost block must not end it all.
+    this.#pace = Math.min(longest, Math.max((blockSize * 1000) / rateLimit! || 0, blockIntervalMs));
+    this.#window = new Window(
+      capacity,
+      initial,
+      clock.now(),
+      random,
+      Math.min(MAX_WAIT_MS, longest),
+      rttHint,
+    );
     this.#want();
   }
 

@@ -102,9 +102,15 @@ export interface OtaAgentOptions {
   totalDeadlineMs?: number;
   /** Slowest transfer in bytes a second, measured over a minute. Default: none. */
   minRate?: number;
-  /** Fastest transfer in bytes a second, for the application's sake. Default: none. */
+  /**
+   * Fastest transfer in bytes a second, for the application's sake. Default: none. A block waits no longer than a sixth of
+   * `noProgressTimeoutMs` for it, so that one that is lost can still be asked for again: a fixed `blockSize` may need more.
+   */
   rateLimit?: number;
-  /** Time left to the application between two blocks, on the average, milliseconds. Default: none. */
+  /**
+   * Time left to the application between two blocks, on the average, milliseconds; at most a sixth of
+   * `noProgressTimeoutMs`. Default: none.
+   */
   blockIntervalMs?: number;
   /**
    * The queue is looked at again after about this long without a notification (±25 %, so that a fleet does not ask in

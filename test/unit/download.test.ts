@@ -444,6 +444,22 @@ describe("download: requests", () => {
     ok(t.clock.runUntilDone(() => t.complete));
     for (let i = 2; i < times.length; i++) ok(times[i] - times[i - 1] >= 199, `writes at ${times}`);
   });
+
+  for (const [title, size, slow] of [
+    ["a rate limit", 9 * KB, { blockSize: 64 * KB, rateLimit: 2 * KB }],
+    ["a rate limit of less than a block", 130 * KB, { blockSize: 64 * KB, rateLimit: 2 * KB }],
+    ["a long time between blocks", 8 * KB, { blockIntervalMs: 60_000 }],
+  ] as const)
+    it(`asks again in time for what is lost, whatever ${title} would say`, () => {
+      const t = new Transfer(size, { ...slow, noProgressTimeoutMs: 20_000 });
+      let blocks = 0;
+      // Two of three blocks do not come.
+      t.answer(5, () => ++blocks % 3 !== 0);
+      t.start();
+      ok(t.clock.runUntilDone(() => t.complete));
+      deepEqual(t.events, ["head", "complete"]);
+      deepEqual(t.pal.bytes, t.content);
+    });
 });
 
 describe("download: giving up", () => {
