@@ -266,7 +266,7 @@ export class FlashPal implements OtaPal {
 
   activate(done: (error?: OtaError) => void): void {
     const open = this.#open;
-    const { boot } = this.#options;
+    const { boot, clock } = this.#options;
     const verified = open?.digest;
     if (!open || !verified || !boot)
       return done(new OtaError("activate-failed", "there is no verified image to activate"));
@@ -278,9 +278,13 @@ export class FlashPal implements OtaPal {
           throw new OtaError("activate-failed", "the image on flash changed after it was verified");
       },
       (error) => {
-        const failure = error ?? failureOf("activate-failed", () => boot.setBoot());
-        if (!failure) boot.restart();
-        done(failure);
+        if (error) return done(error);
+        // In a turn of its own, as ESP-IDF reads through all of the image once more in one go.
+        this.#timer = clock.set(() => {
+          const failure = failureOf("activate-failed", () => boot.setBoot());
+          if (!failure) boot.restart();
+          done(failure);
+        }, 0);
       },
     );
   }
