@@ -34,8 +34,8 @@ const STEPS: readonly Step[] = [
   { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
   { title: "Types of src", command: ["tsc", "-p", "tsconfig.json", "--noEmit"] },
   {
-    title: "Types of hosts, service, tools and tests",
-    command: ["tsc", "-p", "tsconfig.node.json", "--noEmit", "--incremental", "false"],
+    title: "Types of hosts, service, tools and tests; programs",
+    command: ["tsc", "-p", "tsconfig.node.json", "--incremental", "false"],
   },
   { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
   {
@@ -111,7 +111,11 @@ function run({ command, beside }: Step): Promise<Outcome> {
   const start = Date.now();
   return new Promise((resolve, reject) => {
     const [program, ...parameters] = command;
-    const child = spawn(join(BIN, program!), parameters, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(join(BIN, program!), parameters, {
+      stdio: ["ignore", "pipe", "inherit"],
+      // The command line's tests run what a user's npx runs: twice as fast as from the sources.
+      env: { ...process.env, XS_OTA_TEST_BUILD: "1" },
+    });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();

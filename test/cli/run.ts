@@ -9,8 +9,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { equal, fail, ok } from "../support/assert.js";
 
-const PROGRAM = fileURLToPath(new URL("../../tools/xs-ota.ts", import.meta.url));
-const LOADER = import.meta.resolve("tsx");
+/** What Node is started with: the program as built when the test command says so, else its source. */
+const PROGRAM =
+  process.env["XS_OTA_TEST_BUILD"] === "1"
+    ? [fileURLToPath(new URL("../../build/tools/xs-ota.js", import.meta.url))]
+    : [
+        "--import",
+        import.meta.resolve("tsx"),
+        fileURLToPath(new URL("../../tools/xs-ota.ts", import.meta.url)),
+      ];
 
 export interface Result {
   readonly code: number | null;
@@ -50,7 +57,7 @@ export class Folder {
   }
 
   start(...args: readonly string[]): Running {
-    const child = spawn(process.execPath, ["--import", LOADER, PROGRAM, ...args], {
+    const child = spawn(process.execPath, [...PROGRAM, ...args], {
       cwd: this.path,
       env: { ...process.env, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
