@@ -10,7 +10,7 @@ export const own = ownNames(fileURLToPath(new URL("tsconfig.json", import.meta.u
 
 /** Those that the hosts of the test engine have no use for either. */
 function ownBesideHosts() {
-  const words = ["hosts/common", "hosts/xs/runtime"].flatMap((directory) =>
+  const words = ["hosts/formats", "hosts/emulated", "hosts/mqtt", "hosts/xs/runtime"].flatMap((directory) =>
     readdirSync(directory).flatMap((file) => readFileSync(`${directory}/${file}`, "utf8").match(/\w+/g)),
   );
   return own.filter((name) => !words.includes(name));

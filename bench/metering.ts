@@ -6,8 +6,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { buildImage } from "../hosts/common/image-builder.js";
-import { PureSha256 } from "../hosts/common/sha256.js";
+import { buildImage } from "../hosts/formats/image-builder.js";
+import { PureSha256 } from "../hosts/formats/sha256.js";
 import { XsWorker } from "../hosts/xs/worker.js";
 
 export interface Metering {

@@ -6,10 +6,10 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { AppEvent } from "../hosts/common/device-app.js";
-import { buildFlashDump, slotTable } from "../hosts/common/flash-dump.js";
-import { buildImage } from "../hosts/common/image-builder.js";
-import { MemoryStorage, NorFlash } from "../hosts/common/nor-flash.js";
+import type { AppEvent } from "../hosts/emulated/device-app.js";
+import { buildFlashDump, slotTable } from "../hosts/emulated/flash-dump.js";
+import { MemoryStorage, NorFlash } from "../hosts/emulated/nor-flash.js";
+import { buildImage } from "../hosts/formats/image-builder.js";
 import { nodeClock } from "../hosts/node/clock.js";
 import { nodeCrypto } from "../hosts/node/crypto.js";
 import { SimulatedDevice } from "../hosts/node/device.js";

@@ -4,8 +4,8 @@
  * @module
  */
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { FlashPartition } from "../hosts/common/flash-partition.js";
-import { NorFlash } from "../hosts/common/nor-flash.js";
+import { FlashPartition } from "../hosts/emulated/flash-partition.js";
+import { NorFlash } from "../hosts/emulated/nor-flash.js";
 import { StreamService } from "../service/streams.js";
 import { Download } from "../src/download.js";
 import { FlashPal } from "../src/flash-pal.js";

@@ -21,7 +21,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
 import { hostname } from "node:os";
-import { ImageError } from "../hosts/common/esp-image-layout.js";
+import { ImageError } from "../hosts/formats/esp-image-layout.js";
 import type { Desk, DeskChange, DeskDeployment } from "./desk.js";
 import { ServiceError } from "./errors.js";
 import { inspectImageBytes } from "./inspection.js";

@@ -6,7 +6,7 @@
 import { EventEmitter } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { describeApp, imageBytes } from "../hosts/common/esp-image-layout.js";
+import { describeApp, imageBytes } from "../hosts/formats/esp-image-layout.js";
 import { replaceFile } from "../hosts/node/replace-file.js";
 import { ServiceError } from "./errors.js";
 import { DevelopmentService, type ServiceOptions } from "./index.js";

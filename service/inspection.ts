@@ -3,8 +3,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { chipById, inRange, isMapped } from "../hosts/common/chips.js";
-import { checkImage } from "../hosts/common/esp-image-check.js";
+import { chipById, inRange, isMapped } from "../hosts/formats/chips.js";
+import { checkImage } from "../hosts/formats/esp-image-check.js";
 import {
   hex,
   ImageError,
@@ -12,14 +12,14 @@ import {
   type ImageSource,
   imageBytes,
   readImageLayout,
-} from "../hosts/common/esp-image-layout.js";
+} from "../hosts/formats/esp-image-layout.js";
 import {
   appName,
   otaSlots,
   type Partition,
   SUBTYPE_OTA_0,
   TYPE_APP,
-} from "../hosts/common/partition-table.js";
+} from "../hosts/formats/partition-table.js";
 import { OtaError } from "../src/errors.js";
 import { checkStructure, HEAD_LENGTH, parseHead } from "../src/esp-image.js";
 import { journalSectors } from "../src/journal.js";

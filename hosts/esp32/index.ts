@@ -6,13 +6,12 @@
 import flash from "embedded:storage/flash";
 import type { BootControl, OtaAgent } from "xs-ota-agent";
 import { EspBootControl } from "xs-ota-agent/boot";
-import type { EcmaMqttConnection } from "../common/mqtt-connection.js";
 import { createAgent, type DeviceAgentOptions } from "../moddable/agent.js";
 import { EcmaFlash } from "../moddable/flash.js";
 import { type ConnectOptions, connectMqtt as connect } from "../moddable/mqtt.js";
 import { PreferenceStore } from "../moddable/store.js";
+import type { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 
-export { EcmaMqttConnection } from "../common/mqtt-connection.js";
 export type { DeviceAgentOptions } from "../moddable/agent.js";
 export { ModdableClock } from "../moddable/clock.js";
 export { ModdableCrypto } from "../moddable/crypto.js";
@@ -21,6 +20,7 @@ export type { ConnectOptions } from "../moddable/mqtt.js";
 export { ClassicMqttConnection } from "../moddable/mqtt-classic.js";
 export type { TlsOptions } from "../moddable/network.js";
 export { PreferenceStore } from "../moddable/store.js";
+export { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 
 /** Added to the agent's own deadline for the self-test: the guard in native code is for an agent that hangs. */
 const GUARD_MARGIN_MS = 30_000;

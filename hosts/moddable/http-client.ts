@@ -5,7 +5,7 @@
  * @module
  */
 import type { Clock, HttpClient, HttpHandler } from "../../src/ports.js";
-import type { NetworkOptions } from "../common/socket.js";
+import type { NetworkOptions } from "../mqtt/socket.js";
 
 /** A request of an ECMA-419 HTTP client. */
 export interface EcmaHttpRequest {

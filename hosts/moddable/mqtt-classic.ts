@@ -7,7 +7,7 @@
  * @module
  */
 import type { Clock, MqttConnection, MqttObserver, MqttSubscription } from "../../src/ports.js";
-import { topicMatches } from "../common/topic-filter.js";
+import { topicMatches } from "../mqtt/topic-filter.js";
 
 /** Wait for room in the socket before a subscription is asked for again, milliseconds. */
 const SUBSCRIBE_RETRY_MS = 500;

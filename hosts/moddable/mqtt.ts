@@ -3,8 +3,8 @@
  * @module
  */
 import type { Clock, Log, Random } from "../../src/ports.js";
-import { MqttClient, type MqttClientConstructor, type MqttClientOptions } from "../common/mqtt-client.js";
-import { EcmaMqttConnection, type EcmaMqttOptions } from "../common/mqtt-connection.js";
+import { MqttClient, type MqttClientConstructor, type MqttClientOptions } from "../mqtt/mqtt-client.js";
+import { EcmaMqttConnection, type EcmaMqttOptions } from "../mqtt/mqtt-connection.js";
 import { ModdableClock } from "./clock.js";
 import { traceLog } from "./log.js";
 import { networkOptions, type TlsOptions } from "./network.js";

@@ -5,7 +5,7 @@
 import TCP from "embedded:io/socket/tcp";
 import TLSSocket from "embedded:io/socket/tcp/tls";
 import Net from "net";
-import type { NetworkOptions, Resolver, SocketOptions } from "../common/socket.js";
+import type { NetworkOptions, Resolver, SocketOptions } from "../mqtt/socket.js";
 
 /** TLS as the SDK's socket takes it. Certificates and keys in DER; `Resource` objects will do. */
 export interface TlsOptions {

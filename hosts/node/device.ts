@@ -5,13 +5,13 @@
  */
 import { EventEmitter } from "node:events";
 import type { AppDescription, BootImageState, Log, MqttConnection, Store } from "../../src/ports.js";
-import { ModelBootControl } from "../common/boot-control.js";
-import { boot } from "../common/boot-loader.js";
-import type { AppConfig, AppEvent, Behaviour } from "../common/device-app.js";
-import { DeviceFlash, type DeviceOptions } from "../common/device-flash.js";
-import { readBehaviour } from "../common/image-builder.js";
-import type { NorFlash } from "../common/nor-flash.js";
-import { appName, type Partition } from "../common/partition-table.js";
+import { ModelBootControl } from "../emulated/boot-control.js";
+import { boot } from "../emulated/boot-loader.js";
+import type { AppConfig, AppEvent, Behaviour } from "../emulated/device-app.js";
+import { DeviceFlash, type DeviceOptions } from "../emulated/device-flash.js";
+import type { NorFlash } from "../emulated/nor-flash.js";
+import { readBehaviour } from "../formats/image-builder.js";
+import { appName, type Partition } from "../formats/partition-table.js";
 import { XsEngine } from "../xs/xs-engine.js";
 import { nodeCrypto } from "./crypto.js";
 import type { Engine, EngineName, EngineOptions } from "./engine.js";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { BootControl, Crypto, Flash, HttpClient, Log, MqttConnection, Store } from "../../src/ports.js";
-import type { AppConfig, AppEvent } from "../common/device-app.js";
+import type { AppConfig, AppEvent } from "../emulated/device-app.js";
 
 /** What a device gives an engine for one boot. */
 export interface EngineOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import type { FlashStorage } from "../common/nor-flash.js";
+import type { FlashStorage } from "../emulated/nor-flash.js";
 import { replaceFile } from "./replace-file.js";
 
 export class FileStorage implements FlashStorage {

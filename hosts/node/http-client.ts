@@ -5,7 +5,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { type AgentOptions, Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { HttpClient, HttpHandler } from "../../src/ports.js";
-import { deliverBody } from "../common/delivery.js";
+import { deliverBody } from "../mqtt/delivery.js";
 
 export class NodeHttpClient implements HttpClient {
   readonly #http: HttpAgent;

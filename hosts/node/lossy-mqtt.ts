@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock, MqttConnection, MqttObserver, MqttSubscription, Random } from "../../src/ports.js";
-import { deliverMessage } from "../common/delivery.js";
+import { deliverMessage } from "../mqtt/delivery.js";
 
 export interface LossyOptions {
   /** Share of the messages that get lost, 0 to 1. */

@@ -4,8 +4,8 @@
  */
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log, MqttConnection, MqttObserver, MqttSubscription, Random } from "../../src/ports.js";
-import { deliverMessage } from "../common/delivery.js";
-import { topicMatches } from "../common/topic-filter.js";
+import { deliverMessage } from "../mqtt/delivery.js";
+import { topicMatches } from "../mqtt/topic-filter.js";
 import { nodeRandom } from "./clock.js";
 
 export interface NodeMqttOptions {

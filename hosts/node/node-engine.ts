@@ -3,7 +3,7 @@
  * @module
  */
 import type { HttpClient } from "../../src/ports.js";
-import { startApp } from "../common/device-app.js";
+import { startApp } from "../emulated/device-app.js";
 import { nodeClock, nodeRandom } from "./clock.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { Guard, GuardedClock, GuardedMqtt } from "./guard.js";

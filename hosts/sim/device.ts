@@ -6,12 +6,12 @@
  */
 
 import type { Flash } from "../../src/ports.js";
-import { ModelBootControl } from "../common/boot-control.js";
-import { boot } from "../common/boot-loader.js";
-import { DeviceFlash, type DeviceOptions } from "../common/device-flash.js";
-import { buildFlashDump, slotTable } from "../common/flash-dump.js";
-import { buildImage, readBehaviour } from "../common/image-builder.js";
-import { NorFlash } from "../common/nor-flash.js";
+import { ModelBootControl } from "../emulated/boot-control.js";
+import { boot } from "../emulated/boot-loader.js";
+import { DeviceFlash, type DeviceOptions } from "../emulated/device-flash.js";
+import { buildFlashDump, slotTable } from "../emulated/flash-dump.js";
+import { NorFlash } from "../emulated/nor-flash.js";
+import { buildImage, readBehaviour } from "../formats/image-builder.js";
 import { ModdableCrypto } from "../moddable/crypto.js";
 import { FileStorage } from "./file-storage.js";
 import { foldWords } from "./fold-words.js";

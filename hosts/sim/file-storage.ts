@@ -3,7 +3,7 @@
  * @module
  */
 import { File } from "file";
-import type { FlashStorage } from "../common/nor-flash.js";
+import type { FlashStorage } from "../emulated/nor-flash.js";
 
 export class FileStorage implements FlashStorage {
   readonly byteLength: number;

@@ -3,7 +3,7 @@
  * application waiting for an interpreter to walk through it.
  * @module
  */
-import type { XorWords } from "../common/esp-image-check.js";
+import type { XorWords } from "../formats/esp-image-check.js";
 
 /** Bits of half of what is summed up at most at once. */
 const HALF = 65536;

@@ -7,13 +7,12 @@ import config from "mc/config";
 import Timer from "timer";
 import type { BootControl, OtaAgent } from "xs-ota-agent";
 import type { Flash } from "../../src/ports.js";
-import type { EcmaMqttConnection } from "../common/mqtt-connection.js";
 import { createAgent, type DeviceAgentOptions } from "../moddable/agent.js";
 import { type ConnectOptions, connectMqtt as connect } from "../moddable/mqtt.js";
+import type { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 import { SimulatedDevice } from "./device.js";
 import { FileStore } from "./file-store.js";
 
-export { EcmaMqttConnection } from "../common/mqtt-connection.js";
 export type { DeviceAgentOptions } from "../moddable/agent.js";
 export { ModdableClock } from "../moddable/clock.js";
 export { ModdableCrypto } from "../moddable/crypto.js";
@@ -21,6 +20,7 @@ export { ClassicFlash, EcmaFlash } from "../moddable/flash.js";
 export type { ConnectOptions } from "../moddable/mqtt.js";
 export { ClassicMqttConnection } from "../moddable/mqtt-classic.js";
 export type { TlsOptions } from "../moddable/network.js";
+export { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 
 /** What the device is while it is on. One object for the whole simulator: there is one device in it. */
 class Power {

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 /** Folders the bundle is made of. */
-const SOURCES = ["src", "hosts/common", "hosts/xs"];
+const SOURCES = ["src", "hosts/formats", "hosts/emulated", "hosts/mqtt", "hosts/xs"];
 
 let script: string | undefined;
 

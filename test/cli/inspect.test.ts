@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
+import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
 import {
   encodeEntry,
   makeEntry,
   STATE_NEW,
   STATE_PENDING_VERIFY,
   STATE_VALID,
-} from "../../hosts/common/otadata.js";
+} from "../../hosts/formats/otadata.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { Folder } from "./run.js";
 

@@ -3,7 +3,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildImage } from "../../hosts/common/image-builder.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { startMosquitto } from "../support/mosquitto.js";
 import { npmStart, StartProcess } from "../support/npm-start.js";

@@ -7,8 +7,8 @@
 import Listener from "embedded:io/socket/listener";
 import SdkClient from "embedded:network/mqtt/client";
 import Timer from "timer";
-import type { MqttClientConstructor } from "../../hosts/common/mqtt-client.js";
 import { connectMqtt } from "../../hosts/moddable/mqtt.js";
+import type { MqttClientConstructor } from "../../hosts/mqtt/mqtt-client.js";
 import { type MqttHarness, mqttConformance } from "../conformance/mqtt-connection.js";
 import { fail } from "../support/assert.js";
 import type { MqttPeer } from "../support/mqtt-peer.js";

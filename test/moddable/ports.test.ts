@@ -3,9 +3,9 @@
  * @module
  */
 import { File } from "file";
-import { xorWords } from "../../hosts/common/esp-image-check.js";
-import { FlashPartition } from "../../hosts/common/flash-partition.js";
-import { NorFlash } from "../../hosts/common/nor-flash.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { NorFlash } from "../../hosts/emulated/nor-flash.js";
+import { xorWords } from "../../hosts/formats/esp-image-check.js";
 import { ModdableClock } from "../../hosts/moddable/clock.js";
 import { ModdableCrypto } from "../../hosts/moddable/crypto.js";
 import { PreferenceStore } from "../../hosts/moddable/store.js";

@@ -190,7 +190,7 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "hosts/common/ota-operations.ts",
+    "hosts/emulated/ota-operations.ts",
     ["test/unit/boot-loader.test.ts", "test/unit/boot-power-cut.test.ts", CUTS_SAMPLE],
     [
       [
@@ -206,7 +206,7 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "hosts/common/boot-loader.ts",
+    "hosts/emulated/boot-loader.ts",
     ["test/unit/boot-loader.test.ts", CUTS_SAMPLE, SYSTEM],
     [
       ["an unconfirmed image boots for ever", "if (rollback) this.#abortPending(entries);", ""],
@@ -218,7 +218,7 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "hosts/common/device-flash.ts",
+    "hosts/emulated/device-flash.ts",
     ["test/unit/boot-power-cut.test.ts"],
     [
       [

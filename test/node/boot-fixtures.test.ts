@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { deflateSync } from "node:zlib";
-import { checkImage } from "../../hosts/common/esp-image-check.js";
-import { describeApp, hex, imageBytes } from "../../hosts/common/esp-image-layout.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
-import { md5 } from "../../hosts/common/md5.js";
-import { parsePartitionCsv } from "../../hosts/common/partition-csv.js";
+import { checkImage } from "../../hosts/formats/esp-image-check.js";
+import { describeApp, hex, imageBytes } from "../../hosts/formats/esp-image-layout.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
+import { md5 } from "../../hosts/formats/md5.js";
+import { parsePartitionCsv } from "../../hosts/formats/partition-csv.js";
 import {
   encodePartitionTable,
   parsePartitionTable,
   verifyPartitionTable,
-} from "../../hosts/common/partition-table.js";
-import { PureSha256 } from "../../hosts/common/sha256.js";
+} from "../../hosts/formats/partition-table.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 const sha256 = () => createHash("sha256");

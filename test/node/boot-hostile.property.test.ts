@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { boot } from "../../hosts/common/boot-loader.js";
-import { checkImage } from "../../hosts/common/esp-image-check.js";
-import { ImageError, imageBytes } from "../../hosts/common/esp-image-layout.js";
-import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
-import { buildImage, sealImage } from "../../hosts/common/image-builder.js";
-import { MemoryStorage, NorFlash } from "../../hosts/common/nor-flash.js";
-import { parsePartitionCsv } from "../../hosts/common/partition-csv.js";
-import { PartitionTableError, parsePartitionTable } from "../../hosts/common/partition-table.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
+import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
+import { checkImage } from "../../hosts/formats/esp-image-check.js";
+import { ImageError, imageBytes } from "../../hosts/formats/esp-image-layout.js";
+import { buildImage, sealImage } from "../../hosts/formats/image-builder.js";
+import { parsePartitionCsv } from "../../hosts/formats/partition-csv.js";
+import { PartitionTableError, parsePartitionTable } from "../../hosts/formats/partition-table.js";
 import { ok } from "../support/assert.js";
 
 const sha256 = () => createHash("sha256");

@@ -6,10 +6,10 @@
 import { deepEqual, throws } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { CHIPS } from "../../hosts/common/chips.js";
-import { checkImage } from "../../hosts/common/esp-image-check.js";
-import { imageBytes } from "../../hosts/common/esp-image-layout.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
+import { CHIPS } from "../../hosts/formats/chips.js";
+import { checkImage } from "../../hosts/formats/esp-image-check.js";
+import { imageBytes } from "../../hosts/formats/esp-image-layout.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { OtaError } from "../../src/errors.js";
 import { checkStructure, HEAD_LENGTH, parseHead } from "../../src/esp-image.js";

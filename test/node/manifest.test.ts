@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parsePartitionCsv } from "../../hosts/common/partition-csv.js";
-import { otaSlots, TYPE_DATA, verifyPartitionTable } from "../../hosts/common/partition-table.js";
+import { parsePartitionCsv } from "../../hosts/formats/partition-csv.js";
+import { otaSlots, TYPE_DATA, verifyPartitionTable } from "../../hosts/formats/partition-table.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

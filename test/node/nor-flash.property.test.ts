@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { CUT_MOMENTS, cutPowerAt } from "../../hosts/common/flash-faults.js";
-import { NorFlash, PowerCut } from "../../hosts/common/nor-flash.js";
+import { CUT_MOMENTS, cutPowerAt } from "../../hosts/emulated/flash-faults.js";
+import { NorFlash, PowerCut } from "../../hosts/emulated/nor-flash.js";
 import { deepEqual, ok } from "../support/assert.js";
 
 const SIZE = 0x30000;

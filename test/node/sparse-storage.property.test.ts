@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { MemoryStorage } from "../../hosts/common/nor-flash.js";
+import { MemoryStorage } from "../../hosts/emulated/nor-flash.js";
 import { SparseStorage } from "../../tools/cli/device/sparse-storage.js";
 import { deepEqual } from "../support/assert.js";
 

@@ -2,16 +2,16 @@
  * A small device for tests of the boot side: two slots or more with images of 512 bytes. Runs on Node and XS.
  * @module
  */
-import { ModelBootControl } from "../../hosts/common/boot-control.js";
-import { boot } from "../../hosts/common/boot-loader.js";
-import { DeviceFlash, type DeviceOptions } from "../../hosts/common/device-flash.js";
-import { buildFlashDump, type SlotTableOptions, slotTable } from "../../hosts/common/flash-dump.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
-import { MemoryStorage, NorFlash } from "../../hosts/common/nor-flash.js";
-import { OtaOperations } from "../../hosts/common/ota-operations.js";
-import { type OtaEntry, stateName } from "../../hosts/common/otadata.js";
-import { appName, type Partition } from "../../hosts/common/partition-table.js";
-import { PureSha256 } from "../../hosts/common/sha256.js";
+import { ModelBootControl } from "../../hosts/emulated/boot-control.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
+import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
+import { buildFlashDump, type SlotTableOptions, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
+import { OtaOperations } from "../../hosts/emulated/ota-operations.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
+import { type OtaEntry, stateName } from "../../hosts/formats/otadata.js";
+import { appName, type Partition } from "../../hosts/formats/partition-table.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 
 const SLOT_SIZE = 0x10000;
 

@@ -7,16 +7,16 @@
  * ESP32-C3, and ota_0 is running.
  * @module
  */
-import { boot } from "../../hosts/common/boot-loader.js";
-import { DeviceFlash, type DeviceOptions } from "../../hosts/common/device-flash.js";
-import { hex } from "../../hosts/common/esp-image-layout.js";
-import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
-import type { FlashCommand } from "../../hosts/common/flash-faults.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
-import { MemoryStorage, NorFlash } from "../../hosts/common/nor-flash.js";
-import { EspError, OtaOperations } from "../../hosts/common/ota-operations.js";
-import { ENTRY_OFFSETS } from "../../hosts/common/otadata.js";
-import { appName, type Partition, TYPE_APP } from "../../hosts/common/partition-table.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
+import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
+import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import type { FlashCommand } from "../../hosts/emulated/flash-faults.js";
+import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
+import { EspError, OtaOperations } from "../../hosts/emulated/ota-operations.js";
+import { hex } from "../../hosts/formats/esp-image-layout.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
+import { ENTRY_OFFSETS } from "../../hosts/formats/otadata.js";
+import { appName, type Partition, TYPE_APP } from "../../hosts/formats/partition-table.js";
 import type { Hash } from "../../src/ports.js";
 
 export interface BootVectors {

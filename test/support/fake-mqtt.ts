@@ -3,8 +3,8 @@
  * Node and on XS.
  * @module
  */
-import { deliverMessage } from "../../hosts/common/delivery.js";
-import { topicMatches } from "../../hosts/common/topic-filter.js";
+import { deliverMessage } from "../../hosts/mqtt/delivery.js";
+import { topicMatches } from "../../hosts/mqtt/topic-filter.js";
 import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import type { Clock, MqttConnection, MqttObserver, MqttSubscription } from "../../src/ports.js";
 

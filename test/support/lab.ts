@@ -3,10 +3,10 @@
  * @module
  */
 import mqtt from "mqtt";
-import type { AppConfig, AppEvent, Behaviour } from "../../hosts/common/device-app.js";
-import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
-import { buildImage, type ImageOptions } from "../../hosts/common/image-builder.js";
-import { MemoryStorage, NorFlash } from "../../hosts/common/nor-flash.js";
+import type { AppConfig, AppEvent, Behaviour } from "../../hosts/emulated/device-app.js";
+import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
+import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { type DeviceSetup, SimulatedDevice } from "../../hosts/node/device.js";
 import type { EngineName } from "../../hosts/node/engine.js";

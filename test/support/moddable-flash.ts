@@ -3,8 +3,8 @@
  * `undefined` taken for 0 (modules/io/flash/esp32, modules/files/flash). Pure.
  * @module
  */
-import { FlashPartition } from "../../hosts/common/flash-partition.js";
-import type { NorFlash } from "../../hosts/common/nor-flash.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import type { NorFlash } from "../../hosts/emulated/nor-flash.js";
 import type { ClassicFlashInstance, EcmaFlashInstance } from "../../hosts/moddable/flash.js";
 
 export class EcmaFlashStandIn implements EcmaFlashInstance {

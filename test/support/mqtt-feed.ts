@@ -3,8 +3,8 @@
  * Pure.
  * @module
  */
-import { MqttClient, type MqttReadable } from "../../hosts/common/mqtt-client.js";
-import type { Socket, SocketOptions } from "../../hosts/common/socket.js";
+import { MqttClient, type MqttReadable } from "../../hosts/mqtt/mqtt-client.js";
+import type { Socket, SocketOptions } from "../../hosts/mqtt/socket.js";
 import { toHex } from "../../src/bytes.js";
 import type { Clock } from "../../src/ports.js";
 import { ok } from "./assert.js";

@@ -2,11 +2,11 @@
  * The porting layer on an emulated chip: one slot, a data partition, a boot side that records. Runs on Node and XS.
  * @module
  */
-import { CUT_MOMENTS, cutPowerAt } from "../../hosts/common/flash-faults.js";
-import { FlashPartition } from "../../hosts/common/flash-partition.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
-import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/common/nor-flash.js";
-import { PureSha256 } from "../../hosts/common/sha256.js";
+import { CUT_MOMENTS, cutPowerAt } from "../../hosts/emulated/flash-faults.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { decodeBase64 } from "../../src/base64.js";
 import { FlashPal, type FlashPalOptions, type OtaError } from "../../src/index.js";
 import type { JobFile } from "../../src/job-document.js";

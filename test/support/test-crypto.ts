@@ -3,7 +3,7 @@
  * that knows a single key and signatures of the form (r = digest, s = 1). Runs on Node and on XS.
  * @module
  */
-import { PureSha256 } from "../../hosts/common/sha256.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import type { Crypto } from "../../src/ports.js";
 import { TrustedKeys } from "../../src/signature.js";
 import { hex } from "./hex.js";

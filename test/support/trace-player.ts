@@ -3,7 +3,7 @@
  * See test/traces/README.md for both vocabularies. Runs on Node and on XS.
  * @module
  */
-import { deliverBody } from "../../hosts/common/delivery.js";
+import { deliverBody } from "../../hosts/mqtt/delivery.js";
 import { HttpPlane } from "../../src/http.js";
 import { OtaAgent, type OtaAgentOptions, type OtaEvent } from "../../src/index.js";
 import type { HttpHandler } from "../../src/ports.js";

@@ -3,7 +3,7 @@
  * Node and on XS.
  * @module
  */
-import { deliverBody } from "../../hosts/common/delivery.js";
+import { deliverBody } from "../../hosts/mqtt/delivery.js";
 import type { HttpClient, HttpHandler } from "../../src/ports.js";
 import type { VirtualClock } from "./virtual-clock.js";
 

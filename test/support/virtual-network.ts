@@ -3,8 +3,8 @@
  * latency, bandwidth, loss, duplication and reordering. Pure: runs on Node and on XS.
  * @module
  */
-import { deliverMessage } from "../../hosts/common/delivery.js";
-import { topicMatches } from "../../hosts/common/topic-filter.js";
+import { deliverMessage } from "../../hosts/mqtt/delivery.js";
+import { topicMatches } from "../../hosts/mqtt/topic-filter.js";
 import type { MqttConnection, MqttObserver, MqttSubscription } from "../../src/ports.js";
 import type { VirtualClock, VirtualTime } from "./virtual-clock.js";
 

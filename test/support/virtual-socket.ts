@@ -2,7 +2,7 @@
  * ECMA-419 sockets in virtual time between the MQTT client and the byte-level peer. Pure.
  * @module
  */
-import type { Resolver, Socket, SocketOptions } from "../../hosts/common/socket.js";
+import type { Resolver, Socket, SocketOptions } from "../../hosts/mqtt/socket.js";
 import type { MqttPeer, PeerSession } from "./mqtt-peer.js";
 import type { VirtualClock } from "./virtual-clock.js";
 

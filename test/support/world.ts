@@ -3,14 +3,14 @@
  * loader's model, the agent and a small application, through any number of lives. Runs on Node and on XS.
  * @module
  */
-import { ModelBootControl } from "../../hosts/common/boot-control.js";
-import { boot } from "../../hosts/common/boot-loader.js";
-import { DeviceFlash, type DeviceOptions } from "../../hosts/common/device-flash.js";
-import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
-import { buildImage, type ImageOptions } from "../../hosts/common/image-builder.js";
-import { MemoryStorage, NorFlash } from "../../hosts/common/nor-flash.js";
-import { appName, type Partition } from "../../hosts/common/partition-table.js";
-import { PureSha256 } from "../../hosts/common/sha256.js";
+import { ModelBootControl } from "../../hosts/emulated/boot-control.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
+import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
+import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
+import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder.js";
+import { appName, type Partition } from "../../hosts/formats/partition-table.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import type { Intercept } from "../../service/delivery.js";
 import type { Execution, Job } from "../../service/job-records.js";
 import { JobService } from "../../service/jobs.js";

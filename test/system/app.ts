@@ -2,7 +2,7 @@
  * The application of a story: updates as it is told, tests itself, sends and receives messages of its own.
  * @module
  */
-import type { ModelBootControl } from "../../hosts/common/boot-control.js";
+import type { ModelBootControl } from "../../hosts/emulated/boot-control.js";
 import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import type { FlashPal } from "../../src/flash-pal.js";
 import {

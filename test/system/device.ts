@@ -2,14 +2,14 @@
  * A device that lives through a story: chip, boot loader, connection, agent and application, life by life.
  * @module
  */
-import { ModelBootControl } from "../../hosts/common/boot-control.js";
-import { boot } from "../../hosts/common/boot-loader.js";
-import { DeviceFlash, type DeviceOptions } from "../../hosts/common/device-flash.js";
-import { describeApp, readImageLayout } from "../../hosts/common/esp-image-layout.js";
-import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
-import { MemoryStorage, NorFlash, PowerCut } from "../../hosts/common/nor-flash.js";
-import { activeEntry, makeEntry, STATE_VALID, slotOf } from "../../hosts/common/otadata.js";
-import type { Partition } from "../../hosts/common/partition-table.js";
+import { ModelBootControl } from "../../hosts/emulated/boot-control.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
+import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
+import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { MemoryStorage, NorFlash, PowerCut } from "../../hosts/emulated/nor-flash.js";
+import { describeApp, readImageLayout } from "../../hosts/formats/esp-image-layout.js";
+import { activeEntry, makeEntry, STATE_VALID, slotOf } from "../../hosts/formats/otadata.js";
+import type { Partition } from "../../hosts/formats/partition-table.js";
 import { FlashPal } from "../../src/flash-pal.js";
 import type { Crypto, Store } from "../../src/ports.js";
 import { TEST_KEYS, testCrypto } from "../support/test-crypto.js";

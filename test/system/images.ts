@@ -2,7 +2,7 @@
  * Firmware for the stories: good, bad and forged.
  * @module
  */
-import { buildImage, type ImageOptions, sealImage } from "../../hosts/common/image-builder.js";
+import { buildImage, type ImageOptions, sealImage } from "../../hosts/formats/image-builder.js";
 import type { Hash } from "../../src/ports.js";
 import { signDigest } from "../support/test-crypto.js";
 import { BOOTABLE, type JobKind } from "./scenario.js";

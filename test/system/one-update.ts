@@ -2,7 +2,7 @@
  * One update of one device, whole and in virtual time, with the power failing at chosen flash operations.
  * @module
  */
-import type { CutMoment, FlashCommand } from "../../hosts/common/flash-faults.js";
+import type { CutMoment, FlashCommand } from "../../hosts/emulated/flash-faults.js";
 import { isTerminal } from "../../service/job-records.js";
 import { seeded, VirtualTime } from "../support/virtual-clock.js";
 import { VirtualBroker } from "../support/virtual-network.js";

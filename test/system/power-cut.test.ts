@@ -1,5 +1,5 @@
-import { CUT_MOMENTS } from "../../hosts/common/flash-faults.js";
-import { PureSha256 } from "../../hosts/common/sha256.js";
+import { CUT_MOMENTS } from "../../hosts/emulated/flash-faults.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { Foundry } from "./images.js";
 import { oneUpdate, type Setup } from "./one-update.js";

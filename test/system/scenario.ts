@@ -3,7 +3,7 @@
  * Made from a seed; a shrunk one can be written as JSON and played again.
  * @module
  */
-import type { CutMoment } from "../../hosts/common/flash-faults.js";
+import type { CutMoment } from "../../hosts/emulated/flash-faults.js";
 import type { Link } from "../support/virtual-network.js";
 import { Dice } from "./dice.js";
 

@@ -1,4 +1,4 @@
-import { PureSha256 } from "../../hosts/common/sha256.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { examine } from "./examine.js";
 import { Foundry } from "./images.js";

@@ -2,7 +2,7 @@
  * Lets the faults of a scenario happen when they are due, and ends them all at the horizon.
  * @module
  */
-import type { Fate, FlashCommand, FlashFaults } from "../../hosts/common/flash-faults.js";
+import type { Fate, FlashCommand, FlashFaults } from "../../hosts/emulated/flash-faults.js";
 import type { VirtualTime } from "../support/virtual-clock.js";
 import type { Anchor, Fault, Scenario, Zone } from "./scenario.js";
 

@@ -1,4 +1,4 @@
-import { EcmaMqttConnection } from "../../hosts/common/mqtt-connection.js";
+import { EcmaMqttConnection } from "../../hosts/mqtt/mqtt-connection.js";
 import type { ServiceRequest } from "../../service/delivery.js";
 import { decodeUtf8 } from "../../src/bytes.js";
 import type { OtaEvent } from "../../src/index.js";

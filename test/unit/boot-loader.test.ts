@@ -1,10 +1,10 @@
-import { DeviceFlash } from "../../hosts/common/device-flash.js";
-import { ImageError } from "../../hosts/common/esp-image-layout.js";
-import { slotTable } from "../../hosts/common/flash-dump.js";
-import { refuse } from "../../hosts/common/flash-faults.js";
-import { FlashPartition } from "../../hosts/common/flash-partition.js";
-import { FlashError } from "../../hosts/common/nor-flash.js";
-import { EspError } from "../../hosts/common/ota-operations.js";
+import { DeviceFlash } from "../../hosts/emulated/device-flash.js";
+import { slotTable } from "../../hosts/emulated/flash-dump.js";
+import { refuse } from "../../hosts/emulated/flash-faults.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { FlashError } from "../../hosts/emulated/nor-flash.js";
+import { EspError } from "../../hosts/emulated/ota-operations.js";
+import { ImageError } from "../../hosts/formats/esp-image-layout.js";
 import {
   makeEntry,
   STATE_ABORTED,
@@ -13,9 +13,9 @@ import {
   STATE_PENDING_VERIFY,
   STATE_UNDEFINED,
   STATE_VALID,
-} from "../../hosts/common/otadata.js";
-import { encodePartitionTable, PartitionTableError } from "../../hosts/common/partition-table.js";
-import { PureSha256 } from "../../hosts/common/sha256.js";
+} from "../../hosts/formats/otadata.js";
+import { encodePartitionTable, PartitionTableError } from "../../hosts/formats/partition-table.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { BOOT_VECTORS_SAMPLE } from "../data/boot-vectors-sample.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { BootDevice, smallImage } from "../support/boot-device.js";

@@ -1,5 +1,5 @@
-import { CUT_MOMENTS, type CutMoment, cutPowerAt } from "../../hosts/common/flash-faults.js";
-import { PowerCut } from "../../hosts/common/nor-flash.js";
+import { CUT_MOMENTS, type CutMoment, cutPowerAt } from "../../hosts/emulated/flash-faults.js";
+import { PowerCut } from "../../hosts/emulated/nor-flash.js";
 import {
   makeEntry,
   type OtaEntry,
@@ -7,7 +7,7 @@ import {
   STATE_NEW,
   STATE_PENDING_VERIFY,
   STATE_VALID,
-} from "../../hosts/common/otadata.js";
+} from "../../hosts/formats/otadata.js";
 import { equal, fail, ok } from "../support/assert.js";
 import { BootDevice } from "../support/boot-device.js";
 

@@ -1,5 +1,5 @@
-import { refuse } from "../../hosts/common/flash-faults.js";
-import { SECTOR_SIZE } from "../../hosts/common/nor-flash.js";
+import { refuse } from "../../hosts/emulated/flash-faults.js";
+import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { equal, ok } from "../support/assert.js";
 import { fileOf, PalRig, rigImage, SLOT } from "../support/pal-rig.js";
 

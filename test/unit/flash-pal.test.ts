@@ -1,6 +1,6 @@
-import { cutPowerAt, type FlashCommand, refuse } from "../../hosts/common/flash-faults.js";
+import { cutPowerAt, type FlashCommand, refuse } from "../../hosts/emulated/flash-faults.js";
 
-import { SECTOR_SIZE } from "../../hosts/common/nor-flash.js";
+import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { FlashPal, OtaError, TrustedKeys } from "../../src/index.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { cutEverywhere, fileOf, PalRig, type RigOptions, rigImage, SLOT } from "../support/pal-rig.js";

@@ -1,4 +1,4 @@
-import { deliverBody } from "../../hosts/common/delivery.js";
+import { deliverBody } from "../../hosts/mqtt/delivery.js";
 import { HttpPlane } from "../../src/http.js";
 import { parseContentRange, resolveUrl, retryAfter } from "../../src/http-fields.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";

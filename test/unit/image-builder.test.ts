@@ -1,8 +1,18 @@
-import { CHIPS, chipByName, isMapped } from "../../hosts/common/chips.js";
-import { checkImage } from "../../hosts/common/esp-image-check.js";
-import { describeApp, ImageError, imageBytes, readImageLayout } from "../../hosts/common/esp-image-layout.js";
-import { buildImage, type ImageOptions, readBehaviour, sealImage } from "../../hosts/common/image-builder.js";
-import { PureSha256 } from "../../hosts/common/sha256.js";
+import { CHIPS, chipByName, isMapped } from "../../hosts/formats/chips.js";
+import { checkImage } from "../../hosts/formats/esp-image-check.js";
+import {
+  describeApp,
+  ImageError,
+  imageBytes,
+  readImageLayout,
+} from "../../hosts/formats/esp-image-layout.js";
+import {
+  buildImage,
+  type ImageOptions,
+  readBehaviour,
+  sealImage,
+} from "../../hosts/formats/image-builder.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { ascii, hex } from "../support/hex.js";
 

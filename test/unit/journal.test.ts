@@ -1,5 +1,5 @@
-import { FlashPartition } from "../../hosts/common/flash-partition.js";
-import { NorFlash, SECTOR_SIZE } from "../../hosts/common/nor-flash.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { Journal, journalSectors } from "../../src/journal.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { testCrypto } from "../support/test-crypto.js";

@@ -1,5 +1,5 @@
-import { MqttClient, type MqttClientOptions } from "../../hosts/common/mqtt-client.js";
-import { EcmaMqttConnection } from "../../hosts/common/mqtt-connection.js";
+import { MqttClient, type MqttClientOptions } from "../../hosts/mqtt/mqtt-client.js";
+import { EcmaMqttConnection } from "../../hosts/mqtt/mqtt-connection.js";
 import { type MqttHarness, mqttConformance } from "../conformance/mqtt-connection.js";
 import { fail } from "../support/assert.js";
 import { seeded, VirtualClock } from "../support/virtual-clock.js";

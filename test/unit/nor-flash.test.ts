@@ -1,6 +1,6 @@
-import { CUT_MOMENTS, combine, cutPowerAt, refuse, StuckBits } from "../../hosts/common/flash-faults.js";
-import { FlashPartition } from "../../hosts/common/flash-partition.js";
-import { FlashError, MemoryStorage, NorFlash, PowerCut } from "../../hosts/common/nor-flash.js";
+import { CUT_MOMENTS, combine, cutPowerAt, refuse, StuckBits } from "../../hosts/emulated/flash-faults.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { FlashError, MemoryStorage, NorFlash, PowerCut } from "../../hosts/emulated/nor-flash.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 
 const SIZE = 0x40000;

@@ -19,7 +19,7 @@ import {
   STATE_VALID,
   slotOf,
   stateName,
-} from "../../hosts/common/otadata.js";
+} from "../../hosts/formats/otadata.js";
 import { deepEqual, equal, throws } from "../support/assert.js";
 import { hex } from "../support/hex.js";
 

@@ -1,5 +1,5 @@
-import { md5 } from "../../hosts/common/md5.js";
-import { parsePartitionCsv } from "../../hosts/common/partition-csv.js";
+import { md5 } from "../../hosts/formats/md5.js";
+import { parsePartitionCsv } from "../../hosts/formats/partition-csv.js";
 import {
   appName,
   encodePartitionTable,
@@ -11,7 +11,7 @@ import {
   TYPE_APP,
   TYPE_DATA,
   verifyPartitionTable,
-} from "../../hosts/common/partition-table.js";
+} from "../../hosts/formats/partition-table.js";
 import { deepEqual, equal, throws } from "../support/assert.js";
 import { ascii, hex } from "../support/hex.js";
 

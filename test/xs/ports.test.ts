@@ -1,7 +1,7 @@
 /** The ports of the XS runtime, with the ports of this process behind them. */
 import { join } from "node:path";
-import { FlashPartition } from "../../hosts/common/flash-partition.js";
-import { NorFlash } from "../../hosts/common/nor-flash.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { NorFlash } from "../../hosts/emulated/nor-flash.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { type HostPorts, XsCalls } from "../../hosts/xs/calls.js";
 import { declareXsTests } from "./declare.js";

@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { Command, Option } from "commander";
-import { CHIPS, chipByName } from "../../hosts/common/chips.js";
-import type { Behaviour } from "../../hosts/common/device-app.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
+import type { Behaviour } from "../../hosts/emulated/device-app.js";
+import { CHIPS, chipByName } from "../../hosts/formats/chips.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
 import { Failure } from "./failure.js";
 import { writeWhole } from "./files.js";
 import { byteSize, examples } from "./options.js";

@@ -3,9 +3,9 @@
  * @module
  */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CHIPS, chipById, chipByName } from "../../hosts/common/chips.js";
-import type { AppEvent, Behaviour } from "../../hosts/common/device-app.js";
-import { describeApp, ImageError, imageBytes } from "../../hosts/common/esp-image-layout.js";
+import type { AppEvent, Behaviour } from "../../hosts/emulated/device-app.js";
+import { CHIPS, chipById, chipByName } from "../../hosts/formats/chips.js";
+import { describeApp, ImageError, imageBytes } from "../../hosts/formats/esp-image-layout.js";
 import type { EngineName } from "../../hosts/node/engine.js";
 import type { StatusView } from "../../service/api.js";
 import { ServiceClient } from "./client.js";

@@ -3,15 +3,15 @@
  * @module
  */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CHIPS, chipByName } from "../../hosts/common/chips.js";
-import { ImageError } from "../../hosts/common/esp-image-layout.js";
-import { parsePartitionCsv } from "../../hosts/common/partition-csv.js";
+import { CHIPS, chipByName } from "../../hosts/formats/chips.js";
+import { ImageError } from "../../hosts/formats/esp-image-layout.js";
+import { parsePartitionCsv } from "../../hosts/formats/partition-csv.js";
 import {
   type Partition,
   PartitionTableError,
   parsePartitionTable,
   TABLE_OFFSET,
-} from "../../hosts/common/partition-table.js";
+} from "../../hosts/formats/partition-table.js";
 import { fitSlots, inspectImageBytes } from "../../service/inspection.js";
 import { FAILED, Failure, OK } from "./failure.js";
 import { readBytes } from "./files.js";

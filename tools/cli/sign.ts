@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
-import { ImageError, imageBytes, readImageLayout } from "../../hosts/common/esp-image-layout.js";
+import { ImageError, imageBytes, readImageLayout } from "../../hosts/formats/esp-image-layout.js";
 import type { ImageSignature } from "../../service/signer.js";
 import { codeSigning } from "./aws/plan.js";
 import { FAILED, Failure, OK } from "./failure.js";

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { buildImage } from "../../hosts/common/image-builder.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";

@@ -2,11 +2,11 @@
  * The proof at the end: what the flash really holds, and what would boot from it.
  * @module
  */
-import { boot } from "../../hosts/common/boot-loader.js";
-import type { DeviceFlash, DeviceOptions } from "../../hosts/common/device-flash.js";
-import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/common/nor-flash.js";
-import { stateName } from "../../hosts/common/otadata.js";
-import { appName, type Partition } from "../../hosts/common/partition-table.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
+import type { DeviceFlash, DeviceOptions } from "../../hosts/emulated/device-flash.js";
+import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
+import { stateName } from "../../hosts/formats/otadata.js";
+import { appName, type Partition } from "../../hosts/formats/partition-table.js";
 
 export interface Check {
   readonly what: string;

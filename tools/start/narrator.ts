@@ -2,8 +2,9 @@
  * Watches a device: shows what happens as it happens, and remembers what the summary needs.
  * @module
  */
-import { chipById } from "../../hosts/common/chips.js";
-import type { AppEvent } from "../../hosts/common/device-app.js";
+
+import type { AppEvent } from "../../hosts/emulated/device-app.js";
+import { chipById } from "../../hosts/formats/chips.js";
 import type { SimulatedDevice } from "../../hosts/node/device.js";
 import type { Execution } from "../../service/job-records.js";
 import type { DownloadStatistics } from "../../src/download.js";

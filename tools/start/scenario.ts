@@ -3,12 +3,12 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { CHIPS, chipById } from "../../hosts/common/chips.js";
-import type { Behaviour } from "../../hosts/common/device-app.js";
-import { describeApp, imageBytes, readImageLayout } from "../../hosts/common/esp-image-layout.js";
-import { buildFlashDump, slotTable } from "../../hosts/common/flash-dump.js";
-import { buildImage } from "../../hosts/common/image-builder.js";
-import { makeEntry, STATE_VALID } from "../../hosts/common/otadata.js";
+import type { Behaviour } from "../../hosts/emulated/device-app.js";
+import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { CHIPS, chipById } from "../../hosts/formats/chips.js";
+import { describeApp, imageBytes, readImageLayout } from "../../hosts/formats/esp-image-layout.js";
+import { buildImage } from "../../hosts/formats/image-builder.js";
+import { makeEntry, STATE_VALID } from "../../hosts/formats/otadata.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { journalSectors } from "../../src/journal.js";
 import type { AppDescription } from "../../src/ports.js";

@@ -3,10 +3,10 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { boot } from "../../hosts/common/boot-loader.js";
-import { DeviceFlash, type DeviceOptions } from "../../hosts/common/device-flash.js";
-import { describeApp, imageBytes } from "../../hosts/common/esp-image-layout.js";
-import { NorFlash } from "../../hosts/common/nor-flash.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
+import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
+import { NorFlash } from "../../hosts/emulated/nor-flash.js";
+import { describeApp, imageBytes } from "../../hosts/formats/esp-image-layout.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { FileStorage } from "../../hosts/node/file-storage.js";
 import { generateIdentity } from "../../service/signer.js";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { HttpClient, HttpHandler } from "../../../src/ports.js";
-import { deliverBody } from "../../common/delivery.js";
+import { deliverBody } from "../../mqtt/delivery.js";
 import { Call, type Reader, toUtf8, Writer } from "../wire.js";
 import { call, callNumber } from "./engine.js";
 import { asError } from "./mqtt.js";

@@ -3,7 +3,7 @@
  * until the host commands.
  * @module
  */
-import { type AppConfig, startApp } from "../../common/device-app.js";
+import { type AppConfig, startApp } from "../../emulated/device-app.js";
 import { Call, Command, Reader, Writer } from "../wire.js";
 import { XsClock } from "./clock.js";
 import { callText } from "./engine.js";

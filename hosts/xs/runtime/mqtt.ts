@@ -3,7 +3,7 @@
  * @module
  */
 import type { MqttConnection, MqttObserver, MqttSubscription } from "../../../src/ports.js";
-import { deliverMessage } from "../../common/delivery.js";
+import { deliverMessage } from "../../mqtt/delivery.js";
 import { Call, type Reader, toUtf8, Writer } from "../wire.js";
 import { call, callNumber } from "./engine.js";
 

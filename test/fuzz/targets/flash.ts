@@ -12,8 +12,8 @@ import {
   makeEntry,
   nextSequence,
   slotOf,
-} from "../../../hosts/common/otadata.js";
-import { PartitionTableError, parsePartitionTable } from "../../../hosts/common/partition-table.js";
+} from "../../../hosts/formats/otadata.js";
+import { PartitionTableError, parsePartitionTable } from "../../../hosts/formats/partition-table.js";
 import { nodeCrypto } from "../../../hosts/node/crypto.js";
 import { Journal } from "../../../src/journal.js";
 import type { Flash } from "../../../src/ports.js";

@@ -3,7 +3,7 @@
  * pieces, the same must come out.
  * @module
  */
-import { MqttOperation } from "../../../hosts/common/mqtt-client.js";
+import { MqttOperation } from "../../../hosts/mqtt/mqtt-client.js";
 import { ascii, concat, hex } from "../../support/hex.js";
 import { transcript } from "../../support/mqtt-feed.js";
 import type { Random } from "../random.js";

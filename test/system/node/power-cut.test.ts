@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { CUT_MOMENTS, type CutMoment } from "../../../hosts/common/flash-faults.js";
+import { CUT_MOMENTS, type CutMoment } from "../../../hosts/emulated/flash-faults.js";
 import { type Cut, oneUpdate, type Result, type Setup } from "../one-update.js";
 import { nodeFoundry } from "./foundry.js";
 

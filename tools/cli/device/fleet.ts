@@ -4,12 +4,12 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { chipById } from "../../../hosts/common/chips.js";
-import type { AppConfig, AppEvent, Behaviour } from "../../../hosts/common/device-app.js";
-import { describeApp, imageBytes } from "../../../hosts/common/esp-image-layout.js";
-import { buildFlashDump, slotTable } from "../../../hosts/common/flash-dump.js";
-import { NorFlash } from "../../../hosts/common/nor-flash.js";
-import { makeEntry, STATE_VALID } from "../../../hosts/common/otadata.js";
+import type { AppConfig, AppEvent, Behaviour } from "../../../hosts/emulated/device-app.js";
+import { buildFlashDump, slotTable } from "../../../hosts/emulated/flash-dump.js";
+import { NorFlash } from "../../../hosts/emulated/nor-flash.js";
+import { chipById } from "../../../hosts/formats/chips.js";
+import { describeApp, imageBytes } from "../../../hosts/formats/esp-image-layout.js";
+import { makeEntry, STATE_VALID } from "../../../hosts/formats/otadata.js";
 import { SimulatedDevice } from "../../../hosts/node/device.js";
 import type { EngineName } from "../../../hosts/node/engine.js";
 import { FileStorage } from "../../../hosts/node/file-storage.js";

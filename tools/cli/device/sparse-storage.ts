@@ -2,7 +2,7 @@
  * Flash bits in memory where only what is not erased takes room: a fleet of chips fits into one process.
  * @module
  */
-import type { FlashStorage } from "../../../hosts/common/nor-flash.js";
+import type { FlashStorage } from "../../../hosts/emulated/nor-flash.js";
 
 const PIECE = 4096;
 

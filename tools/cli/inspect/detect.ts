@@ -2,9 +2,9 @@
  * Tells by its bytes what a file is.
  * @module
  */
-import { IMAGE_MAGIC } from "../../../hosts/common/esp-image-layout.js";
-import { ENTRY_SIZE, OTADATA_SIZE } from "../../../hosts/common/otadata.js";
-import { TABLE_SIZE } from "../../../hosts/common/partition-table.js";
+import { IMAGE_MAGIC } from "../../../hosts/formats/esp-image-layout.js";
+import { ENTRY_SIZE, OTADATA_SIZE } from "../../../hosts/formats/otadata.js";
+import { TABLE_SIZE } from "../../../hosts/formats/partition-table.js";
 
 export const KINDS = Object.freeze(["image", "table", "csv", "otadata", "flash"] as const);
 export type Kind = (typeof KINDS)[number];

@@ -3,11 +3,11 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { boot } from "../../../hosts/common/boot-loader.js";
-import { chipById } from "../../../hosts/common/chips.js";
-import { DeviceFlash, type DeviceOptions } from "../../../hosts/common/device-flash.js";
-import { ImageError, readImageLayout } from "../../../hosts/common/esp-image-layout.js";
-import { MemoryStorage, NorFlash } from "../../../hosts/common/nor-flash.js";
+import { boot } from "../../../hosts/emulated/boot-loader.js";
+import { DeviceFlash, type DeviceOptions } from "../../../hosts/emulated/device-flash.js";
+import { MemoryStorage, NorFlash } from "../../../hosts/emulated/nor-flash.js";
+import { chipById } from "../../../hosts/formats/chips.js";
+import { ImageError, readImageLayout } from "../../../hosts/formats/esp-image-layout.js";
 import {
   activeEntry,
   decodeEntry,
@@ -18,14 +18,14 @@ import {
   type OtaEntry,
   slotOf,
   stateName,
-} from "../../../hosts/common/otadata.js";
+} from "../../../hosts/formats/otadata.js";
 import {
   appName,
   type Partition,
   PartitionTableError,
   TYPE_APP,
   verifyPartitionTable,
-} from "../../../hosts/common/partition-table.js";
+} from "../../../hosts/formats/partition-table.js";
 import { type ImageInspection, inspectImage } from "../../../service/inspection.js";
 
 export interface TableInspection {

@@ -2,9 +2,8 @@
  * Builds the content of a whole flash chip, as a factory would write it: partition table, `otadata`, images.
  * @module
  */
-import { FlashPartition } from "./flash-partition.js";
-import { MemoryStorage, NorFlash } from "./nor-flash.js";
-import { ENTRY_OFFSETS, encodeEntry, type OtaEntry } from "./otadata.js";
+
+import { ENTRY_OFFSETS, encodeEntry, type OtaEntry } from "../formats/otadata.js";
 import {
   encodePartitionTable,
   type Partition,
@@ -15,7 +14,9 @@ import {
   TYPE_APP,
   TYPE_DATA,
   verifyPartitionTable,
-} from "./partition-table.js";
+} from "../formats/partition-table.js";
+import { FlashPartition } from "./flash-partition.js";
+import { MemoryStorage, NorFlash } from "./nor-flash.js";
 
 export interface FlashDumpOptions {
   /** Bytes on the chip. Default: 4 MB. */

@@ -3,8 +3,8 @@
  * functions `esp_ota_*`. Checked against cases recorded from ESP-IDF's code.
  * @module
  */
-import type { DeviceFlash } from "./device-flash.js";
-import { ImageError } from "./esp-image-layout.js";
+
+import { ImageError } from "../formats/esp-image-layout.js";
 import {
   activeEntry,
   isCrcRight,
@@ -19,7 +19,7 @@ import {
   STATE_UNDEFINED,
   STATE_VALID,
   slotOf,
-} from "./otadata.js";
+} from "../formats/otadata.js";
 import {
   MAX_SLOTS,
   type Partition,
@@ -27,7 +27,8 @@ import {
   SUBTYPE_OTA_0,
   SUBTYPE_TEST,
   TYPE_APP,
-} from "./partition-table.js";
+} from "../formats/partition-table.js";
+import type { DeviceFlash } from "./device-flash.js";
 
 /** `esp_err_t` by name. */
 export type EspErrorCode =

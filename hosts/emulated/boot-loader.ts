@@ -3,9 +3,8 @@
  * a reset, and what is written to `otadata` on the way. Checked against cases recorded from ESP-IDF's code.
  * @module
  */
-import { DeviceFlash, type DeviceOptions } from "./device-flash.js";
-import { ImageError } from "./esp-image-layout.js";
-import { FlashError } from "./nor-flash.js";
+
+import { ImageError } from "../formats/esp-image-layout.js";
 import {
   activeEntry,
   EMPTY_SEQUENCE,
@@ -19,7 +18,7 @@ import {
   STATE_PENDING_VERIFY,
   STATE_VALID,
   slotOf,
-} from "./otadata.js";
+} from "../formats/otadata.js";
 import {
   appName,
   type Partition,
@@ -27,7 +26,9 @@ import {
   SUBTYPE_OTA_0,
   SUBTYPE_TEST,
   TYPE_APP,
-} from "./partition-table.js";
+} from "../formats/partition-table.js";
+import { DeviceFlash, type DeviceOptions } from "./device-flash.js";
+import { FlashError } from "./nor-flash.js";
 
 /** Index of the factory application among the boot candidates; slots count from 0. */
 const FACTORY = -1;

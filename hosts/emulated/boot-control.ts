@@ -3,10 +3,10 @@
  * @module
  */
 import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
+import { EMPTY_SEQUENCE, isCrcRight, slotOf, stateName } from "../formats/otadata.js";
+import type { Partition } from "../formats/partition-table.js";
 import type { DeviceFlash } from "./device-flash.js";
 import { EspError, OtaOperations } from "./ota-operations.js";
-import { EMPTY_SEQUENCE, isCrcRight, slotOf, stateName } from "./otadata.js";
-import type { Partition } from "./partition-table.js";
 
 export class ModelBootControl implements BootControl {
   readonly running: AppDescription;

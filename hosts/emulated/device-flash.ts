@@ -4,11 +4,14 @@
  * @module
  */
 import type { AppDescription, Hash } from "../../src/ports.js";
-import { checkImage, type ImageTarget, type XorWords } from "./esp-image-check.js";
-import { describeApp, type ImageLayout, type ImageSource, readImageLayout } from "./esp-image-layout.js";
-import { FlashPartition } from "./flash-partition.js";
-import { type NorFlash, SECTOR_SIZE } from "./nor-flash.js";
-import { decodeEntry, ENTRY_OFFSETS, ENTRY_SIZE, encodeEntry, type OtaEntry } from "./otadata.js";
+import { checkImage, type ImageTarget, type XorWords } from "../formats/esp-image-check.js";
+import {
+  describeApp,
+  type ImageLayout,
+  type ImageSource,
+  readImageLayout,
+} from "../formats/esp-image-layout.js";
+import { decodeEntry, ENTRY_OFFSETS, ENTRY_SIZE, encodeEntry, type OtaEntry } from "../formats/otadata.js";
 import {
   findPartition,
   otaSlots,
@@ -23,7 +26,9 @@ import {
   TABLE_SIZE,
   TYPE_APP,
   TYPE_DATA,
-} from "./partition-table.js";
+} from "../formats/partition-table.js";
+import { FlashPartition } from "./flash-partition.js";
+import { type NorFlash, SECTOR_SIZE } from "./nor-flash.js";
 
 /** One-time programmable bits; outlive everything. The count of bits set can only grow. */
 export interface EFuse {
