@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import typescript from "@rollup/plugin-typescript";
 import { compact } from "./tools/build/compact.js";
 import { ownNames } from "./tools/build/interface.js";
-import { moddable } from "./tools/build/moddable.js";
+import { beside, moddable } from "./tools/build/moddable.js";
 
 /** Names of properties that only the agent's sources know. */
 export const own = ownNames(fileURLToPath(new URL("tsconfig.json", import.meta.url)));
@@ -25,15 +25,16 @@ const agent = {
 
 /** The HTTP data plane, for products that want it. The agent's error class must be one and the same. */
 const http = {
-  input: "src/http.ts",
-  output: { file: "dist/http.js", format: "es" },
+  input: "src/transfer/http.ts",
+  output: { file: "dist/http.js", format: "es", assetFileNames: "[name]" },
   plugins: [
     {
       name: "errors of the agent",
-      resolveId: (source) => (source === "./errors.js" ? { id: "xs-ota-agent", external: true } : null),
+      resolveId: (source) => (source === "../errors.js" ? { id: "xs-ota-agent", external: true } : null),
     },
     typescript(),
     compact({ own }),
+    beside("http.d.ts", () => 'export * from "./transfer/http.js";\n'),
   ],
 };
 

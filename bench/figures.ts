@@ -134,7 +134,7 @@ function polite(): PoliteRow[] {
 
 export async function measure(): Promise<Figures> {
   const agent = await bundle("src/index.ts");
-  const http = await bundle("src/http.ts");
+  const http = await bundle("src/transfer/http.ts");
   const xs = await meter(agent.code);
   return {
     links: transfers(false, LOSSES),

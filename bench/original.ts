@@ -4,7 +4,7 @@
  * @module
  */
 import { decodeCbor, encodeCbor } from "../service/cbor.js";
-import type { JobFile } from "../src/job-document.js";
+import type { JobFile } from "../src/control/job-document.js";
 import type { Clock, MqttConnection, Timer } from "../src/ports.js";
 
 /** `otaconfigFILE_REQUEST_WAIT_MS` and `otaconfigMAX_NUM_REQUEST_MOMENTUM`. */

@@ -9,12 +9,12 @@ import { NodeMqttConnection } from "../hosts/node/mqtt-connection.js";
 import { ImageServer } from "../service/http.js";
 import { DevelopmentService } from "../service/index.js";
 import { memoryFile } from "../service/streams.js";
-import type { DataPlane } from "../src/data-plane.js";
-import { Download } from "../src/download.js";
-import { HttpPlane } from "../src/http.js";
-import type { OtaPal } from "../src/pal.js";
 import type { HttpClient } from "../src/ports.js";
-import { StreamPlane } from "../src/stream.js";
+import type { OtaPal } from "../src/slot/pal.js";
+import type { DataPlane } from "../src/transfer/data-plane.js";
+import { Download } from "../src/transfer/download.js";
+import { HttpPlane } from "../src/transfer/http.js";
+import { StreamPlane } from "../src/transfer/stream.js";
 import { LinkProxy } from "./proxy.js";
 import { jobFile, THING } from "./virtual.js";
 

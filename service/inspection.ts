@@ -21,8 +21,8 @@ import {
   TYPE_APP,
 } from "../hosts/formats/partition-table.js";
 import { OtaError } from "../src/errors.js";
-import { checkStructure, HEAD_LENGTH, parseHead } from "../src/esp-image.js";
-import { journalSectors } from "../src/journal.js";
+import { checkStructure, HEAD_LENGTH, parseHead } from "../src/slot/esp-image.js";
+import { journalSectors } from "../src/slot/journal.js";
 
 /** Survives JSON. Sizes, lengths and offsets in bytes; hashes in hexadecimal digits. */
 export interface ImageInspection {

@@ -2,14 +2,14 @@
  * The agent: the public calls, the callbacks, and the life of an update from the job to its final status.
  * @module
  */
-import type { ActiveJob } from "./active-job.js";
-import type { DataPlane } from "./data-plane.js";
-import { Download, type DownloadStatistics } from "./download.js";
+import type { ActiveJob } from "./control/active-job.js";
+import type { OtaJob, ParsedJob } from "./control/job-document.js";
+import { type JobReference, type JobStatus, Jobs, type StatusDetails, spread } from "./control/jobs.js";
+import { identityOf, NO_ROLLBACK, newActiveJob, prepare } from "./control/offer.js";
+import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./control/reentry.js";
+import * as report from "./control/status.js";
 import { OtaError, type OtaErrorCode } from "./errors.js";
 import * as Event from "./events.js";
-import type { OtaJob, ParsedJob } from "./job-document.js";
-import { type JobReference, type JobStatus, Jobs, type StatusDetails, spread } from "./jobs.js";
-import { identityOf, NO_ROLLBACK, newActiveJob, prepare } from "./offer.js";
 import {
   type CheckedOptions,
   type CustomJob,
@@ -17,13 +17,13 @@ import {
   type OtaAgentOptions,
   type OtaEvent,
 } from "./options.js";
-import type { ImageState, OtaPal, Received } from "./pal.js";
 import type { Timer } from "./ports.js";
-import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./reentry.js";
+import type { ImageState, OtaPal, Received } from "./slot/pal.js";
 import { type OtaState, STATES, transition } from "./state-machine.js";
 import * as State from "./states.js";
-import * as report from "./status.js";
-import { StreamPlane } from "./stream.js";
+import type { DataPlane } from "./transfer/data-plane.js";
+import { Download, type DownloadStatistics } from "./transfer/download.js";
+import { StreamPlane } from "./transfer/stream.js";
 
 /** How long a status may take before a restart that can not wait for it, milliseconds. */
 const LAST_WORD_MS = 5_000;

@@ -4,13 +4,10 @@
  */
 export { OtaAgent } from "./agent.js";
 export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
-export type { BlockSink, DataPlane } from "./data-plane.js";
+export type { JobFile, OtaJob } from "./control/job-document.js";
+export type { JobStatus, StatusDetails, UpdateResult } from "./control/jobs.js";
 export { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
-export { FlashPal, type FlashPalOptions } from "./flash-pal.js";
-export type { JobFile, OtaJob } from "./job-document.js";
-export type { JobStatus, StatusDetails, UpdateResult } from "./jobs.js";
 export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";
-export type { ImageState, OtaPal, PlatformImageState, Received } from "./pal.js";
 export type {
   AppDescription,
   BootControl,
@@ -30,6 +27,9 @@ export type {
   Store,
   Timer,
 } from "./ports.js";
-export { TrustedKeys } from "./signature.js";
+export { FlashPal, type FlashPalOptions } from "./slot/flash-pal.js";
+export type { ImageState, OtaPal, PlatformImageState, Received } from "./slot/pal.js";
+export { TrustedKeys } from "./slot/signature.js";
 export type { OtaState } from "./state-machine.js";
-export { StreamPlane } from "./stream.js";
+export type { BlockSink, DataPlane } from "./transfer/data-plane.js";
+export { StreamPlane } from "./transfer/stream.js";

@@ -2,13 +2,14 @@
  * The options of the agent: their types, defaults and limits, checked once at construction.
  * @module
  */
-import type { DataPlane } from "./data-plane.js";
+
+import type { OtaJob } from "./control/job-document.js";
+import type { JobStatus, StatusDetails, UpdateResult } from "./control/jobs.js";
 import type { OtaError } from "./errors.js";
-import type { OtaJob } from "./job-document.js";
-import type { JobStatus, StatusDetails, UpdateResult } from "./jobs.js";
-import type { OtaPal } from "./pal.js";
 import type { AppDescription, Clock, Log, MqttConnection, Random } from "./ports.js";
+import type { OtaPal } from "./slot/pal.js";
 import type { OtaState } from "./state-machine.js";
+import type { DataPlane } from "./transfer/data-plane.js";
 
 /** A job that is not an OTA job. It stays untouched until the application claims it. */
 export interface CustomJob {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { HttpPlane, type HttpPlaneOptions } from "../../src/http.js";
 import {
   type AppDescription,
   type BootControl,
@@ -25,6 +24,7 @@ import {
   StreamPlane,
   TrustedKeys,
 } from "../../src/index.js";
+import { HttpPlane, type HttpPlaneOptions } from "../../src/transfer/http.js";
 
 /** What an image does on booting. `fail`: its self-test fails; `no-network`: it never connects. */
 export type Behaviour = "pass" | "fail" | "crash" | "hang" | "no-network";

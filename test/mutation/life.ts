@@ -9,7 +9,7 @@ const CUTS_SAMPLE = "test/system/power-cut.test.ts";
 
 export const LIFE: readonly Mutation[] = [
   ...mutations(
-    "src/stream.ts",
+    "src/transfer/stream.ts",
     ["test/unit/stream.test.ts"],
     [
       ["a block of another file is taken", "fields[FILE_ID] !== file.fileId", "false"],
@@ -23,7 +23,7 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/journal.ts",
+    "src/slot/journal.ts",
     [CUTS_SAMPLE, "test/unit/journal.test.ts", "test/unit/flash-pal.test.ts"],
     [
       [
@@ -46,7 +46,7 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/flash-pal.ts",
+    "src/slot/flash-pal.ts",
     ["test/unit/flash-pal.test.ts", "test/unit/flash-pal-guards.test.ts", CUTS_SAMPLE, SYSTEM],
     [
       [
@@ -155,7 +155,7 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/reentry.ts",
+    "src/control/reentry.ts",
     ["test/unit/reentry.test.ts", "test/unit/agent-self-test.test.ts"],
     [
       ["another job's image passes for this one's", "image === imageName(running) : ", "true : "],
@@ -173,7 +173,7 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/jobs.ts",
+    "src/control/jobs.ts",
     ["test/unit/agent-jobs.test.ts", "test/unit/golden-traces.test.ts", SYSTEM],
     [
       [

@@ -11,7 +11,7 @@ export type { Mutation };
 
 export const MUTATIONS: readonly Mutation[] = [
   ...mutations(
-    "src/der.ts",
+    "src/slot/der.ts",
     ["test/unit/der.test.ts"],
     [
       ["r or s of 0 is taken", "if (!value || value >= N)", "if (value >= N)"],
@@ -26,7 +26,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/signature.ts",
+    "src/slot/signature.ts",
     ["test/unit/signature.test.ts"],
     [
       [
@@ -50,7 +50,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/cbor.ts",
+    "src/transfer/cbor.ts",
     ["test/unit/cbor.test.ts"],
     [
       ["depth has no limit", "if (++depth > MAX_DEPTH)", "if (++depth > 1e9)"],
@@ -64,7 +64,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/job-document.ts",
+    "src/control/job-document.ts",
     ["test/unit/job-document.test.ts"],
     [
       ["a message may nest one deeper", "return depth > MAX_DEPTH", "return depth > MAX_DEPTH + 1"],
@@ -97,7 +97,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/esp-image.ts",
+    "src/slot/esp-image.ts",
     ["test/unit/esp-image.test.ts"],
     [
       ["a third mapped segment is taken", "++mapped > MAX_MAPPED", "++mapped > MAX_MAPPED + 1"],
@@ -109,7 +109,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/version.ts",
+    "src/slot/version.ts",
     ["test/unit/version.test.ts"],
     [
       ["a pre-release is newer than its release", 'text || "~"', "text"],

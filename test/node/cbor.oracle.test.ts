@@ -5,6 +5,7 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import * as cborg from "cborg";
 import fc from "fast-check";
+import { OtaError } from "../../src/errors.js";
 import {
   decodeMessage,
   encodeGetStream,
@@ -14,8 +15,7 @@ import {
   LENGTH,
   PAYLOAD,
   START,
-} from "../../src/cbor.js";
-import { OtaError } from "../../src/errors.js";
+} from "../../src/transfer/cbor.js";
 
 const uint = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 23, 24, 255, 256, 65535, 65536, 2 ** 32));
 const unknown = fc.anything({

@@ -256,7 +256,7 @@ describe("compacting the bundle", () => {
         export class Inner { state = 1; work(options: unknown): Entry { const words: { [key: string]: unknown } = { entry: 1, text: options }; const name = "spoken"; return { hidden: this.state, spoken: 2, field: String(words[name]) }; }
           entry() {} text() { return 1; } }`,
       );
-      write("src/job-messages.ts", "export interface Request { state: string }");
+      write("src/control/job-messages.ts", "export interface Request { state: string }");
       // `make` hands an Entry out.
       deepStrictEqual(ownNames(join(project, "tsconfig.json")), ["work"]);
       write(

@@ -12,7 +12,7 @@ import { imageBytes } from "../../hosts/formats/esp-image-layout.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { OtaError } from "../../src/errors.js";
-import { checkStructure, HEAD_LENGTH, parseHead } from "../../src/esp-image.js";
+import { checkStructure, HEAD_LENGTH, parseHead } from "../../src/slot/esp-image.js";
 
 const sha256 = () => nodeCrypto.sha256();
 

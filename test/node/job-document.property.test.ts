@@ -4,8 +4,8 @@
  */
 import { equal, ok } from "node:assert/strict";
 import fc from "fast-check";
+import { type ParsedJob, parseJob } from "../../src/control/job-document.js";
 import { OtaError } from "../../src/errors.js";
-import { type ParsedJob, parseJob } from "../../src/job-document.js";
 
 const KINDS = ["none", "ota", "custom", "invalid"];
 

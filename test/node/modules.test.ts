@@ -20,7 +20,7 @@ for (const file of files.filter((name) => name.endsWith(".ts")))
           moduleSpecifier ? [(moduleSpecifier as ts.StringLiteral).text] : [],
         );
       deepStrictEqual(
-        imports.filter((name) => !/^\.\/[\w-]+\.js$/.test(name)),
+        imports.filter((name) => !/^\.\.?\/([\w-]+\/)?[\w-]+\.js$/.test(name)),
         [],
       );
     });

@@ -7,10 +7,10 @@ import { createHash, createSign, generateKeyPairSync, type KeyObject } from "nod
 import { p256 } from "@noble/curves/nist.js";
 import fc from "fast-check";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
-import { parseEcdsaSignature } from "../../src/der.js";
+import type { JobFile, SignatureAlgorithm } from "../../src/control/job-document.js";
 import { OtaError } from "../../src/errors.js";
-import type { JobFile, SignatureAlgorithm } from "../../src/job-document.js";
-import { TrustedKeys } from "../../src/signature.js";
+import { parseEcdsaSignature } from "../../src/slot/der.js";
+import { TrustedKeys } from "../../src/slot/signature.js";
 import * as vectors from "../data/signed.js";
 
 const bytes = (digits: string) => new Uint8Array(Buffer.from(digits.replace(/\s/g, ""), "hex"));

@@ -4,7 +4,7 @@
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { compareVersions, packVersion, parseVersion } from "../../src/version.js";
+import { compareVersions, packVersion, parseVersion } from "../../src/slot/version.js";
 
 const number = fc.oneof(fc.nat(3), fc.nat(70000));
 const identifier = fc.oneof(fc.nat(12).map(String), fc.stringMatching(/^[0-9a-z-]{1,3}$/));

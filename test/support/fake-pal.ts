@@ -2,10 +2,11 @@
  * A porting layer without flash: it records what it is asked for, and fails on request. Runs on Node and on XS.
  * @module
  */
+
+import type { JobFile } from "../../src/control/job-document.js";
 import { OtaError, type OtaErrorCode, type OtaPhase } from "../../src/errors.js";
-import type { JobFile } from "../../src/job-document.js";
-import type { ImageState, OtaPal, PlatformImageState, Received } from "../../src/pal.js";
 import type { AppDescription, Clock } from "../../src/ports.js";
+import type { ImageState, OtaPal, PlatformImageState, Received } from "../../src/slot/pal.js";
 
 /** `OtaImageState_t` */
 const NUMBERS: Readonly<Record<ImageState, number>> = Object.freeze({

@@ -8,10 +8,10 @@ import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-f
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { decodeBase64 } from "../../src/base64.js";
+import type { JobFile } from "../../src/control/job-document.js";
 import { FlashPal, type FlashPalOptions, type OtaError } from "../../src/index.js";
-import type { JobFile } from "../../src/job-document.js";
-import type { Received } from "../../src/pal.js";
 import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
+import type { Received } from "../../src/slot/pal.js";
 import { deepEqual, equal, ok } from "./assert.js";
 import { signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";

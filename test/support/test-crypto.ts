@@ -5,7 +5,7 @@
  */
 import { PureSha256 } from "../../hosts/formats/sha256.js";
 import type { Crypto } from "../../src/ports.js";
-import { TrustedKeys } from "../../src/signature.js";
+import { TrustedKeys } from "../../src/slot/signature.js";
 import { hex } from "./hex.js";
 
 /** The base point of P-256 (FIPS 186-4 D.1.2.3), as good a public key as any. */

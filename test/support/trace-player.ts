@@ -4,10 +4,10 @@
  * @module
  */
 import { deliverBody } from "../../hosts/mqtt/delivery.js";
-import { HttpPlane } from "../../src/http.js";
 import { OtaAgent, type OtaAgentOptions, type OtaEvent } from "../../src/index.js";
 import type { HttpHandler } from "../../src/ports.js";
-import { StreamPlane } from "../../src/stream.js";
+import { HttpPlane } from "../../src/transfer/http.js";
+import { StreamPlane } from "../../src/transfer/stream.js";
 import { ours } from "../traces/rules.js";
 import { FakeMqtt } from "./fake-mqtt.js";
 import { app, FakePal } from "./fake-pal.js";

@@ -2,12 +2,13 @@
  * Both ends of a download for tests: a data plane the test answers by hand, and a destination in memory.
  * @module
  */
-import type { BlockSink, DataPlane } from "../../src/data-plane.js";
-import { Download, type DownloadOptions } from "../../src/download.js";
+
+import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/errors.js";
-import type { JobFile } from "../../src/job-document.js";
-import type { OtaPal, Received } from "../../src/pal.js";
 import type { AppDescription } from "../../src/ports.js";
+import type { OtaPal, Received } from "../../src/slot/pal.js";
+import type { BlockSink, DataPlane } from "../../src/transfer/data-plane.js";
+import { Download, type DownloadOptions } from "../../src/transfer/download.js";
 import { fail } from "./assert.js";
 import { VirtualClock } from "./virtual-clock.js";
 

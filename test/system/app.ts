@@ -4,7 +4,6 @@
  */
 import type { ModelBootControl } from "../../hosts/emulated/boot-control.js";
 import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
-import type { FlashPal } from "../../src/flash-pal.js";
 import {
   type CustomJob,
   OtaAgent,
@@ -13,6 +12,7 @@ import {
   type OtaJob,
 } from "../../src/index.js";
 import type { MqttConnection } from "../../src/ports.js";
+import type { FlashPal } from "../../src/slot/flash-pal.js";
 import { seeded } from "../support/virtual-clock.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
 import type { Device } from "./device.js";

@@ -10,8 +10,8 @@ import { MemoryStorage, NorFlash, PowerCut } from "../../hosts/emulated/nor-flas
 import { describeApp, readImageLayout } from "../../hosts/formats/esp-image-layout.js";
 import { activeEntry, makeEntry, STATE_VALID, slotOf } from "../../hosts/formats/otadata.js";
 import type { Partition } from "../../hosts/formats/partition-table.js";
-import { FlashPal } from "../../src/flash-pal.js";
 import type { Crypto, Store } from "../../src/ports.js";
+import { FlashPal } from "../../src/slot/flash-pal.js";
 import { TEST_KEYS, testCrypto } from "../support/test-crypto.js";
 import type { VirtualBroker, VirtualMqtt } from "../support/virtual-network.js";
 import { StoryApp } from "./app.js";

@@ -1,8 +1,8 @@
 import { EcmaMqttConnection } from "../../hosts/mqtt/mqtt-connection.js";
 import type { ServiceRequest } from "../../service/delivery.js";
 import { decodeUtf8 } from "../../src/bytes.js";
+import { Jobs } from "../../src/control/jobs.js";
 import type { OtaEvent } from "../../src/index.js";
-import { Jobs } from "../../src/jobs.js";
 import { equal, ok } from "../support/assert.js";
 import { FakeMqtt } from "../support/fake-mqtt.js";
 import { seeded, VirtualClock, VirtualTime } from "../support/virtual-clock.js";

@@ -1,3 +1,4 @@
+import { OtaError } from "../../src/errors.js";
 import {
   decodeMessage,
   encodeGetStream,
@@ -7,8 +8,7 @@ import {
   LENGTH,
   PAYLOAD,
   START,
-} from "../../src/cbor.js";
-import { OtaError } from "../../src/errors.js";
+} from "../../src/transfer/cbor.js";
 import { deepEqual, equal, fail, throws } from "../support/assert.js";
 import { ascii, concat, hex } from "../support/hex.js";
 

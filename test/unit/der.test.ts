@@ -1,7 +1,7 @@
 import { decodeBase64 } from "../../src/base64.js";
 import { equalBytes, toHex } from "../../src/bytes.js";
-import { parseEcdsaSignature, parsePoint, parsePublicKey } from "../../src/der.js";
 import { OtaError } from "../../src/errors.js";
+import { parseEcdsaSignature, parsePoint, parsePublicKey } from "../../src/slot/der.js";
 import {
   EC_CERTIFICATE,
   EC_CERTIFICATE_SIGNATURE,

@@ -1,5 +1,5 @@
-import type { DownloadOptions } from "../../src/download.js";
 import { OtaError } from "../../src/errors.js";
+import type { DownloadOptions } from "../../src/transfer/download.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { fileOf, having, ScriptedPlane, Transfer } from "../support/transfer.js";
 import { VirtualClock } from "../support/virtual-clock.js";

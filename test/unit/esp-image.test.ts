@@ -1,5 +1,5 @@
 import { OtaError } from "../../src/errors.js";
-import { checkStructure, HEAD_LENGTH, parseHead } from "../../src/esp-image.js";
+import { checkStructure, HEAD_LENGTH, parseHead } from "../../src/slot/esp-image.js";
 import { C3, ESP32, type ImageHead, S3 } from "../data/esp-image-heads.js";
 import { deepEqual, equal, throws } from "../support/assert.js";
 import { ascii, hex } from "../support/hex.js";

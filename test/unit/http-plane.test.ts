@@ -1,6 +1,6 @@
 import { deliverBody } from "../../hosts/mqtt/delivery.js";
-import { HttpPlane } from "../../src/http.js";
-import { parseContentRange, resolveUrl, retryAfter } from "../../src/http-fields.js";
+import { HttpPlane } from "../../src/transfer/http.js";
+import { parseContentRange, resolveUrl, retryAfter } from "../../src/transfer/http-fields.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { contentOf, fileOf, ScriptedPlane, Transfer } from "../support/transfer.js";
 import { VirtualClock } from "../support/virtual-clock.js";

@@ -1,6 +1,6 @@
 import { encodeUtf8 } from "../../src/bytes.js";
+import { type OtaJob, type ParsedJob, parseJob } from "../../src/control/job-document.js";
 import { OtaError } from "../../src/errors.js";
-import { type OtaJob, type ParsedJob, parseJob } from "../../src/job-document.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { ascii, concat, hex } from "../support/hex.js";
 

@@ -1,6 +1,6 @@
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
-import { Journal, journalSectors } from "../../src/journal.js";
+import { Journal, journalSectors } from "../../src/slot/journal.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { testCrypto } from "../support/test-crypto.js";
 

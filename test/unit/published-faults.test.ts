@@ -4,13 +4,13 @@
  */
 import { decodeBase64 } from "../../src/base64.js";
 import { decodeUtf8 } from "../../src/bytes.js";
-import { decodeMessage, FIELDS, FILE_ID, LENGTH, PAYLOAD } from "../../src/cbor.js";
-import { parseEcdsaSignature, parsePublicKey } from "../../src/der.js";
+import { type JobFile, parseJob } from "../../src/control/job-document.js";
 import { OtaError } from "../../src/errors.js";
-import { checkStructure, parseHead } from "../../src/esp-image.js";
-import { type JobFile, parseJob } from "../../src/job-document.js";
 import type { Crypto } from "../../src/ports.js";
-import { TrustedKeys } from "../../src/signature.js";
+import { parseEcdsaSignature, parsePublicKey } from "../../src/slot/der.js";
+import { checkStructure, parseHead } from "../../src/slot/esp-image.js";
+import { TrustedKeys } from "../../src/slot/signature.js";
+import { decodeMessage, FIELDS, FILE_ID, LENGTH, PAYLOAD } from "../../src/transfer/cbor.js";
 import { C3 } from "../data/esp-image-heads.js";
 import { DIGEST, EC_KEY } from "../data/signed.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";

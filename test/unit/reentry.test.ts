@@ -1,5 +1,5 @@
-import type { OtaJob } from "../../src/job-document.js";
-import { judgeReentry } from "../../src/reentry.js";
+import type { OtaJob } from "../../src/control/job-document.js";
+import { judgeReentry } from "../../src/control/reentry.js";
 import { deepEqual, equal } from "../support/assert.js";
 import { app } from "../support/fake-pal.js";
 import { fileOf } from "../support/pal-rig.js";

@@ -1,8 +1,8 @@
 import { toHex } from "../../src/bytes.js";
+import type { JobFile, SignatureAlgorithm } from "../../src/control/job-document.js";
 import { OtaError } from "../../src/errors.js";
-import type { JobFile, SignatureAlgorithm } from "../../src/job-document.js";
 import type { Crypto, Hash } from "../../src/ports.js";
-import { TrustedKeys } from "../../src/signature.js";
+import { TrustedKeys } from "../../src/slot/signature.js";
 import {
   DIGEST,
   EC_CERTIFICATE,

@@ -1,7 +1,7 @@
+import { newActiveJob } from "../../src/control/offer.js";
+import * as status from "../../src/control/status.js";
 import { OtaError, type OtaErrorCode, type OtaPhase } from "../../src/errors.js";
-import { newActiveJob } from "../../src/offer.js";
 import type { AppDescription } from "../../src/ports.js";
-import * as status from "../../src/status.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { app, FakePal } from "../support/fake-pal.js";
 import { fileOf } from "../support/pal-rig.js";

@@ -1,4 +1,4 @@
-import { StreamPlane } from "../../src/stream.js";
+import { StreamPlane } from "../../src/transfer/stream.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { fileOf, type MemoryPal, ScriptedPlane, Transfer } from "../support/transfer.js";
 import { seeded, VirtualClock } from "../support/virtual-clock.js";

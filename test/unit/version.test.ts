@@ -1,4 +1,4 @@
-import { compareVersions, packVersion, parseVersion } from "../../src/version.js";
+import { compareVersions, packVersion, parseVersion } from "../../src/slot/version.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 describe("version", () => {

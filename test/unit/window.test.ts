@@ -1,4 +1,4 @@
-import { Window } from "../../src/window.js";
+import { Window } from "../../src/transfer/window.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 function windowOf(capacity: number, initial: number, now = 0, rttHint?: number, random = () => 0): Window {

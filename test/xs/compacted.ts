@@ -5,7 +5,7 @@
  */
 import { readdirSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import typescript from "@rollup/plugin-typescript";
 import type { Plugin } from "esbuild";
@@ -15,9 +15,11 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const FILE = join(ROOT, "build/test/sources.js");
 const ENTRY = "\0sources";
 
-/** Names of the modules of src, without the extension. */
-const MODULES = readdirSync(join(ROOT, "src")).map((name) => basename(name, ".ts"));
-const variable = (module: string) => module.replaceAll("-", "_");
+/** Paths of the modules below src, without the extension. */
+const MODULES = (readdirSync(join(ROOT, "src"), { recursive: true }) as string[])
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.slice(0, -3));
+const variable = (module: string) => module.replaceAll(/[-/]/g, "_");
 
 let made: Promise<Record<string, object>> | undefined;
 
@@ -58,8 +60,8 @@ async function make(): Promise<Record<string, object>> {
 export const compacted: Plugin = {
   name: "compacted sources",
   setup(build) {
-    build.onResolve({ filter: /\/src\/[a-z0-9-]+\.js$/ }, ({ path }) => {
-      const module = basename(path, ".js");
+    build.onResolve({ filter: /\/src\/[a-z0-9/-]+\.js$/ }, ({ path }) => {
+      const module = path.slice(path.lastIndexOf("/src/") + 5, -3);
       return MODULES.includes(module) ? { path: module, namespace: "compacted" } : undefined;
     });
     build.onLoad({ filter: /.*/, namespace: "compacted" }, async ({ path }) => {

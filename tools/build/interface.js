@@ -90,7 +90,7 @@ function declarations(program, file) {
 /** @returns the names, sorted; @param tsconfig path of the configuration whose files are the sources */
 export function ownNames(tsconfig) {
   const program = programOf(tsconfig);
-  const sources = program.getSourceFiles().filter(({ fileName }) => /\/src\/[^/]+$/.test(fileName));
+  const sources = program.getRootFileNames().map((name) => program.getSourceFile(name));
   const seen = reachable(
     program,
     sources.filter(({ fileName }) => ENTRIES.includes(basename(fileName))),

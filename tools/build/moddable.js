@@ -25,7 +25,7 @@ const agentImport = {
 };
 
 /** Writes a file beside the bundle. */
-function beside(fileName, source) {
+export function beside(fileName, source) {
   return {
     name: `beside: ${fileName}`,
     generateBundle() {

@@ -38,13 +38,13 @@ function writeApplication(
 /** What a product may have of the agent, each with all it imports: the later ones hold most of the earlier ones. */
 const PARTS: readonly [what: string, input: string][] = [
   ["errors", "src/errors.ts"],
-  ["job documents: JSON, base64, UTF-8", "src/job-document.ts"],
-  ["jobs: requests, status reports", "src/jobs.ts"],
-  ["window: what is on its way, what is lost", "src/window.ts"],
-  ["transfer: window, which blocks are wanted", "src/download.ts"],
-  ["file streams: CBOR", "src/stream.ts"],
-  ["signatures: DER, PEM, keys", "src/signature.ts"],
-  ["flash layer: journal, ESP32 images, versions", "src/flash-pal.ts"],
+  ["job documents: JSON, base64, UTF-8", "src/control/job-document.ts"],
+  ["jobs: requests, status reports", "src/control/jobs.ts"],
+  ["window: what is on its way, what is lost", "src/transfer/window.ts"],
+  ["transfer: window, which blocks are wanted", "src/transfer/download.ts"],
+  ["file streams: CBOR", "src/transfer/stream.ts"],
+  ["signatures: DER, PEM, keys", "src/slot/signature.ts"],
+  ["flash layer: journal, ESP32 images, versions", "src/slot/flash-pal.ts"],
 ];
 
 export interface RomFigures {

@@ -7,7 +7,7 @@ import type { AppEvent } from "../../hosts/emulated/device-app.js";
 import { chipById } from "../../hosts/formats/chips.js";
 import type { SimulatedDevice } from "../../hosts/node/device.js";
 import type { Execution } from "../../service/job-records.js";
-import type { DownloadStatistics } from "../../src/download.js";
+import type { DownloadStatistics } from "../../src/transfer/download.js";
 import { thousands, type View } from "./view.js";
 
 export class Narrator {

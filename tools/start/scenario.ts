@@ -10,8 +10,8 @@ import { describeApp, imageBytes, readImageLayout } from "../../hosts/formats/es
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { makeEntry, STATE_VALID } from "../../hosts/formats/otadata.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
-import { journalSectors } from "../../src/journal.js";
 import type { AppDescription } from "../../src/ports.js";
+import { journalSectors } from "../../src/slot/journal.js";
 import type { Failure } from "./options.js";
 
 /** Codes one of which the job's final status must carry; empty: the update must succeed. */

@@ -3,7 +3,7 @@
  * @module
  */
 import * as cborg from "cborg";
-import { decodeMessage, FIELDS, FILE_ID, INDEX, LENGTH, PAYLOAD, START } from "../../../src/cbor.js";
+import { decodeMessage, FIELDS, FILE_ID, INDEX, LENGTH, PAYLOAD, START } from "../../../src/transfer/cbor.js";
 import { ascii, hex } from "../../support/hex.js";
 import type { Random } from "../random.js";
 import { type FuzzTarget, must, outcome } from "../target.js";

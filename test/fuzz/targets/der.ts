@@ -5,8 +5,8 @@
  */
 import { decodeBase64 } from "../../../src/base64.js";
 import { toHex } from "../../../src/bytes.js";
-import { type PublicKey, parseEcdsaSignature, parsePublicKey } from "../../../src/der.js";
-import { TrustedKeys } from "../../../src/signature.js";
+import { type PublicKey, parseEcdsaSignature, parsePublicKey } from "../../../src/slot/der.js";
+import { TrustedKeys } from "../../../src/slot/signature.js";
 import * as signed from "../../data/signed.js";
 import { ascii, concat, hex } from "../../support/hex.js";
 import type { Random } from "../random.js";

@@ -2,7 +2,7 @@
  * ESP32 application images: the input is the file. Nothing outside of it may be read.
  * @module
  */
-import { checkStructure, HEAD_LENGTH, parseHead } from "../../../src/esp-image.js";
+import { checkStructure, HEAD_LENGTH, parseHead } from "../../../src/slot/esp-image.js";
 import { C3, ESP32, type ImageHead, S3 } from "../../data/esp-image-heads.js";
 import { ascii, concat, hex } from "../../support/hex.js";
 import type { Random } from "../random.js";

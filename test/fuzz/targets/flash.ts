@@ -15,8 +15,8 @@ import {
 } from "../../../hosts/formats/otadata.js";
 import { PartitionTableError, parsePartitionTable } from "../../../hosts/formats/partition-table.js";
 import { nodeCrypto } from "../../../hosts/node/crypto.js";
-import { Journal } from "../../../src/journal.js";
 import type { Flash } from "../../../src/ports.js";
+import { Journal } from "../../../src/slot/journal.js";
 import { ascii, concat, hex } from "../../support/hex.js";
 import type { Random } from "../random.js";
 import { type FuzzTarget, must, TAKEN } from "../target.js";

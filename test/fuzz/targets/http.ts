@@ -2,7 +2,7 @@
  * Header fields of HTTP responses. The URL class of Node is the oracle for where a redirect leads.
  * @module
  */
-import { parseContentRange, resolveUrl, retryAfter } from "../../../src/http-fields.js";
+import { parseContentRange, resolveUrl, retryAfter } from "../../../src/transfer/http-fields.js";
 import { ascii } from "../../support/hex.js";
 import type { Random } from "../random.js";
 import { type FuzzTarget, must, TAKEN } from "../target.js";

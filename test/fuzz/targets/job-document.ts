@@ -2,8 +2,9 @@
  * Messages of AWS IoT Jobs. Nothing may be thrown, and nothing may come out that could name another topic.
  * @module
  */
+
+import { parseJob } from "../../../src/control/job-document.js";
 import { OtaError } from "../../../src/errors.js";
-import { parseJob } from "../../../src/job-document.js";
 import { ascii } from "../../support/hex.js";
 import type { Random } from "../random.js";
 import { type FuzzTarget, must, refused, TAKEN } from "../target.js";

@@ -4,7 +4,7 @@
  */
 import { decodeBase64 } from "../../../src/base64.js";
 import { decodeUtf8, encodeUtf8 } from "../../../src/bytes.js";
-import { compareVersions, packVersion, parseVersion } from "../../../src/version.js";
+import { compareVersions, packVersion, parseVersion } from "../../../src/slot/version.js";
 import { ascii, hex } from "../../support/hex.js";
 import type { Random } from "../random.js";
 import { type FuzzTarget, must, outcome, TAKEN } from "../target.js";

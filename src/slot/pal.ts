@@ -3,9 +3,10 @@
  * ESP32 app slot; other destinations (a data partition, a second processor) implement it as well.
  * @module
  */
-import type { OtaError } from "./errors.js";
-import type { JobFile } from "./job-document.js";
-import type { AppDescription } from "./ports.js";
+
+import type { JobFile } from "../control/job-document.js";
+import type { OtaError } from "../errors.js";
+import type { AppDescription } from "../ports.js";
 
 /** `OtaPalImageState_t`. */
 export type PlatformImageState = "pending-commit" | "valid" | "invalid";

@@ -2,9 +2,9 @@
  * AWS IoT job documents: text in, a validated job or a typed error out. Pure; never touches a job in progress.
  * @module
  */
-import { decodeBase64 } from "./base64.js";
-import { decodeUtf8 } from "./bytes.js";
-import { OtaError, type OtaErrorCode } from "./errors.js";
+import { decodeBase64 } from "../base64.js";
+import { decodeUtf8 } from "../bytes.js";
+import { OtaError, type OtaErrorCode } from "../errors.js";
 
 export type SignatureAlgorithm = "sig-sha256-ecdsa" | "sig-sha256-rsa";
 

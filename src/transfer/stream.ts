@@ -2,11 +2,12 @@
  * The MQTT data plane: AWS IoT MQTT-based file delivery, CBOR flavour (AWS IoT developer guide).
  * @module
  */
+
+import type { JobFile } from "../control/job-document.js";
+import { OtaError } from "../errors.js";
+import type { MqttConnection, MqttObserver, MqttSubscription } from "../ports.js";
 import { decodeMessage, encodeGetStream, FIELDS, FILE_ID, INDEX, LENGTH, PAYLOAD, START } from "./cbor.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
-import { OtaError } from "./errors.js";
-import type { JobFile } from "./job-document.js";
-import type { MqttConnection, MqttObserver, MqttSubscription } from "./ports.js";
 
 /** Most payload bytes the service sends for one request. */
 const ANSWER_SET = 131_072;

@@ -3,11 +3,12 @@
  * that a product without HTTP does not pay for it.
  * @module
  */
+
+import type { JobFile } from "../control/job-document.js";
+import { OtaError } from "../errors.js";
+import type { Clock, HttpClient, HttpHandler, MqttConnection, MqttObserver, Timer } from "../ports.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
-import { OtaError } from "./errors.js";
 import { isUrl, parseContentRange, resolveUrl, retryAfter } from "./http-fields.js";
-import type { JobFile } from "./job-document.js";
-import type { Clock, HttpClient, HttpHandler, MqttConnection, MqttObserver, Timer } from "./ports.js";
 
 /** Redirects followed for one range. */
 const MAX_REDIRECTS = 5;

@@ -6,7 +6,7 @@
  * construction.
  * @module
  */
-import type { Random } from "./ports.js";
+import type { Random } from "../ports.js";
 
 /** A loss is proven by this many later blocks (RFC 9002 kPacketThreshold); more once that has proven wrong. */
 const REORDERING = 3;

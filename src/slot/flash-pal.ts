@@ -3,12 +3,9 @@
  * goes, remembers in the journal what is there, proves the image from what flash gives back, and switches.
  * @module
  */
-import { equalBytes } from "./bytes.js";
-import { OtaError, type OtaErrorCode, type OtaPhase } from "./errors.js";
-import { checkStructure, HEAD_LENGTH, parseHead } from "./esp-image.js";
-import type { JobFile } from "./job-document.js";
-import { digestOf, Journal, journalSectors } from "./journal.js";
-import type { ImageState, OtaPal, PlatformImageState, Received } from "./pal.js";
+import { equalBytes } from "../bytes.js";
+import type { JobFile } from "../control/job-document.js";
+import { OtaError, type OtaErrorCode, type OtaPhase } from "../errors.js";
 import type {
   AppDescription,
   BootControl,
@@ -18,7 +15,10 @@ import type {
   Flash,
   Store,
   Timer,
-} from "./ports.js";
+} from "../ports.js";
+import { checkStructure, HEAD_LENGTH, parseHead } from "./esp-image.js";
+import { digestOf, Journal, journalSectors } from "./journal.js";
+import type { ImageState, OtaPal, PlatformImageState, Received } from "./pal.js";
 import type { TrustedKeys } from "./signature.js";
 import { compareVersions } from "./version.js";
 

@@ -3,11 +3,12 @@
  * person wants to know. Formats: docs/SPEC.md, "Status details".
  * @module
  */
+
+import { hex32, OtaError } from "../errors.js";
+import type { AppDescription } from "../ports.js";
+import { packVersion } from "../slot/version.js";
 import type { ActiveJob } from "./active-job.js";
-import { hex32, OtaError } from "./errors.js";
 import type { StatusDetails } from "./jobs.js";
-import type { AppDescription } from "./ports.js";
-import { packVersion } from "./version.js";
 
 /** Longest value of a status detail, in characters (AWS IoT Jobs limits). */
 const VALUE_LENGTH = 1024;

@@ -3,8 +3,8 @@
  * attacker sends is checked here, before any cryptographic library sees it.
  * @module
  */
-import { toHex } from "./bytes.js";
-import { OtaError, type OtaErrorCode } from "./errors.js";
+import { toHex } from "../bytes.js";
+import { OtaError, type OtaErrorCode } from "../errors.js";
 
 /** A public key, and the algorithm of the signatures it can check. */
 export type PublicKey =

@@ -3,11 +3,12 @@
  * transport nor flash: blocks come from a `DataPlane` and go to an `OtaPal`.
  * @module
  */
+
+import type { JobFile } from "../control/job-document.js";
+import { OtaError, type OtaErrorCode } from "../errors.js";
+import type { AppDescription, Clock, Random, Timer } from "../ports.js";
+import type { OtaPal, Received } from "../slot/pal.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
-import { OtaError, type OtaErrorCode } from "./errors.js";
-import type { JobFile } from "./job-document.js";
-import type { OtaPal, Received } from "./pal.js";
-import type { AppDescription, Clock, Random, Timer } from "./ports.js";
 import { Window } from "./window.js";
 
 /** Room for the framing of one message around a block: CBOR keys and numbers, a client token. */

@@ -2,12 +2,13 @@
  * Whether a job can be carried out here, and with what. Pure.
  * @module
  */
+
+import { OtaError, type OtaErrorCode } from "../errors.js";
+import type { OtaAgentOptions } from "../options.js";
+import type { OtaPal } from "../slot/pal.js";
+import type { DataPlane } from "../transfer/data-plane.js";
 import type { ActiveJob } from "./active-job.js";
-import type { DataPlane } from "./data-plane.js";
-import { OtaError, type OtaErrorCode } from "./errors.js";
 import type { OtaJob } from "./job-document.js";
-import type { OtaAgentOptions } from "./options.js";
-import type { OtaPal } from "./pal.js";
 
 export const NO_ROLLBACK = "the boot loader can not roll back";
 

@@ -3,11 +3,11 @@
  * `sig-sha256-ecdsa` (P-256, DER) and `sig-sha256-rsa` (RSASSA-PKCS1-v1_5, 2048 to 4096 bits).
  * @module
  */
-import { decodeBase64 } from "./base64.js";
-import { decodeUtf8 } from "./bytes.js";
+import { decodeBase64 } from "../base64.js";
+import { decodeUtf8 } from "../bytes.js";
+import type { JobFile } from "../control/job-document.js";
+import type { Crypto } from "../ports.js";
 import { fail, type PublicKey, parseEcdsaSignature, parsePoint, parsePublicKey, toBigInt } from "./der.js";
-import type { JobFile } from "./job-document.js";
-import type { Crypto } from "./ports.js";
 
 /**
  * A public key: an X.509 certificate or a SubjectPublicKeyInfo, as PEM (text or its bytes) or DER, or the 65

@@ -4,9 +4,9 @@
  * checks both before it boots; the agent's own proof is the signature over the whole file.
  * @module
  */
-import { decodeUtf8, toHex } from "./bytes.js";
-import { findRow, hex32, OtaError } from "./errors.js";
-import type { AppDescription } from "./ports.js";
+import { decodeUtf8, toHex } from "../bytes.js";
+import { findRow, hex32, OtaError } from "../errors.js";
+import type { AppDescription } from "../ports.js";
 
 const HEADER = 24;
 const SEGMENT_HEADER = 8;

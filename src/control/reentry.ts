@@ -3,9 +3,9 @@
  * "After a restart". Pure.
  * @module
  */
-import { OtaError } from "./errors.js";
+import { OtaError } from "../errors.js";
+import type { ImageState, OtaPal } from "../slot/pal.js";
 import type { OtaJob } from "./job-document.js";
-import type { ImageState, OtaPal } from "./pal.js";
 import { imageName, versionConflict } from "./status.js";
 
 export const NOT_ON_TRIAL = "no image is on trial";

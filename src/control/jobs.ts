@@ -4,13 +4,13 @@
  * Topics and payloads: AWS IoT developer guide, "Jobs device MQTT API operations".
  * @module
  */
-import { encodeUtf8 } from "./bytes.js";
-import { findRow } from "./errors.js";
-import * as Event from "./events.js";
+import { encodeUtf8 } from "../bytes.js";
+import { findRow } from "../errors.js";
+import * as Event from "../events.js";
+import type { CheckedOptions } from "../options.js";
+import type { MqttObserver, MqttSubscription, Timer } from "../ports.js";
 import { parseJob, parseJson } from "./job-document.js";
 import type { JobReply, JobRequest } from "./job-messages.js";
-import type { CheckedOptions } from "./options.js";
-import type { MqttObserver, MqttSubscription, Timer } from "./ports.js";
 
 /** Longest `clientToken` the service takes, in bytes. */
 const TOKEN_LENGTH = 64;

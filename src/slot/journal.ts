@@ -10,8 +10,8 @@
  * - The header names the file by a digest of its signature and size: two files are never mixed.
  * @module
  */
-import { encodeUtf8, equalBytes } from "./bytes.js";
-import type { Crypto, Flash } from "./ports.js";
+import { encodeUtf8, equalBytes } from "../bytes.js";
+import type { Crypto, Flash } from "../ports.js";
 
 /** Bytes of the header, four record slots long. */
 const HEADER_LENGTH = 64;

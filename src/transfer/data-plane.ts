@@ -3,8 +3,9 @@
  * A data plane asks and delivers; which blocks are wanted, and when, is decided in `download.ts`.
  * @module
  */
-import type { OtaError } from "./errors.js";
-import type { JobFile } from "./job-document.js";
+
+import type { JobFile } from "../control/job-document.js";
+import type { OtaError } from "../errors.js";
 
 /** What a data plane reports. Implemented by the download. */
 export interface BlockSink {

@@ -2,13 +2,14 @@
  * The job an agent works on.
  * @module
  */
-import type { DataPlane } from "./data-plane.js";
-import type { Download } from "./download.js";
-import type { OtaError } from "./errors.js";
+
+import type { OtaError } from "../errors.js";
+import type { AppDescription } from "../ports.js";
+import type { OtaPal, Received } from "../slot/pal.js";
+import type { DataPlane } from "../transfer/data-plane.js";
+import type { Download } from "../transfer/download.js";
 import type { JobFile, OtaJob } from "./job-document.js";
 import type { StatusDetails } from "./jobs.js";
-import type { OtaPal, Received } from "./pal.js";
-import type { AppDescription } from "./ports.js";
 
 /** Replaced as a whole from job to job, so that nothing is inherited from the one before. */
 export interface ActiveJob {

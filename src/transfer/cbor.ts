@@ -4,8 +4,8 @@
  * order, width of integers, definite or indefinite maps, unknown keys).
  * @module
  */
-import { decodeUtf8 } from "./bytes.js";
-import { OtaError } from "./errors.js";
+import { decodeUtf8 } from "../bytes.js";
+import { OtaError } from "../errors.js";
 
 /** How deep a message may nest: the map, and in it values of unknown keys, tags and strings in chunks included. */
 const MAX_DEPTH = 9;
