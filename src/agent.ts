@@ -4,7 +4,8 @@
  */
 import type { ActiveJob } from "./control/active-job.js";
 import type { OtaJob, ParsedJob } from "./control/job-document.js";
-import { type JobReference, type JobStatus, Jobs, type StatusDetails, spread } from "./control/jobs.js";
+import type { JobReference, JobStatus, StatusDetails } from "./control/job-status.js";
+import { Jobs, spread } from "./control/jobs.js";
 import { identityOf, NO_ROLLBACK, newActiveJob, prepare } from "./control/offer.js";
 import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./control/reentry.js";
 import * as report from "./control/status.js";

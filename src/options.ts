@@ -4,7 +4,7 @@
  */
 
 import type { OtaJob } from "./control/job-document.js";
-import type { JobStatus, StatusDetails, UpdateResult } from "./control/jobs.js";
+import type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 import type { OtaError } from "./errors.js";
 import type { AppDescription, Clock, Log, MqttConnection, Random } from "./ports.js";
 import type { OtaPal } from "./slot/pal.js";

@@ -9,7 +9,7 @@ import type { OtaPal, Received } from "../slot/pal.js";
 import type { DataPlane } from "../transfer/data-plane.js";
 import type { Download } from "../transfer/download.js";
 import type { JobFile, OtaJob } from "./job-document.js";
-import type { StatusDetails } from "./jobs.js";
+import type { StatusDetails } from "./job-status.js";
 
 /** Replaced as a whole from job to job, so that nothing is inherited from the one before. */
 export interface ActiveJob {

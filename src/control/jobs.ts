@@ -11,6 +11,7 @@ import type { CheckedOptions } from "../options.js";
 import type { MqttObserver, MqttSubscription, Timer } from "../ports.js";
 import { parseJob, parseJson } from "./job-document.js";
 import type { JobReply, JobRequest } from "./job-messages.js";
+import type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./job-status.js";
 
 /** Longest `clientToken` the service takes, in bytes. */
 const TOKEN_LENGTH = 64;
@@ -18,18 +19,6 @@ const TOKEN_LENGTH = 64;
 const FIRST_WAIT_MS = 5_000;
 /** Longest wait between two attempts, milliseconds. */
 const LONGEST_WAIT_MS = 300_000;
-
-export type JobStatus = "IN_PROGRESS" | "FAILED" | "SUCCEEDED" | "REJECTED";
-export type StatusDetails = Readonly<Record<string, string>>;
-
-/** How a status update ended. "gone": the execution is over or unknown, whatever this device says. */
-export type UpdateResult = "accepted" | "gone" | "refused";
-
-/** Which execution a status is about. */
-export interface JobReference {
-  readonly jobId: string;
-  readonly executionNumber: number | undefined;
-}
 
 /**
  * Told what the service has to say, as events of the agent: Subscribed or Refused; ReceivedJobDocument, as the answer to

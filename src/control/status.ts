@@ -8,7 +8,7 @@ import { hex32, OtaError } from "../errors.js";
 import type { AppDescription } from "../ports.js";
 import { packVersion } from "../slot/version.js";
 import type { ActiveJob } from "./active-job.js";
-import type { StatusDetails } from "./jobs.js";
+import type { StatusDetails } from "./job-status.js";
 
 /** Longest value of a status detail, in characters (AWS IoT Jobs limits). */
 const VALUE_LENGTH = 1024;

@@ -15,9 +15,9 @@ import type { MqttConnection } from "../../src/ports.js";
 import type { FlashPal } from "../../src/slot/flash-pal.js";
 import { seeded } from "../support/virtual-clock.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
-import type { Device } from "./device.js";
 import type { Firmware } from "./images.js";
 import type { LifeClock } from "./life.js";
+import type { AppDevice } from "./parts.js";
 import type { Anchor, AppAct } from "./scenario.js";
 
 export const THING = "story-1";
@@ -45,7 +45,7 @@ export class StoryApp {
   readonly agent: OtaAgent;
   /** Numbers of messages whose fate is open, and since when. */
   readonly open = new Map<number, number>();
-  readonly #device: Device;
+  readonly #device: AppDevice;
   readonly #control: ModelBootControl;
   readonly #clock: LifeClock;
   readonly #mqtt: VirtualMqtt;
@@ -54,7 +54,7 @@ export class StoryApp {
   readonly #deferred = new Set<string>();
 
   constructor(
-    device: Device,
+    device: AppDevice,
     control: ModelBootControl,
     pal: FlashPal,
     clock: LifeClock,

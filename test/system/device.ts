@@ -13,31 +13,20 @@ import type { Partition } from "../../hosts/formats/partition-table.js";
 import type { Crypto, Store } from "../../src/ports.js";
 import { FlashPal } from "../../src/slot/flash-pal.js";
 import { TEST_KEYS, testCrypto } from "../support/test-crypto.js";
-import type { VirtualBroker, VirtualMqtt } from "../support/virtual-network.js";
+import type { VirtualMqtt } from "../support/virtual-network.js";
 import { StoryApp } from "./app.js";
-import { type Firmware, type Foundry, SLOT_SIZE } from "./images.js";
-import type { Judge, Kept } from "./judge.js";
+import { type Firmware, SLOT_SIZE } from "./images.js";
+import type { Kept } from "./judge.js";
 import { CountingClock, LifeClock } from "./life.js";
-import type { Scenario, Zone } from "./scenario.js";
-import { FlashTrouble, type Trouble } from "./trouble.js";
+import type { DeviceParts } from "./parts.js";
+import type { Zone } from "./scenario.js";
+import { FlashTrouble } from "./trouble.js";
 
 const FLASH_SIZE = 0x50000;
 const SECTOR = 4096;
 /** From the request to the restart. */
 const RESTART_MS = 100;
 const PATIENT_RESETS = 3;
-
-export interface DeviceParts {
-  readonly scenario: Scenario;
-  readonly broker: VirtualBroker;
-  readonly trouble: Trouble;
-  readonly judge: Judge;
-  readonly foundry: Foundry;
-  /** Everything that was ever made to be delivered, the factory's firmware first. */
-  readonly firmware: readonly Firmware[];
-  readonly random: () => number;
-  readonly note: (text: string) => void;
-}
 
 export class Device {
   readonly parts: DeviceParts;

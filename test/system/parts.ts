@@ -1,0 +1,35 @@
+/**
+ * What the device of a story and its application both know.
+ * @module
+ */
+
+import type { VirtualBroker } from "../support/virtual-network.js";
+import type { Firmware, Foundry } from "./images.js";
+import type { Judge } from "./judge.js";
+import type { CountingClock } from "./life.js";
+import type { Scenario } from "./scenario.js";
+import type { Trouble } from "./trouble.js";
+
+export interface DeviceParts {
+  readonly scenario: Scenario;
+  readonly broker: VirtualBroker;
+  readonly trouble: Trouble;
+  readonly judge: Judge;
+  readonly foundry: Foundry;
+  /** Everything that was ever made to be delivered, the factory's firmware first. */
+  readonly firmware: readonly Firmware[];
+  readonly random: () => number;
+  readonly note: (text: string) => void;
+}
+
+/** The device as its application sees it. */
+export interface AppDevice {
+  readonly parts: DeviceParts;
+  readonly agentClock: CountingClock;
+  /** Numbers of the application's messages that reached the broker. */
+  readonly telemetry: ReadonlySet<number>;
+  readonly lives: number;
+  reset(): void;
+  /** Nothing runs any more until the watchdog resets the chip. */
+  hang(ms: number): void;
+}
