@@ -22,27 +22,29 @@ export function decodeUtf8(
   code: OtaErrorCode = "bad-utf8",
 ): string {
   const part = bytes.subarray(start, end);
-  let text = "";
+  /** Texts that double in length from the last to the first, so that no character is copied more often than that. */
+  const pieces: string[] = [];
   let at = 0;
   let next = 0;
   try {
-    while (at < part.length) {
+    for (let runs = 1; at < part.length; runs++) {
       next += RUN;
       // A run takes the rest of its last character along.
       while (part[next] >> 6 === 2 && next - at < RUN + 3) next++;
       // One character for each byte; `escape` writes those the way URIs have them.
       const octets = String.fromCharCode.apply(null, part.subarray(at, next) as unknown as number[]);
-      const run = decodeURIComponent(escape(octets));
+      let text = decodeURIComponent(escape(octets));
       // Not every engine's decoder is strict, but text has one encoding only.
-      if (unescape(encodeURIComponent(run)) !== octets) break;
-      text += run;
+      if (unescape(encodeURIComponent(text)) !== octets) break;
+      for (let bits = runs; bits % 2 === 0; bits /= 2) text = pieces.pop() + text;
+      pieces.push(text);
       at = next;
     }
   } catch {
     // No URI: `at` stays where it is.
   }
   if (at < part.length) throw new OtaError(code, "text is not UTF-8");
-  return text;
+  return pieces.join("");
 }
 
 /**
@@ -56,7 +58,11 @@ export function encodeUtf8(text: string): Uint8Array {
     throw new OtaError("bad-utf8", "text has a lone surrogate");
   }
   const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
+  // XS counts characters from the first: far into a text each one would take its time.
+  for (let at = 0; at < bytes.length; at += RUN) {
+    const run = text.slice(at, at + RUN);
+    for (let n = 0; n < run.length; n++) bytes[at + n] = run.charCodeAt(n);
+  }
   return bytes;
 }
 

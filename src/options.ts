@@ -15,7 +15,11 @@ import type { DataPlane } from "./transfer/data-plane.js";
 export interface CustomJob {
   readonly jobId: string;
   readonly executionNumber: number | undefined;
-  readonly document: unknown;
+  /**
+   * `execution.jobDocument`: JSON, as it was sent, for `JSON.parse`. XS keeps the names of members that were parsed for
+   * as long as it runs.
+   */
+  readonly document: string;
   /** Reports its status; repeated until the service answers. Only for a claimed job. */
   update(status: JobStatus, details: StatusDetails, done?: (result: UpdateResult) => void): void;
 }

@@ -3,8 +3,9 @@
  * @module
  */
 import { decodeBase64 } from "../base64.js";
-import { decodeUtf8 } from "../bytes.js";
 import { OtaError, type OtaErrorCode } from "../errors.js";
+import type { JobReply } from "./job-messages.js";
+import { expectEnd, findMembers, JsonCursor, readScalar, readText, startOf } from "./json.js";
 
 export type SignatureAlgorithm = "sig-sha256-ecdsa" | "sig-sha256-rsa";
 
@@ -49,8 +50,11 @@ export interface OtaJob {
   readonly protocols: readonly ("MQTT" | "HTTP")[];
   /** `afr_ota.files`, at least one. */
   readonly files: readonly JobFile[];
-  /** The whole `execution.jobDocument`, for the application. */
-  readonly document: unknown;
+  /**
+   * The whole `execution.jobDocument` for the application: JSON, as it was sent. `JSON.parse` makes values of it; XS
+   * then keeps the names of all its members for as long as it runs.
+   */
+  readonly document: string;
 }
 
 export type ParsedJob =
@@ -63,7 +67,8 @@ export type ParsedJob =
       readonly clientToken: string | undefined;
       readonly jobId: string;
       readonly executionNumber: number | undefined;
-      readonly document: unknown;
+      /** `execution.jobDocument`: JSON, as it was sent. */
+      readonly document: string;
     }
   /** An OTA job that can not be carried out; `jobId` is undefined when there is none to report to. */
   | {
@@ -75,131 +80,184 @@ export type ParsedJob =
     };
 
 /** The longest message taken, in bytes: a job document has at most 32768 characters (AWS IoT quotas). */
-const MAX_LENGTH = 65536;
-/** How deep a message may nest: JSON.parse recurses, and the stack of a device is small. */
-const MAX_DEPTH = 32;
+export const MAX_JOB_MESSAGE = 65536;
+/** Most files in one job (AWS IoT API model, `OTAUpdateFiles`). */
+const MAX_FILES = 50;
 /** Bytes of the longest signature: RSA-4096. */
 const MAX_SIGNATURE = 512;
-
-/** Own keys alone: a name such as `constructor` finds nothing inherited. */
-type Fields = Readonly<Partial<Record<string, unknown>>>;
+/** Longest texts that are read, in bytes: base64 with line ends, a presigned URL, anything else. */
+const MAX_SIGNATURE_TEXT = 2048;
+const MAX_URL = 8192;
+const MAX_TEXT = 1024;
 
 function refuse(what: string, code: OtaErrorCode = "job-parser"): never {
   throw new OtaError(code, `missing or invalid: ${what}`);
 }
 
-/** @param what the object's name; without one anything is taken, and what is no object has no fields */
-function fieldsOf(value: unknown, what?: string): Fields {
-  if (what && (typeof value !== "object" || value === null || Array.isArray(value))) refuse(what);
-  return Object.assign(Object.create(null), value);
+/** An object of the message, and where members of it are. */
+class Fields {
+  readonly json: Uint8Array;
+  readonly #names: string[];
+  /** As `names`: where each member's value begins, −1 for one that is not there. */
+  readonly at: number[] = [];
+  /** Where the object begins and ends. */
+  readonly #start: number;
+  end: number;
+
+  constructor(json: Uint8Array, start: number, names: string) {
+    this.json = json;
+    this.#names = names.split(" ");
+    this.#start = start;
+    this.end = start;
+  }
+
+  /** @throws OtaError "job-parser" for what is no JSON: members in front of the fault are found all the same */
+  find(): this {
+    this.end = findMembers(this.json, this.#start, this.#names, this.at);
+    return this;
+  }
+
+  /** Where the member's value begins; −1 when it is absent. */
+  offset(name: string): number {
+    return this.at[this.#names.indexOf(name)];
+  }
+
+  has(name: string): boolean {
+    return this.offset(name) >= 0;
+  }
+
+  /** The first byte of the member's value; undefined when it is absent. */
+  first(name: string): number | undefined {
+    return this.json[this.offset(name)];
+  }
+
+  scalar(name: string, most = MAX_TEXT): unknown {
+    return readScalar(this.json, this.offset(name), most);
+  }
+
+  /** The elements of a member that has to be an array. */
+  list(name: string): JsonCursor {
+    return this.first(name) === 0x5b ? new JsonCursor(this.json, this.offset(name)) : refuse(name);
+  }
+
+  /** An optional text, which has to match `pattern` if there is one; empty when absent. */
+  text(name: string, pattern?: RegExp, most?: number, code?: OtaErrorCode): string {
+    const value = this.scalar(name, most) ?? "";
+    return typeof value === "string" && (!pattern || pattern.test(value)) ? value : refuse(name, code);
+  }
+
+  /** The integer a number or a text (decimal, or hexadecimal after 0x) stands for; undefined when it is none. */
+  integer(name: string, max: number): number | undefined {
+    const value = this.scalar(name);
+    const digits = /^"?(0x[\da-fA-F]+|0|[1-9]\d*)"?$/.exec(JSON.stringify(value) ?? "")?.[1];
+    const number = Number(digits);
+    return number <= max && !Object.is(value, -0) ? number : undefined;
+  }
+
+  /** A required integer. */
+  number(name: string, max: number): number {
+    return this.integer(name, max) ?? refuse(name);
+  }
 }
 
-/** An optional text, which has to match `pattern` if there is one; empty when absent. */
-function text(fields: Fields, key: string, pattern?: RegExp): string {
-  const value = fields[key] ?? "";
-  return typeof value === "string" && (!pattern || pattern.test(value)) ? value : refuse(key);
-}
+const FILE = "fileid filesize fileType filepath certfile update_data_url sig-sha256-ecdsa sig-sha256-rsa";
 
-/** The integer a number or a text (decimal, or hexadecimal after 0x) stands for; undefined when it is none. */
-function integer(value: unknown, max: number): number | undefined {
-  // As JSON, since `String` makes a number of [1] as well.
-  const digits = /^"?(0x[\da-fA-F]+|0|[1-9]\d*)"?$/.exec(JSON.stringify(value))?.[1];
-  const number = Number(digits);
-  return number <= max && !Object.is(value, -0) ? number : undefined;
-}
-
-/** A required integer of a file. */
-function field(file: Fields, key: string, max: number): number {
-  return integer(file[key], max) ?? refuse(key);
-}
-
-function parseFile(value: unknown, streamName: string): JobFile {
-  const file = fieldsOf(value);
+function parseFile(json: Uint8Array, at: number, streamName: string): JobFile {
+  const file = new Fields(json, at, FILE).find();
   let algorithm: SignatureAlgorithm = "sig-sha256-ecdsa";
-  const signature = text(file, algorithm) || text(file, (algorithm = "sig-sha256-rsa"));
-  let unknownSignature: string | undefined;
-  for (const key of Object.keys(file))
-    if (!signature && key.startsWith("sig-") && file[key] !== "") unknownSignature = key;
+  const sign = (name: SignatureAlgorithm) =>
+    file.text(name, undefined, MAX_SIGNATURE_TEXT, file.first(name) === 0x22 ? "bad-base64" : undefined);
+  const signature = sign(algorithm) || sign((algorithm = "sig-sha256-rsa"));
   return {
-    fileId: field(file, "fileid", 255),
-    fileSize: field(file, "filesize", 0xffffffff) || refuse("filesize"),
-    fileType: "fileType" in file ? field(file, "fileType", 255) : 0,
-    filePath: text(file, "filepath"),
-    certFile: text(file, "certfile"),
+    fileId: file.number("fileid", 255),
+    fileSize: file.number("filesize", 0xffffffff) || refuse("filesize"),
+    fileType: file.has("fileType") ? file.number("fileType", 255) : 0,
+    filePath: file.text("filepath"),
+    certFile: file.text("certfile"),
     signature: signature ? { algorithm, bytes: decodeBase64(signature, MAX_SIGNATURE) } : undefined,
-    unknownSignature,
+    unknownSignature: signature ? undefined : unknownSignature(json, at),
     streamName,
     // No space and no control character, which could end the request line of HTTP.
-    url: text(file, "update_data_url", /^[!-\uffff]*$/),
+    url: file.text("update_data_url", /^[!-\uffff]*$/, MAX_URL),
   };
 }
 
+/** The name of a signature that a file carries. */
+function unknownSignature(json: Uint8Array, at: number): string | undefined {
+  let found: string | undefined;
+  const cursor = new JsonCursor(json, at);
+  while (cursor.next()) {
+    const { name } = cursor;
+    if (name.startsWith("sig-") && readScalar(json, cursor.value, MAX_SIGNATURE_TEXT) !== "") found = name;
+  }
+  return found;
+}
+
 /** Ours alone to read, and only a memory of an earlier life: what can not be understood counts as absent. */
-function parseProgress(value: unknown): JobProgress {
-  const details = fieldsOf(value);
-  const { image } = details;
+function parseProgress(json: Uint8Array, at: number): JobProgress {
+  const details = new Fields(json, at, "self_test updatedBy image").find();
+  const image = details.scalar("image");
   return {
-    selfTest: "self_test" in details,
-    updatedBy: integer(details["updatedBy"], 0xffffffff),
+    selfTest: details.has("self_test"),
+    updatedBy: details.integer("updatedBy", 0xffffffff),
     image: typeof image === "string" ? image : "",
   };
 }
 
-function parseOta(value: unknown): Pick<OtaJob, "protocols" | "files"> {
-  const ota = fieldsOf(value);
-  const { protocols: offered, files: list } = ota;
-  if (!Array.isArray(offered)) refuse("protocols");
-  if (!Array.isArray(list) || list.length === 0) refuse("files");
-  const streamName = text(ota, "streamname", /^[\w-]{0,128}$/);
-  const mqtt = offered.includes("MQTT");
-  const http = offered.includes("HTTP");
+function parseOta(json: Uint8Array, at: number): Pick<OtaJob, "protocols" | "files"> {
+  const ota = new Fields(json, at, "protocols streamname files").find();
+  let mqtt = false;
+  let http = false;
+  const offered = ota.list("protocols");
+  while (offered.next()) {
+    const protocol = readScalar(json, offered.value, MAX_TEXT);
+    if (protocol === "MQTT") mqtt = true;
+    if (protocol === "HTTP") http = true;
+  }
+  const list = ota.list("files");
+  const streamName = ota.text("streamname", /^[\w-]{0,128}$/);
   const protocols: ("MQTT" | "HTTP")[] = [];
   if (mqtt) protocols.push("MQTT");
   if (http) protocols.push("HTTP");
   const files: JobFile[] = [];
-  for (const item of list) {
-    const file = parseFile(item, streamName);
+  while (list.next()) {
+    const file = parseFile(json, list.value, streamName);
     if (!(mqtt && streamName) && !(http && file.url))
       refuse("streamname or update_data_url for the protocols", "data-protocol");
-    files.push(file);
+    if (files.push(file) > MAX_FILES) refuse(`files: more than ${MAX_FILES}`);
   }
+  if (!files.length) refuse("files");
   return { protocols, files };
 }
 
-/**
- * True when JSON text nests too deep. Text that is not JSON may pass; it is refused later.
- * Brackets inside strings do not count.
- */
-function isDeep(json: Uint8Array): boolean {
-  let depth = 0;
-  let quoted = false;
-  for (let at = 0; at < json.length && depth <= MAX_DEPTH; at++) {
-    const byte = json[at];
-    // [ and { differ in one bit, ] and } in the same.
-    const bracket = byte | 0x20;
-    if (byte === 0x22) quoted = !quoted;
-    else if (byte === 0x5c) at++;
-    else if (!quoted && bracket === 0x7b) depth++;
-    else if (!quoted && bracket === 0x7d) depth--;
+/** A reply to a status update or a refused request, as far as it can be read: never throws. */
+export function parseReply(message: Uint8Array): JobReply {
+  const reply = new Fields(message, startOf(message), "clientToken code message executionState");
+  const word = (fields: Fields, name: string) => {
+    const value = fields.scalar(name);
+    return typeof value === "string" ? value : "";
+  };
+  try {
+    expectEnd(message, reply.find().end);
+    const state = new Fields(message, reply.offset("executionState"), "status").find();
+    return {
+      clientToken: word(reply, "clientToken"),
+      code: word(reply, "code"),
+      message: word(reply, "message"),
+      status: word(state, "status"),
+    };
+  } catch (error) {
+    return { clientToken: "", code: "", message: (error as Error).message, status: "" };
   }
-  return depth > MAX_DEPTH;
-}
-
-/**
- * @returns the members of the JSON object `message` is
- * @throws OtaError "job-parser" or "bad-utf8", or a SyntaxError, for what is none, too long or nested too deep
- */
-export function parseJson(message: Uint8Array): Fields {
-  const readable = message.length <= MAX_LENGTH && !isDeep(message);
-  return fieldsOf(readable && JSON.parse(decodeUtf8(message)), "job message");
 }
 
 /**
  * Reads a `$next/get/accepted` or `notify-next` message. Whatever comes in, the answer is one of the kinds of
  * `ParsedJob`: it never throws. Numbers may be texts, as the original agent takes them.
  *
- * - Longer than 64 KB, not UTF-8, not JSON, nested deeper than 32, or without a usable `execution.jobId`:
- *   "invalid" with no job to report to.
+ * - Longer than 64 KB, or without a usable `execution.jobId`: "invalid" with no job to report to.
+ * - Not JSON or nested deeper than 32 behind the job id, or with a document that is not UTF-8: "invalid", with the job
+ *   to report to.
  * - No `execution`, or an empty one: "none".
  * - A job document that is no object, or has no `afr_ota`: "custom".
  * - An `afr_ota` that can not be carried out: "invalid", with an OtaError "job-parser", "data-protocol" or
@@ -210,27 +268,53 @@ export function parseJob(message: Uint8Array): ParsedJob {
   let clientToken: string | undefined;
   let jobId: string | undefined;
   let executionNumber: number | undefined;
-  let document: unknown;
+  let document: string | undefined;
   let job: OtaJob | undefined;
   let error: OtaError | undefined;
   try {
-    const envelope = parseJson(message);
-    const token = envelope["clientToken"];
+    if (message.length > MAX_JOB_MESSAGE) refuse(`job message of ${message.length} bytes`);
+    const start = startOf(message);
+    if (message[start] !== 0x7b) refuse("job message");
+    const envelope = new Fields(message, start, "clientToken execution");
+    let fault: unknown;
+    const attempt = (action: () => void) => {
+      try {
+        action();
+      } catch (cause) {
+        fault ??= cause;
+      }
+    };
+    attempt(() => expectEnd(message, envelope.find().end));
+    const token = envelope.scalar("clientToken");
     if (typeof token === "string") clientToken = token;
-    const execution = fieldsOf(envelope["execution"] ?? {}, "execution");
-    if (Object.keys(execution).length > 0) {
-      // 64 characters in the API, 72 in the original agent, and none that means something in a topic.
-      jobId = text(execution, "jobId", /^[\w-]{1,72}$/);
-      executionNumber = integer(execution["executionNumber"], Number.MAX_SAFE_INTEGER);
-      document = execution["jobDocument"] ?? refuse("jobDocument");
-      kind = "custom";
-      const { afr_ota: ota } = fieldsOf(document);
-      if (ota !== undefined) {
-        const progress = parseProgress(execution["statusDetails"]);
-        job = { jobId, executionNumber, progress, ...parseOta(ota), document };
-        kind = "ota";
+    const first = envelope.first("execution");
+    // Absent or null.
+    if (first !== undefined && first !== 0x6e) {
+      if (first !== 0x7b) throw fault ?? refuse("execution");
+      const names = "jobId executionNumber statusDetails jobDocument";
+      const execution = new Fields(message, envelope.offset("execution"), names);
+      attempt(() => execution.find());
+      const members = new JsonCursor(message, envelope.offset("execution"));
+      if (members.next()) {
+        // 64 characters in the API, 72 in the original agent, and none that means something in a topic.
+        const id = execution.text("jobId", /^[\w-]{0,72}$/) || refuse("jobId");
+        jobId = id;
+        executionNumber = execution.integer("executionNumber", Number.MAX_SAFE_INTEGER);
+        if (fault) throw fault;
+        const at = execution.offset("jobDocument");
+        if (at < 0 || message[at] === 0x6e) refuse("jobDocument");
+        document = readText(message, at);
+        kind = "custom";
+        const ota = new Fields(message, at, "afr_ota").find();
+        if (ota.has("afr_ota")) {
+          const progress = parseProgress(message, execution.offset("statusDetails"));
+          const { protocols, files } = parseOta(message, ota.offset("afr_ota"));
+          job = { jobId: id, executionNumber, progress, protocols, files, document };
+          kind = "ota";
+        }
       }
     }
+    if (fault) throw fault;
   } catch (cause) {
     kind = "invalid";
     const { code = "job-parser", message: why } = cause as OtaError;

@@ -12,11 +12,11 @@ export interface JobRequest {
   readonly executionNumber?: number | undefined;
 }
 
-/** An answer, as far as it could be read. */
+/** An answer, as far as it could be read: empty texts for what is absent or no text. */
 export interface JobReply {
-  readonly clientToken?: unknown;
-  readonly code?: string;
-  readonly message?: unknown;
-  /** Of an execution that was refused an update. */
-  readonly executionState?: { readonly status?: unknown } | null;
+  readonly clientToken: string;
+  readonly code: string;
+  readonly message: string;
+  /** `executionState.status`: of an execution that was refused an update. */
+  readonly status: string;
 }

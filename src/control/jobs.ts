@@ -9,8 +9,8 @@ import { findRow } from "../errors.js";
 import * as Event from "../events.js";
 import type { CheckedOptions } from "../options.js";
 import type { MqttObserver, MqttSubscription, Timer } from "../ports.js";
-import { parseJob, parseJson } from "./job-document.js";
-import type { JobReply, JobRequest } from "./job-messages.js";
+import { MAX_JOB_MESSAGE, parseJob, parseReply } from "./job-document.js";
+import type { JobRequest } from "./job-messages.js";
 import type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./job-status.js";
 
 /** Longest `clientToken` the service takes, in bytes. */
@@ -87,6 +87,12 @@ export class Jobs implements MqttObserver {
     this.#subscriptions = ["notify-next", "$next/get/+", "+/update/+"].map((suffix) => ({
       filter: this.#prefix + suffix,
       qos: 1,
+      buffer: (topic, length) => {
+        if (length <= MAX_JOB_MESSAGE) return new Uint8Array(length);
+        // No memory for what would not be read.
+        options.log("warn", `${topic}: message of ${length} bytes ignored`);
+        return undefined;
+      },
       message,
     }));
   }
@@ -192,14 +198,8 @@ export class Jobs implements MqttObserver {
   #message(topic: string, payload: Uint8Array): void {
     const { clock, log } = this.#options;
     if (topic.endsWith("/notify-next")) return this.#tell(Event.ReceivedJobDocument, parseJob(payload));
-    let reply: JobReply = {};
-    try {
-      reply = parseJson(payload);
-    } catch (error) {
-      log("warn", `reply ignored: ${(error as Error).message}`);
-    }
     // Replies go to everybody who subscribes: only those to what was asked here count.
-    const { clientToken, code } = reply;
+    const { clientToken, code, message, status } = parseReply(payload);
     const question = [this.#request, this.#progress, this.#updates[0]].find(
       (asked) => asked && asked.body.clientToken === clientToken && topic.startsWith(asked.topic),
     );
@@ -207,9 +207,9 @@ export class Jobs implements MqttObserver {
     const accepted = topic.endsWith("/accepted");
     let result = "accepted";
     if (!accepted) {
-      log("warn", `${question.topic} refused: ${code} ${reply.message}`);
-      this.endedAs = reply.executionState?.status;
-      result = findRow(VERDICTS, code as string)?.[1] ?? "refused";
+      log("warn", `${question.topic} refused: ${code} ${message}`);
+      this.endedAs = status;
+      result = findRow(VERDICTS, code)?.[1] ?? "refused";
       if (result === "over") result = this.endedAs === question.body.status ? "accepted" : "gone";
     }
     if (question === this.#progress) {

@@ -1,5 +1,5 @@
 import { encodeUtf8 } from "../../src/bytes.js";
-import { type OtaJob, type ParsedJob, parseJob } from "../../src/control/job-document.js";
+import { type OtaJob, type ParsedJob, parseJob, parseReply } from "../../src/control/job-document.js";
 import { OtaError } from "../../src/errors.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { ascii, concat, hex } from "../support/hex.js";
@@ -84,7 +84,7 @@ describe("job document: an OTA job", () => {
       progress: { selfTest: true, updatedBy: undefined, image: "" },
       protocols: ["MQTT"],
     });
-    deepEqual(document, { afr_ota: ota() });
+    equal(document, JSON.stringify({ afr_ota: ota() }));
     const digits = "11".repeat(32);
     deepEqual(files, [
       {
@@ -294,7 +294,7 @@ describe("job document: a job that is not OTA", () => {
         clientToken: "0:thing-1",
         jobId: "AFR_OTA-job1",
         executionNumber: 1,
-        document,
+        document: JSON.stringify(document),
       }));
 
   it("is not made OTA by an inherited afr_ota", () => {
@@ -307,8 +307,6 @@ describe("job document: not to be carried out", () => {
   const withoutJob: [string, string | Uint8Array][] = [
     ["nothing", ""],
     ["no JSON", "hello"],
-    ["cut JSON", text.slice(0, -1)],
-    ["JSON with something behind it", `${text}x`],
     ["an array", `[${text}]`],
     ["a text", '"text"'],
     ["a number", "7"],
@@ -316,11 +314,10 @@ describe("job document: not to be carried out", () => {
     ["an execution that is a text", '{"execution":"x"}'],
     ["an execution that is an array", '{"execution":[]}'],
     ["an execution without job id", '{"execution":{"status":"QUEUED"}}'],
-    ["bad UTF-8", concat(ascii(text), hex("ff"))],
     ["UTF-8 with an overlong quote", concat(ascii('{"execution":{"jobId":"a'), hex("c0a2"), ascii("}}"))],
     ["a byte order mark", concat(hex("efbbbf"), ascii(text))],
-    ["a lone surrogate", concat(ascii('{"a":"'), hex("eda080"), ascii('"}'))],
-    ["a NUL", `${text}\0`],
+    ["a lone surrogate", concat(ascii('{"execution":{"jobId":"'), hex("eda080"), ascii('"}}'))],
+    ["a job id that is cut", text.slice(0, text.indexOf("job1"))],
     ["more than 64 KB", `${text}${" ".repeat(65536)}`],
     ["more than 64 KB of bytes in fewer characters", `{"a":"${"€".repeat(30000)}"}`],
     ["nesting of 33", `${'{"a":'.repeat(33)}0${"}".repeat(33)}`],
@@ -355,6 +352,72 @@ describe("job document: not to be carried out", () => {
   ])
     it(`the job id ${JSON.stringify(jobId)}, which could name another topic`, () =>
       invalid(parse(envelope({ execution: execution({ jobId }) })), "job-parser", null));
+
+  /** The message with a document that is no object of JSON alone. */
+  const withDocument = (document: string | Uint8Array) => {
+    const [before, behind] = text.split(JSON.stringify({ afr_ota: ota() }));
+    const bytes = typeof document === "string" ? encodeUtf8(document) : document;
+    return concat(ascii(before), bytes, ascii(behind));
+  };
+  const unreadable: [string, Uint8Array, string?][] = [
+    ["cut JSON", ascii(text.slice(0, -1))],
+    ["a cut document", ascii(text.slice(0, text.indexOf("protocols")))],
+    ["JSON with something behind it", ascii(`${text}x`)],
+    ["a NUL behind it", ascii(`${text}\0`)],
+    ["a byte behind it that is no UTF-8", concat(ascii(text), hex("ff"))],
+    ["nesting of 33", withDocument(`${'{"a":'.repeat(31)}0${"}".repeat(31)}`)],
+    ["a bomb of arrays", withDocument("[".repeat(60000))],
+    ["a bomb of objects", withDocument('{"a":'.repeat(12000))],
+    ["no JSON", withDocument("reboot")],
+    ["the JSON of JavaScript", withDocument("{operation:'reboot'}")],
+    ["a comma too many", withDocument('{"a":1,}')],
+    ["an element missing", withDocument("[1,,2]")],
+    ["a number with leading zeros", withDocument('{"a":01}')],
+    ["an escape that is none", withDocument('{"a":"\\x41"}')],
+    ["a control character in a text", withDocument('{"a":"\n"}')],
+    [
+      "a text that is no UTF-8",
+      withDocument(concat(ascii('{"a":"'), hex("eda080"), ascii('"}'))),
+      "bad-utf8",
+    ],
+    ["a bracket closed by a brace", withDocument('{"a":[1}]')],
+  ];
+  for (const [name, message, code] of unreadable)
+    it(`${name}: reported to the job, which had no end before`, () => invalid(parseJob(message), code));
+
+  it("what is not JSON is not read on behind the fault, where another job might be named", () =>
+    invalid(
+      parseText('{"execution":{"jobId":"a","jobDocument":}},"execution":{"jobId":"b"}}'),
+      "job-parser",
+      "a",
+    ));
+
+  it("a text in place of an object is no object, and takes no time (13 s of XS at 32 KB before)", () => {
+    const long = "A".repeat(60000);
+    equal(parse(envelope({ execution: execution({ jobDocument: long }) })).kind, "custom");
+    equal(parse(envelope({ execution: execution({ statusDetails: long }) })).kind, "ota");
+    invalid(parse(envelope({ execution: execution({ jobDocument: { afr_ota: long } }) })));
+    invalid(parseOta({ files: [long] }));
+    invalid(parse(envelope({ execution: long })), "job-parser", null);
+  });
+
+  it("texts longer than anybody needs are not read", () => {
+    equal(job(parseFile({ update_data_url: `http://h/${"x".repeat(8000)}` })).files[0].url.length, 8009);
+    invalid(parseFile({ update_data_url: `http://h/${"x".repeat(8200)}` }));
+    equal(job(parseFile({ certfile: "c".repeat(1024) })).files[0].certFile.length, 1024);
+    invalid(parseFile({ certfile: "c".repeat(1025) }));
+    invalid(parseFile({ filepath: "/".repeat(1025) }));
+  });
+
+  it("more files than AWS IoT makes jobs of", () => {
+    equal(job(parseOta({ files: Array(50).fill(file()) })).files.length, 50);
+    invalid(parseOta({ files: Array(51).fill(file()) }));
+  });
+
+  it("takes names in escapes, and the last of two members of the same name", () => {
+    equal(raw(text, '"jobId"', '"job\\u0049d"').kind, "ota");
+    equal(job(raw(text, '"fileid":0', '"fileid":1,"fileid":2,"file\\u0069d":3')).files[0].fileId, 3);
+  });
 
   it("keeps the client token of a job without usable id", () =>
     equal(parse(envelope({ execution: { jobId: "a/b" } })).clientToken, "0:thing-1"));
@@ -489,5 +552,28 @@ describe("job document: not to be carried out", () => {
   it("nothing is changed for later jobs by a key __proto__", () => {
     raw(text, '"jobDocument":{', '"jobDocument":{"__proto__":{"polluted":1},');
     equal(({} as Json)["polluted"], undefined);
+  });
+});
+
+describe("replies to what the agent asks", () => {
+  const none = { clientToken: "", code: "", message: "", status: "" };
+
+  it("give token, code, message and the status of the execution", () =>
+    deepEqual(
+      parseReply(ascii('{"clientToken":"t","code":"C","message":"m","executionState":{"status":"FAILED"}}')),
+      { clientToken: "t", code: "C", message: "m", status: "FAILED" },
+    ));
+
+  it("may be empty", () => deepEqual(parseReply(ascii(" {} \n")), none));
+
+  for (const value of ['{"toString":1}', "[]", "7", "null", "true", `"${"x".repeat(2000)}"`])
+    it(`with ${value.slice(0, 20)} in place of texts have none: an object threw into the connection before`, () => {
+      const fields = ["clientToken", "code", "message", "executionState"].map((name) => `"${name}":${value}`);
+      deepEqual(parseReply(ascii(`{${fields}}`)), none);
+    });
+
+  it("that are no JSON are answers to nothing", () => {
+    for (const text of ["", "[]", "hello", '{"clientToken":"t"', '{"clientToken":"t"}x', "[".repeat(60000)])
+      equal(parseReply(ascii(text)).clientToken, "");
   });
 });

@@ -22,7 +22,7 @@ function job({ selfTest = false, image = "", updatedBy, fileType = 0 }: Details 
     progress: { selfTest, image, updatedBy },
     protocols: ["MQTT"],
     files: [fileOf(new Uint8Array(16), { fileType })],
-    document: {},
+    document: "{}",
   };
 }
 

@@ -20,7 +20,7 @@ interface Situation {
 
 function active({ image, running, updatedBy, fileType = 0 }: Situation) {
   const job = {
-    ...{ jobId: "j", executionNumber: 1, protocols: [], document: {} },
+    ...{ jobId: "j", executionNumber: 1, protocols: [], document: "{}" },
     progress: { selfTest: false, updatedBy, image: "" },
     files: [fileOf(new Uint8Array(16), { fileType })],
   };
