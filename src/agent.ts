@@ -9,7 +9,7 @@ import { Jobs, spread } from "./control/jobs.js";
 import { identityOf, NO_ROLLBACK, newActiveJob, prepare } from "./control/offer.js";
 import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./control/reentry.js";
 import * as report from "./control/status.js";
-import { OtaError, type OtaErrorCode } from "./errors.js";
+import { asOtaError, OtaError, type OtaErrorCode, wordsOf } from "./errors.js";
 import * as Event from "./events.js";
 import {
   type CheckedOptions,
@@ -54,6 +54,8 @@ export class OtaAgent {
   #waiters: (() => void)[] = [];
   /** By the event they post. */
   readonly #timers: Timer[] = [];
+  /** Counts starts. */
+  #life = 0;
   /** Restart the device when the agent has stopped. */
   #restart = false;
 
@@ -93,10 +95,12 @@ export class OtaAgent {
     if (this.#state === State.Stopped) {
       const { pal, selfTestTimeoutMs } = this.#options;
       this.#imageState = pal.getPlatformImageState() === "pending-commit" ? "testing" : "unknown";
-      this.#setState(State.Init);
-      if (!pal.rollbackEnabled) this.#notice(new OtaError("no-rollback", NO_ROLLBACK));
+      this.#life++;
       this.#after(Event.SelfTestTimer, selfTestTimeoutMs);
       this.#jobs.open();
+      // Told once all is in place: the application may stop the agent at once.
+      this.#setState(State.Init);
+      if (!pal.rollbackEnabled && this.#started) this.#notice(new OtaError("no-rollback", NO_ROLLBACK));
     }
     return this.#leave((1 << State.Init) | (1 << State.Ready), timeoutMs);
   }
@@ -208,8 +212,10 @@ export class OtaAgent {
   #dispatch(event: number, data: unknown): void {
     const next = transition(this.#state, event);
     if (next < 0) return;
+    const life = this.#life;
     const found = this.#handle(event, data);
-    if (this.#started) this.#setState(found ?? next);
+    // Whoever is told that the agent has stopped may have started it again by now.
+    if (this.#started && life === this.#life) this.#setState(found ?? next);
   }
 
   /** Does what is to be done about an event; what it returns overrides the state the transition table names. */
@@ -269,7 +275,7 @@ export class OtaAgent {
       // Verification is repeated after the pause; blocks are not.
       active.pal.abort(false);
       this.#closeDownload(active);
-      this.#jobs.dropUpdates();
+      this.#jobs.dropUpdates(active.job.jobId);
     }
     this.#jobs.cancelRequest();
     this.#deferred = "";
@@ -300,8 +306,9 @@ export class OtaAgent {
         return;
       }
       if (!paused && job?.jobId !== active.job.jobId) {
-        // Another job comes first now. That alone does not say that this one is over: the service does.
-        this.#inform(active, active.details);
+        // Another job comes first now. That alone does not say that this one is over: the service does. One question
+        // at a time, however many notifications come.
+        if (!this.#jobs.isReporting(active.job.jobId)) this.#inform(active, active.details);
         return;
       }
       // It is over, or was made anew with another file under the same name.
@@ -332,7 +339,7 @@ export class OtaAgent {
     if (jobId === this.#ending) return;
     if (this.#onTrial && !parsed.clientToken) {
       // Notifications can be late or come twice: about the image on trial only the answer to a question decides.
-      this.#jobs.request();
+      if (!this.#jobs.requesting) this.#jobs.request();
       return State.RequestingJob;
     }
     if (kind === "ota") return this.#reenter(parsed.job);
@@ -391,7 +398,8 @@ export class OtaAgent {
       jobId,
       executionNumber,
       document,
-      update: (status, details, done) => this.#jobs.update(parsed, status, details, done),
+      update: (status, details, done) =>
+        this.#jobs.update(parsed, status, details, (result) => this.#guard("onCustomJob", done, result)),
     } satisfies CustomJob);
     if (!claimed) this.#options.log("info", `${jobId} is not an OTA job`);
   }
@@ -431,7 +439,7 @@ export class OtaAgent {
       }
     } catch (error) {
       // A porting layer that throws instead of calling back must not leave the agent waiting.
-      done(error instanceof OtaError ? error : new OtaError("file-create", (error as Error).message));
+      done(asOtaError(error, "file-create"));
     }
   }
 
@@ -527,7 +535,7 @@ export class OtaAgent {
     this.#attempt(pal, "setPlatformImageState", "rejected");
     this.#emit({ type: "self-test-failed", error });
     this.#restart = true;
-    this.#jobs.dropUpdates();
+    if (active) this.#jobs.dropUpdates(active.job.jobId);
     if (active && mqtt.connected) this.#report(active.job, "FAILED", report.failed(error));
     this.#end(LAST_WORD_MS);
   }
@@ -581,8 +589,8 @@ export class OtaAgent {
     const active = this.#active;
     const final = status !== "IN_PROGRESS";
     if (final) this.#ending = jobId;
-    this.#jobs.update(job, status, details, (result) => {
-      this.#emit({ type: "status", jobId, status, details, result });
+    this.#jobs.update(job, status, details, (result, taken) => {
+      this.#emit({ type: "status", jobId, status, details: taken, result });
       if (final) {
         this.#ending = "";
         // Not every service takes it.
@@ -650,7 +658,11 @@ export class OtaAgent {
         clock.clear(timer);
         resolve(this.state);
       };
-      const timer = timeoutMs > 0 ? clock.set(() => resolve(this.state), timeoutMs) : undefined;
+      const late = () => {
+        this.#waiters = this.#waiters.filter((waiter) => waiter !== check);
+        resolve(this.state);
+      };
+      const timer = timeoutMs > 0 ? clock.set(late, timeoutMs) : undefined;
       check();
     });
   }
@@ -671,8 +683,9 @@ export class OtaAgent {
       pal[call](value as never);
       return undefined;
     } catch (error) {
-      this.#notice(error as OtaError);
-      return error as OtaError;
+      const failure = asOtaError(error, call === "abort" ? "abort-failed" : "bad-image-state");
+      this.#notice(failure);
+      return failure;
     }
   }
 
@@ -682,12 +695,16 @@ export class OtaAgent {
     else if (event.type === "start-test") this.setImageState("accepted");
   }
 
-  /** Calls the application, whose faults must not take the update with them. @returns its answer; false for a fault */
   #ask(name: "onEvent" | "onState" | "onUpdateAvailable" | "onCustomJob", value: unknown): unknown {
+    return this.#guard(name, this.#options[name] as ((value: unknown) => unknown) | undefined, value);
+  }
+
+  /** Calls the application, whose faults must not take the update with them. @returns its answer; false for a fault */
+  #guard<Value>(name: string, call: ((value: Value) => unknown) | undefined, value: Value): unknown {
     try {
-      return this.#options[name]?.(value as never);
+      return call?.(value);
     } catch (error) {
-      this.#options.log("error", `${name}: ${(error as Error).message}`);
+      this.#options.log("error", `${name}: ${wordsOf(error)}`);
       return false;
     }
   }

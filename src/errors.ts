@@ -42,6 +42,8 @@ cancelled 8c job
 bad-key 8e verify
 bad-base64 8f job
 bad-utf8 90 job
+failed-before 91 image
+custom-job 92 job
 flash-write e0 transfer
 signature-missing e3 verify
 signature-check e3 verify
@@ -89,6 +91,20 @@ export class OtaError extends Error {
   get value(): number {
     return Number.parseInt((findRow(OTA_ERROR_CODES, this.code) as string[])[1], 16);
   }
+}
+
+/** What something thrown says, whatever it is: an application may throw `null`. Never throws itself. */
+export function wordsOf(cause: unknown): string {
+  try {
+    return String((cause as Error | null)?.message ?? cause);
+  } catch {
+    return "something that is no text";
+  }
+}
+
+/** What was thrown, as an OtaError; `code` is for what is none. */
+export function asOtaError(cause: unknown, code: OtaErrorCode, phase?: OtaPhase): OtaError {
+  return cause instanceof OtaError ? cause : new OtaError(code, wordsOf(cause), phase);
 }
 
 /** `value` as `0x` and eight lower-case hexadecimal digits. */

@@ -6,7 +6,7 @@
 import type { OtaJob } from "./control/job-document.js";
 import type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 import type { OtaError } from "./errors.js";
-import type { AppDescription, Clock, Log, MqttConnection, Random } from "./ports.js";
+import type { AppDescription, Clock, Log, LogLevel, MqttConnection, Random } from "./ports.js";
 import type { OtaPal } from "./slot/pal.js";
 import type { OtaState } from "./state-machine.js";
 import type { DataPlane } from "./transfer/data-plane.js";
@@ -186,6 +186,14 @@ export function checkOptions(options: OtaAgentOptions): CheckedOptions {
   }
   if (!/^[\w:-]{1,128}$/.test(options.thingName))
     throw new RangeError('options: "thingName" does not match [\\w:-]{1,128}');
-  checked["log"] ??= () => {};
+  const { log } = options;
+  // What the application does with a line of text must not disturb an update.
+  checked["log"] = (level: LogLevel, text: string) => {
+    try {
+      log?.(level, text);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
   return checked as unknown as CheckedOptions;
 }

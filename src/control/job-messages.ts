@@ -8,7 +8,7 @@
 export interface JobRequest {
   clientToken?: string;
   readonly status?: string;
-  readonly statusDetails?: Readonly<Record<string, string>>;
+  readonly statusDetails?: Readonly<Record<string, string>> | undefined;
   readonly executionNumber?: number | undefined;
 }
 

@@ -12,6 +12,7 @@ import type { MqttObserver, MqttSubscription, Timer } from "../ports.js";
 import { MAX_JOB_MESSAGE, parseJob, parseReply } from "./job-document.js";
 import type { JobRequest } from "./job-messages.js";
 import type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./job-status.js";
+import { plainDetails } from "./words.js";
 
 /** Longest `clientToken` the service takes, in bytes. */
 const TOKEN_LENGTH = 64;
@@ -40,6 +41,9 @@ ResourceNotFound gone
 VersionMismatch gone
 `;
 
+/** @param details as the service took them, or refused them last */
+type Done = (result: UpdateResult, details: StatusDetails) => void;
+
 /** A request or a status update. */
 interface Question {
   /** Answers come on `topic`/accepted and `topic`/rejected. */
@@ -48,7 +52,7 @@ interface Question {
   readonly payload: Uint8Array;
   /** Undefined for the request of a job. */
   readonly jobId: string | undefined;
-  readonly done: ((result: UpdateResult) => void) | false | undefined;
+  readonly done: Done | false | undefined;
   sentAt?: number;
   timer?: Timer;
 }
@@ -58,6 +62,13 @@ type Options = Pick<CheckedOptions, "mqtt" | "clock" | "random" | "thingName" | 
 /** A time of about `ms`, spread over ±25 % so that a fleet does not act in step. */
 export function spread(ms: number, options: Pick<CheckedOptions, "random">): number {
   return ms * (0.75 + options.random() / 2);
+}
+
+/** A final status that was refused, with the agent's own words alone, after that without any; then undefined. */
+function inFewerWords({ status, statusDetails, executionNumber }: JobRequest): JobRequest | undefined {
+  if (status === "IN_PROGRESS" || !statusDetails) return undefined;
+  const { reason, code, message } = statusDetails;
+  return { status, statusDetails: message ? { reason, code } : undefined, executionNumber };
 }
 
 export class Jobs implements MqttObserver {
@@ -126,6 +137,16 @@ export class Jobs implements MqttObserver {
     return this.#updates.length > 0;
   }
 
+  /** True while one of a job's has not. */
+  isReporting(jobId: string): boolean {
+    return this.#updates.some((update) => update.jobId === jobId);
+  }
+
+  /** True while the request of a job has not been answered. */
+  get requesting(): boolean {
+    return this.#request !== undefined;
+  }
+
   /** Asks for the next job, however long the service takes. */
   request(): void {
     this.cancelRequest();
@@ -141,19 +162,15 @@ export class Jobs implements MqttObserver {
 
   /**
    * Reports a status that must arrive: repeated until the service has answered, or `close`. Updates keep their order.
-   * Before `open` nothing is reported.
+   * Before `open` nothing is reported. A final status that is refused as such is repeated with fewer words, in the end
+   * with none: how the end of a job is worded must not keep it in front of the queue.
    * @param done false for a report of progress: sent once, at QoS 0, and never waited for
    */
-  update(
-    job: JobReference,
-    status: JobStatus,
-    statusDetails: StatusDetails,
-    done?: ((result: UpdateResult) => void) | false,
-  ): void {
+  update(job: JobReference, status: JobStatus, statusDetails: StatusDetails, done?: Done | false): void {
     const { mqtt } = this.#options;
     const { jobId, executionNumber } = job;
     if (!this.#open) return;
-    const body = { status, statusDetails, executionNumber };
+    const body = { status, statusDetails: plainDetails(statusDetails), executionNumber };
     const update = this.#question(`${jobId}/update`, body, jobId, done);
     if (done !== false) {
       if (this.#updates.push(update) === 1) this.#send(update);
@@ -163,10 +180,15 @@ export class Jobs implements MqttObserver {
     }
   }
 
-  /** Forgets updates of a job that nobody waits for any more. */
-  dropUpdates(): void {
-    this.#options.clock.clear(this.#updates[0]?.timer);
-    this.#updates.length = 0;
+  /** Forgets the updates of a job that nobody waits for any more; without `jobId`, of all. */
+  dropUpdates(jobId?: string): void {
+    const updates = this.#updates;
+    const [first] = updates;
+    for (let at = updates.length - 1; at >= 0; at--)
+      if (!jobId || updates[at].jobId === jobId) updates.splice(at, 1);
+    if (updates[0] === first) return;
+    this.#options.clock.clear(first.timer);
+    this.#send(updates[0]);
   }
 
   online(): void {
@@ -197,14 +219,20 @@ export class Jobs implements MqttObserver {
 
   #message(topic: string, payload: Uint8Array): void {
     const { clock, log } = this.#options;
+    const updates = this.#updates;
     if (topic.endsWith("/notify-next")) return this.#tell(Event.ReceivedJobDocument, parseJob(payload));
-    // Replies go to everybody who subscribes: only those to what was asked here count.
     const { clientToken, code, message, status } = parseReply(payload);
-    const question = [this.#request, this.#progress, this.#updates[0]].find(
-      (asked) => asked && asked.body.clientToken === clientToken && topic.startsWith(asked.topic),
+    const accepted = topic.endsWith("/accepted");
+    // What the service could not read it refuses without the token: a status on this topic can only be the one under way.
+    const unread = !clientToken && !accepted && /^Invalid(Request|Json)$/.test(code);
+    // Replies go to everybody who subscribes: only those to what was asked here count.
+    const question = [this.#request, this.#progress, updates[0]].find(
+      (asked) =>
+        asked &&
+        (unread ? asked === updates[0] : asked.body.clientToken === clientToken) &&
+        topic.startsWith(asked.topic),
     );
     if (!question) return;
-    const accepted = topic.endsWith("/accepted");
     let result = "accepted";
     if (!accepted) {
       log("warn", `${question.topic} refused: ${code} ${message}`);
@@ -216,10 +244,13 @@ export class Jobs implements MqttObserver {
       if (result === "gone") this.#tell(Event.JobGone, question.jobId);
     } else if (question !== this.#request) {
       if (result === "again") return;
+      const { body, jobId, done } = question;
+      const repeat = result === "refused" && inFewerWords(body);
       clock.clear(question.timer);
-      this.#updates.shift();
-      this.#send(this.#updates[0]);
-      if (question.done) question.done(result as UpdateResult);
+      if (repeat) updates[0] = this.#question(`${jobId}/update`, repeat, jobId, done);
+      else updates.shift();
+      this.#send(updates[0]);
+      if (done && !repeat) done(result as UpdateResult, body.statusDetails ?? {});
     } else if (accepted) {
       this.roundTrip = clock.now() - (question.sentAt as number);
       this.cancelRequest();

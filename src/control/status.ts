@@ -9,13 +9,11 @@ import type { AppDescription } from "../ports.js";
 import { packVersion } from "../slot/version.js";
 import type { ActiveJob } from "./active-job.js";
 import type { StatusDetails } from "./job-status.js";
+import { plain } from "./words.js";
 
-/** Longest value of a status detail, in characters (AWS IoT Jobs limits). */
-const VALUE_LENGTH = 1024;
-
-/** Names an image across a restart: version and build. */
+/** Names an image across a restart: version and build. As it stands in a status, since it comes back from there. */
 export function imageName(app: AppDescription): string {
-  return `${app.version}+${app.buildId}`;
+  return plain(`${app.version}+${app.buildId}`);
 }
 
 export function receiving(received: number, total: number): StatusDetails {
@@ -45,10 +43,11 @@ export function failed(error: OtaError): StatusDetails {
   // From 0xe0 the values are main codes of the porting layer, which stand in the top byte of its status word.
   const word = hex32(value < 0xe0 ? value : value << 24);
   let reason = `aborted: ${word}`;
-  if (code === "job-parser" || code === "bad-base64") reason = "0x0000000c: 0x00000004";
+  if (code === "job-parser" || code === "bad-base64" || code === "custom-job")
+    reason = "0x0000000c: 0x00000004";
   else if (phase === "verify" || code === "flash-write") reason = `${hex32(value)}: 0x00000000`;
   else if (phase === "image" || phase === "self-test") reason = `rejected: ${word}`;
-  return { reason, code, message: error.message.slice(0, VALUE_LENGTH) };
+  return { reason, code, message: plain(error.message || code) };
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { equalBytes } from "../bytes.js";
 import type { JobFile } from "../control/job-document.js";
-import { OtaError, type OtaErrorCode, type OtaPhase } from "../errors.js";
+import { asOtaError, OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "../errors.js";
 import type {
   AppDescription,
   BootControl,
@@ -323,7 +323,7 @@ export class FlashPal implements OtaPal {
 
   /** The journal of a signed file of `data` sectors: behind it in the slot, or in the partition of its own, or none. */
   #journal(file: JobFile, data: number): Journal | undefined {
-    const { slot, journal, crypto, onNoResume } = this.#options;
+    const { slot, journal, crypto } = this.#options;
     const { fileSize: size, signature } = file;
     const sectors = journalSectors(data, this.#sectorLength);
     const first = this.#sectors - sectors;
@@ -332,8 +332,17 @@ export class FlashPal implements OtaPal {
     if (first >= data) return new Journal(slot, first, sectors, crypto, identity);
     if (journal && journal.status().blocks >= sectors)
       return new Journal(journal, 0, sectors, crypto, identity);
-    onNoResume?.(`no room for a journal of ${sectors} sectors`);
+    this.#noResume(`no room for a journal of ${sectors} sectors`);
     return undefined;
+  }
+
+  /** The update goes on, whatever the application makes of this. */
+  #noResume(reason: string): void {
+    try {
+      this.#options.onNoResume?.(reason);
+    } catch {
+      // The application's fault, not the file's.
+    }
   }
 
   /** Erases `sector`, and with it untouched ones in its `eraseLength`, unless blank already. */
@@ -388,7 +397,7 @@ export class FlashPal implements OtaPal {
     } catch (cause) {
       // The file itself is unharmed by a journal that fails; it just can not be resumed from here.
       open.journal = undefined;
-      this.#options.onNoResume?.(`the journal can not be written: ${(cause as Error).message}`);
+      this.#noResume(`the journal can not be written: ${wordsOf(cause)}`);
     }
   }
 
@@ -458,8 +467,4 @@ function failureOf(code: OtaErrorCode, action: () => unknown, phase?: OtaPhase):
     return asOtaError(cause, code, phase);
   }
   return undefined;
-}
-
-function asOtaError(cause: unknown, code: OtaErrorCode, phase?: OtaPhase): OtaError {
-  return cause instanceof OtaError ? cause : new OtaError(code, (cause as Error).message, phase);
 }

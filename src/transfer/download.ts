@@ -5,7 +5,7 @@
  */
 
 import type { JobFile } from "../control/job-document.js";
-import { OtaError, type OtaErrorCode } from "../errors.js";
+import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
 import type { AppDescription, Clock, Random, Timer } from "../ports.js";
 import type { OtaPal, Received } from "../slot/pal.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
@@ -625,8 +625,6 @@ export class Download implements BlockSink {
 
   #fail(error: unknown): void {
     this.#stop();
-    this.#options.onFailed(
-      error instanceof OtaError ? error : new OtaError("flash-write", (error as Error).message),
-    );
+    this.#options.onFailed(asOtaError(error, "flash-write"));
   }
 }

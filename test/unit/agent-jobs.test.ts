@@ -4,6 +4,7 @@ import { FakeMqtt } from "../support/fake-mqtt.js";
 import { FakePal } from "../support/fake-pal.js";
 import { TracePlayer } from "../support/trace-player.js";
 import { VirtualClock } from "../support/virtual-clock.js";
+import { image, THING, World } from "../support/world.js";
 
 async function started(options: Partial<OtaAgentOptions> = {}): Promise<TracePlayer> {
   const player = new TracePlayer(options);
@@ -24,6 +25,10 @@ async function verified(options: Partial<OtaAgentOptions> = {}): Promise<TracePl
   await player.playAll("job size=100", "block i=0 l=100", "accepted");
   return player;
 }
+
+const activates = (event: OtaEvent, { agent }: World) => {
+  if (event.type === "activate") agent.activateNewImage();
+};
 
 const requests = (player: TracePlayer) => player.mqtt.json("$next/get").length;
 const updates = (player: TracePlayer) => player.mqtt.json("/update");
@@ -330,11 +335,22 @@ describe("jobs: a status that must arrive", () => {
       equal(player.agent.state, "RequestingJob");
     });
 
+  it("refused is repeated in the agent's own words, then without any: the job would stay in front otherwise", async () => {
+    const player = await transferring();
+    await player.playAll("set aborted", "rejected InvalidRequest", "rejected InvalidRequest", "accepted");
+    const [full, bare, none] = updates(player)
+      .filter(({ status }) => status === "FAILED")
+      .map(({ statusDetails }) => statusDetails && Object.keys(statusDetails).join());
+    deepEqual([full, bare, none], ["reason,code,message", "reason,code", undefined]);
+    const status = player.events.find((event) => event.type === "status");
+    equal(status?.type === "status" && status.result, "accepted");
+  });
+
   it("refused for good is told, and the job not asked for again at once", async () => {
     const player = await transferring();
     await player.play("set aborted");
     const before = requests(player);
-    await player.play("rejected InvalidRequest");
+    await player.playAll("rejected InvalidRequest", "rejected InvalidRequest", "rejected InvalidRequest");
     const status = player.events.find((event) => event.type === "status");
     equal(status?.type === "status" && status.result, "refused");
     await player.play("wait 3599000");
@@ -356,6 +372,87 @@ describe("jobs: a status that must arrive", () => {
     await player.playAll("job size=100", "block i=0 l=100", "rejected InvalidRequest");
     deepEqual(failures(player), ["activate-failed"]);
     equal(updates(player).at(-1).status, "FAILED");
+  });
+});
+
+describe("jobs: statuses that have lost their point", () => {
+  it("ready is not repeated while suspended: it is verified and reported anew", async () => {
+    const player = await started();
+    await player.playAll("job size=100", "block i=0 l=100");
+    equal(updates(player).at(-1).statusDetails.self_test, "ready");
+    await player.play("suspend");
+    const before = updates(player).length;
+    await player.play("wait 100000");
+    equal(updates(player).length, before);
+    await player.playAll("resume", "job size=100", "wait 1", "block i=0 l=100");
+    equal(updates(player).at(-1).statusDetails.self_test, "ready");
+    equal(updates(player).length, before + 1);
+  });
+
+  it("active gives way to the end of the self-test, which must not wait behind it", () => {
+    const world = new World({ onEvent: activates }).powerOn();
+    const reports = world.listen("/update");
+    world.deploy(image("1.1.0"));
+    world.wait(() => world.boots.length === 2);
+    world.intercept.request = ({ operation }) => (operation === "update" ? "drop" : undefined);
+    world.until("start-test");
+    world.agent.setImageState("rejected");
+    world.run(1_000);
+    deepEqual(
+      reports.slice(-2).map(({ status, statusDetails }) => [status, statusDetails.self_test]),
+      [
+        ["IN_PROGRESS", "active"],
+        ["FAILED", undefined],
+      ],
+    );
+  });
+
+  it("a pause keeps what the application reports of a job of its own (it was dropped with the update's)", () => {
+    let custom: CustomJob | undefined;
+    const onCustomJob = (job: CustomJob) => {
+      custom = job;
+      return true;
+    };
+    const world = new World({ agent: { onCustomJob } }).powerOn();
+    world.jobs.createJob({ jobId: "custom", document: { operation: "reboot" }, targets: [THING] });
+    world.wait(() => custom !== undefined);
+    custom?.update("IN_PROGRESS", { step: "1" });
+    world.run(1_000);
+    const jobId = world.deploy(image("1.1.0"));
+    let silent = false;
+    world.intercept.request = ({ operation }) => (silent && operation === "update" ? "drop" : undefined);
+    const results: string[] = [];
+    custom?.update("SUCCEEDED", {}, (result) => results.push(result));
+    world.until("activate");
+    silent = true;
+    world.agent.suspend();
+    world.run(100);
+    silent = false;
+    world.agent.resume();
+    equal(world.ended(jobId).status, "SUCCEEDED");
+    deepEqual([results, world.execution("custom").status], [["accepted"], "SUCCEEDED"]);
+  });
+
+  it("a flood of notifications about another job asks once, and queues nothing", async () => {
+    const player = await transferring();
+    const before = player.mqtt.sent.length;
+    for (let i = 0; i < 200; i++) await player.play("notify id=AFR_OTA-job2");
+    equal(player.mqtt.sent.length, before + 1);
+    await player.play("accepted");
+    equal(player.mqtt.sent.length, before + 1, "nothing waited behind it");
+  });
+
+  it("a flood of notifications while an image is on trial asks once", () => {
+    const world = new World({ onEvent: activates }).powerOn();
+    const jobId = world.deploy(image("1.1.0"));
+    world.until("start-test");
+    world.run(1_000);
+    const asked = world.listen("/update");
+    for (let i = 0; i < 200; i++) world.inject("jobs/notify-next", { timestamp: i });
+    world.run(50);
+    equal(asked.length, 1);
+    world.agent.setImageState("accepted");
+    equal(world.ended(jobId).status, "SUCCEEDED");
   });
 });
 
