@@ -44,6 +44,8 @@ bad-base64 8f job
 bad-utf8 90 job
 failed-before 91 image
 custom-job 92 job
+bad-payload a0 image
+wrong-base a1 image
 flash-write e0 transfer
 signature-missing e3 verify
 signature-check e3 verify
