@@ -393,11 +393,13 @@ export class OtaAgent {
   }
 
   #offerCustom(parsed: ParsedJob & { kind: "custom" }): void {
-    const { jobId, executionNumber, document } = parsed;
+    const { jobId, executionNumber } = parsed;
     const claimed = this.#ask("onCustomJob", {
       jobId,
       executionNumber,
-      document,
+      get document() {
+        return parsed.document;
+      },
       update: (status, details, done) =>
         this.#jobs.update(parsed, status, details, (result) => this.#guard("onCustomJob", done, result)),
     } satisfies CustomJob);

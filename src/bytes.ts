@@ -21,9 +21,24 @@ export function decodeUtf8(
   end?: number,
   code: OtaErrorCode = "bad-utf8",
 ): string {
-  const part = bytes.subarray(start, end);
-  /** Texts that double in length from the last to the first, so that no character is copied more often than that. */
   const pieces: string[] = [];
+  readUtf8(bytes.subarray(start, end), code, pieces);
+  return pieces.join("");
+}
+
+/**
+ * Checks that `bytes` are UTF-8, as `decodeUtf8` does, without the memory that the text takes.
+ * @throws OtaError "bad-utf8"
+ */
+export function checkUtf8(bytes: Uint8Array): void {
+  readUtf8(bytes, "bad-utf8");
+}
+
+/**
+ * @param pieces gets the text in parts that double in length from the last to the first, so that no character is
+ * copied more often than that
+ */
+function readUtf8(part: Uint8Array, code: OtaErrorCode, pieces?: string[]): void {
   let at = 0;
   let next = 0;
   try {
@@ -36,15 +51,16 @@ export function decodeUtf8(
       let text = decodeURIComponent(escape(octets));
       // Not every engine's decoder is strict, but text has one encoding only.
       if (unescape(encodeURIComponent(text)) !== octets) break;
-      for (let bits = runs; bits % 2 === 0; bits /= 2) text = pieces.pop() + text;
-      pieces.push(text);
+      if (pieces) {
+        for (let bits = runs; bits % 2 === 0; bits /= 2) text = pieces.pop() + text;
+        pieces.push(text);
+      }
       at = next;
     }
   } catch {
     // No URI: `at` stays where it is.
   }
   if (at < part.length) throw new OtaError(code, "text is not UTF-8");
-  return pieces.join("");
 }
 
 /**

@@ -3,9 +3,10 @@
  * @module
  */
 import { decodeBase64 } from "../base64.js";
+import { checkUtf8, decodeUtf8 } from "../bytes.js";
 import { OtaError, type OtaErrorCode } from "../errors.js";
 import type { JobReply } from "./job-messages.js";
-import { expectEnd, findMembers, JsonCursor, readScalar, readText, startOf } from "./json.js";
+import { bytesOf, expectEnd, findMembers, JsonCursor, readScalar, startOf } from "./json.js";
 
 export type SignatureAlgorithm = "sig-sha256-ecdsa" | "sig-sha256-rsa";
 
@@ -51,8 +52,8 @@ export interface OtaJob {
   /** `afr_ota.files`, at least one. */
   readonly files: readonly JobFile[];
   /**
-   * The whole `execution.jobDocument` for the application: JSON, as it was sent. `JSON.parse` makes values of it; XS
-   * then keeps the names of all its members for as long as it runs.
+   * The whole `execution.jobDocument` for the application: JSON, as it was sent, made a text each time it is asked for.
+   * `JSON.parse` makes values of it; XS then keeps the names of all its members for as long as it runs.
    */
   readonly document: string;
 }
@@ -79,8 +80,11 @@ export type ParsedJob =
       readonly error: OtaError;
     };
 
-/** The longest message taken, in bytes: a job document has at most 32768 characters (AWS IoT quotas). */
-export const MAX_JOB_MESSAGE = 65536;
+/**
+ * The longest message taken, in bytes: a job document has at most 32768 characters (AWS IoT quotas); the rest is room for
+ * the execution around it.
+ */
+export const MAX_JOB_MESSAGE = 40960;
 /** Most files in one job (AWS IoT API model, `OTAUpdateFiles`). */
 const MAX_FILES = 50;
 /** Bytes of the longest signature: RSA-4096. */
@@ -253,9 +257,10 @@ export function parseReply(message: Uint8Array): JobReply {
 
 /**
  * Reads a `$next/get/accepted` or `notify-next` message. Whatever comes in, the answer is one of the kinds of
- * `ParsedJob`: it never throws. Numbers may be texts, as the original agent takes them.
+ * `ParsedJob`: it never throws. Numbers may be texts, as the original agent takes them. What comes out keeps `message`
+ * in memory as long as it lives, and beyond it the fields that are read.
  *
- * - Longer than 64 KB, or without a usable `execution.jobId`: "invalid" with no job to report to.
+ * - Longer than 40 KB, or without a usable `execution.jobId`: "invalid" with no job to report to.
  * - Not JSON or nested deeper than 32 behind the job id, or with a document that is not UTF-8: "invalid", with the job
  *   to report to.
  * - No `execution`, or an empty one: "none".
@@ -268,7 +273,7 @@ export function parseJob(message: Uint8Array): ParsedJob {
   let clientToken: string | undefined;
   let jobId: string | undefined;
   let executionNumber: number | undefined;
-  let document: string | undefined;
+  let document: Uint8Array | undefined;
   let job: OtaJob | undefined;
   let error: OtaError | undefined;
   try {
@@ -303,13 +308,14 @@ export function parseJob(message: Uint8Array): ParsedJob {
         if (fault) throw fault;
         const at = execution.offset("jobDocument");
         if (at < 0 || message[at] === 0x6e) refuse("jobDocument");
-        document = readText(message, at);
+        document = bytesOf(message, at);
+        checkUtf8(document);
         kind = "custom";
         const ota = new Fields(message, at, "afr_ota").find();
         if (ota.has("afr_ota")) {
           const progress = parseProgress(message, execution.offset("statusDetails"));
           const { protocols, files } = parseOta(message, ota.offset("afr_ota"));
-          job = { jobId: id, executionNumber, progress, protocols, files, document };
+          job = withDocument({ jobId: id, executionNumber, progress, protocols, files }, document);
           kind = "ota";
         }
       }
@@ -320,5 +326,14 @@ export function parseJob(message: Uint8Array): ParsedJob {
     const { code = "job-parser", message: why } = cause as OtaError;
     error = new OtaError(code, why);
   }
-  return { kind, clientToken, jobId, executionNumber, document, job, error } as ParsedJob;
+  const parsed = { kind, clientToken, jobId, executionNumber, job, error };
+  return (document ? withDocument(parsed, document) : parsed) as ParsedJob;
+}
+
+/** Adds the text of a document, which takes no memory of its own until somebody reads it. */
+function withDocument<T extends object>(to: T, document: Uint8Array): T & { readonly document: string } {
+  return Object.defineProperty(to, "document", {
+    enumerable: true,
+    get: () => decodeUtf8(document),
+  }) as T & { readonly document: string };
 }

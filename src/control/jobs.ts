@@ -99,6 +99,7 @@ export class Jobs implements MqttObserver {
       filter: this.#prefix + suffix,
       qos: 1,
       buffer: (topic, length) => {
+        // Made for this message alone: a job keeps its document in it.
         if (length <= MAX_JOB_MESSAGE) return new Uint8Array(length);
         // No memory for what would not be read.
         options.log("warn", `${topic}: message of ${length} bytes ignored`);

@@ -227,9 +227,9 @@ export function readScalar(json: Uint8Array, at: number, most: number): unknown 
   return end - at > most + 2 || JSON.parse(decodeUtf8(json, at, end));
 }
 
-/** The text of the value at `at`, as it is written. @throws OtaError "job-parser" or "bad-utf8" */
-export function readText(json: Uint8Array, at: number): string {
-  return decodeUtf8(json, at, endOfValue(json, at));
+/** The bytes of the value at `at`. @throws OtaError "job-parser" for what is no JSON */
+export function bytesOf(json: Uint8Array, at: number): Uint8Array {
+  return json.subarray(at, endOfValue(json, at));
 }
 
 /** Where the value begins that the whole text is. */
