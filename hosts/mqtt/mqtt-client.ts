@@ -3,7 +3,8 @@
  * wherever a client's class is asked for. It streams in both directions, and differs where the SDK's is known
  * to fail: a message without payload is a message like any other; a message is acknowledged when it has been
  * read, not when it is offered; anything received counts as a sign of life, so that a slow reader is not taken
- * for a dead link; a malformed packet ends the connection, whatever its length claims.
+ * for a dead link; a malformed packet ends the connection, whatever its length claims; a topic of more than 512 bytes
+ * is offered as an empty one.
  * @module
  */
 import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
@@ -89,6 +90,13 @@ const Op = MqttOperation;
 const RESERVE = 8;
 /** Longest packet accepted that is not a message: SUBACK for 60 items. */
 const MAX_CONTROL = 64;
+/**
+ * Longest topic that is read, in bytes. AWS IoT takes 256 (quotas, "Topic size"), reserved topics, which begin with `$`,
+ * up to three levels more.
+ */
+const MAX_TOPIC = 512;
+/** Most acknowledgements that wait to be written; with more of them nothing is read. */
+const MAX_ACKS = 64;
 
 /** Steps of the parser. */
 const HEADER = 0;
@@ -99,6 +107,7 @@ const ID = 4;
 const OFFER = 5;
 const PAYLOAD = 6;
 const CONTROL = 7;
+const SKIP_TOPIC = 8;
 
 export class MqttClient implements MqttClientLike {
   readonly #options: MqttClientOptions & { readonly clock: Clock };
@@ -130,6 +139,8 @@ export class MqttClient implements MqttClientLike {
   #filled = 0;
   #head = new Uint8Array(0);
   #topic = "";
+  /** Bytes of a topic still to be thrown away. */
+  #skip = 0;
   /** Payload bytes offered to the application and not yet read by it. */
   #offered = 0;
 
@@ -295,6 +306,8 @@ export class MqttClient implements MqttClientLike {
       return this.#fail(error);
     }
     if (this.#room()) this.#options.onWritable?.(this.#room());
+    // What was held back for want of room to acknowledge it.
+    if (this.#step === HEADER && this.#readable && !this.#pumping) this.#later(() => this.#pump());
   }
 
   #pump(): void {
@@ -313,7 +326,7 @@ export class MqttClient implements MqttClientLike {
   #advance(): boolean {
     switch (this.#step) {
       case HEADER:
-        if (!this.#readable) return false;
+        if (!this.#readable || this.#acks.length >= MAX_ACKS) return false;
         this.#first = this.#byte();
         this.#remaining = 0;
         this.#shift = 0;
@@ -333,7 +346,18 @@ export class MqttClient implements MqttClientLike {
       }
       case TOPIC_LENGTH:
         if (!this.#collect()) return false;
-        this.#expect((this.#head[0] << 8) | this.#head[1], TOPIC);
+        this.#skip = (this.#head[0] << 8) | this.#head[1];
+        if (this.#skip <= MAX_TOPIC) this.#expect(this.#skip, TOPIC);
+        else if (this.#skip > this.#remaining) throw new Error("MQTT: field longer than its packet");
+        else this.#step = SKIP_TOPIC;
+        return true;
+      case SKIP_TOPIC:
+        if (this.#skip) {
+          this.#expect(Math.min(this.#skip, MAX_TOPIC, this.#readable), SKIP_TOPIC);
+          this.#skip -= this.#head.length;
+          return this.#head.length > 0 && this.#collect();
+        }
+        this.#expect(0, TOPIC);
         return true;
       case TOPIC:
         if (!this.#collect()) return false;

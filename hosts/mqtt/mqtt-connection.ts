@@ -46,6 +46,11 @@ export interface EcmaMqttOptions {
   readonly ackTimeout?: number;
   /** How often a message is sent again on the same connection. Default 2. */
   readonly retries?: number;
+  /**
+   * Longest message for which memory is made, in bytes; longer ones are thrown away unread unless the subscriber brings
+   * a buffer. Default 131072, the most AWS IoT passes on.
+   */
+  readonly maxMessage?: number;
   /** Most messages waiting to be written or acknowledged. Default 32. */
   readonly queueLength?: number;
 }
@@ -67,6 +72,8 @@ interface Incoming {
   received: number;
 }
 
+/** Longest message of AWS IoT Core in bytes (quotas, "Maximum message size"). */
+const MAX_MESSAGE = 131_072;
 /** Bytes of an unwanted message thrown away at a time. */
 const DISCARD = 256;
 /** Wait before a subscription that was granted before and is refused now is asked for again, milliseconds. */
@@ -331,10 +338,13 @@ export class EcmaMqttConnection implements MqttConnection {
   #begin(topic: string, byteLength: number): Incoming {
     const targets: MqttSubscription[] = [];
     let buffer: Uint8Array | undefined;
+    const { maxMessage = MAX_MESSAGE, log } = this.#options;
     for (const { subscription } of this.#active) {
-      if (!topicMatches(subscription.filter, topic)) continue;
+      // An empty topic is none: the client's word for one that is too long.
+      if (!topic || !topicMatches(subscription.filter, topic)) continue;
       if (!subscription.buffer) {
-        targets.push(subscription);
+        if (byteLength <= maxMessage) targets.push(subscription);
+        else log?.("warn", `MQTT: ${topic}: message of ${byteLength} bytes thrown away`);
         continue;
       }
       const own = this.#guard(() => subscription.buffer?.(topic, byteLength));
