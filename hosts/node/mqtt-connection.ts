@@ -2,9 +2,11 @@
  * The `MqttConnection` port over the `mqtt` package.
  * @module
  */
+import type { Duplex } from "node:stream";
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log, MqttConnection, MqttObserver, MqttSubscription, Random } from "../../src/ports.js";
 import { deliverMessage } from "../mqtt/delivery.js";
+import { PacketGuard } from "../mqtt/packet-guard.js";
 import { topicMatches } from "../mqtt/topic-filter.js";
 import { nodeRandom } from "./clock.js";
 
@@ -69,13 +71,30 @@ export class NodeMqttConnection implements MqttConnection {
       reconnectOnConnackError: true,
       resubscribe: false,
       queueQoSZero: false,
+      manualConnect: true,
     });
+    // The package has no limit for packets of MQTT 3.1.1, and no way for one but the function that makes its streams.
+    const streams = this.#client as unknown as { streamBuilder: (client: MqttClient) => Duplex };
+    const build = streams.streamBuilder;
+    streams.streamBuilder = (client) => {
+      const stream = build(client);
+      const guard = new PacketGuard();
+      stream.on("data", (chunk: Uint8Array) => {
+        try {
+          guard.pass(chunk);
+        } catch (error) {
+          stream.destroy(error as Error);
+        }
+      });
+      return stream;
+    };
     this.#client.on("connect", () => this.#connected());
     this.#client.on("close", () => this.#closed());
     this.#client.on("error", (error) =>
       log?.("warn", `MQTT: ${error.message || (error as { code?: string }).code}`),
     );
     this.#client.on("message", (topic, payload) => this.#message(topic, payload));
+    this.#client.connect();
   }
 
   get connected(): boolean {

@@ -77,6 +77,16 @@ describe("NodeMqttConnection", () => {
     await new Promise<void>((resolve) => broker.close(resolve));
   });
 
+  it("ends a connection over a packet announced with 256 MB, which collected in memory before", async () => {
+    const connection = await online();
+    let lost = 0;
+    connection.addObserver({ online() {}, offline: () => lost++ });
+    const socket = [...sockets][0] as Socket;
+    socket.write(Buffer.from("30ffffff7f000161", "hex"));
+    await until(() => lost === 1, "the connection is given up");
+    await online(connection);
+  });
+
   it("delivers to a subscription what is published", async () => {
     const connection = await online();
     const listener = new Listener("a/+/c");
