@@ -6,6 +6,14 @@ import { type AddressInfo, createServer, type Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client } from "aedes";
 import mqtt from "mqtt";
+import { COUNTS } from "./aws-limits.js";
+import {
+  ConnectRate,
+  clientIdProblem,
+  limitPackets,
+  publishProblem,
+  subscribeProblem,
+} from "./broker-limits.js";
 import type { Publish } from "./delivery.js";
 
 /** The topics requests arrive on (AWS IoT Jobs, file streams, classic shadow). */
@@ -43,6 +51,8 @@ export interface EmbeddedBrokerOptions {
   port?: number;
   /** Serves TLS: server certificate (with its chain) and key in PEM. */
   tls?: { cert: string; key: string };
+  /** Least time between two connections of one client id, ms; default: AWS's second. */
+  connectInterval?: number;
 }
 
 /** @throws Error when the address can not be used */
@@ -51,8 +61,29 @@ export async function startEmbeddedBroker(
   options: EmbeddedBrokerOptions = {},
 ): Promise<Broker> {
   const { host = "127.0.0.1", port = 0, tls } = options;
-  const aedes = await Aedes.createBroker();
   const filters = new WeakMap<Client, Set<string>>();
+  const rate = new ConnectRate(options.connectInterval);
+  const aedes = await Aedes.createBroker({
+    preConnect: (_client, { clientId }, done) => {
+      const problem =
+        clientIdProblem(clientId) ?? (rate.take(clientId) ? undefined : "it connects too often");
+      done(problem === undefined ? null : new Error(problem), problem === undefined);
+    },
+    authorizePublish: (client, { topic, qos, payload }, done) => {
+      // What the service itself sends has no client.
+      const problem = client ? publishProblem(topic, qos, payload.length) : undefined;
+      done(problem === undefined ? null : new Error(problem));
+    },
+    authorizeSubscribe: (client, subscription, done) => {
+      const known = client ? (filters.get(client)?.size ?? 0) : 0;
+      const problem =
+        known >= COUNTS.subscriptionsPerConnection
+          ? "it has too many subscriptions"
+          : subscribeProblem(subscription.topic, subscription.qos);
+      if (problem === undefined) done(null, subscription);
+      else done(new Error(problem));
+    },
+  });
   const publish: Publish = (topic, payload, qos) =>
     aedes.publish(
       { cmd: "publish", topic, payload: buffer(payload), qos, retain: false, dup: false },
@@ -62,6 +93,7 @@ export async function startEmbeddedBroker(
     const known = filters.get(client) ?? new Set();
     for (const { topic } of subscriptions) known.add(topic);
     filters.set(client, known);
+    if (subscriptions.length > COUNTS.subscriptionsPerRequest) client.close();
   });
   aedes.on("unsubscribe", (topics, client) => {
     for (const topic of topics) filters.get(client)?.delete(topic);
@@ -83,9 +115,13 @@ export async function startEmbeddedBroker(
     handler.message(packet.topic, bytes(packet.payload), reply, client.id);
   });
   // Small packets wait for nobody: a device's requests depend on the answers before.
+  const serve = (socket: Socket) => {
+    limitPackets(socket);
+    aedes.handle(socket);
+  };
   const server = tls
-    ? createTlsServer({ ...tls, noDelay: true }, aedes.handle)
-    : createServer({ noDelay: true }, aedes.handle);
+    ? createTlsServer({ ...tls, noDelay: true }, serve)
+    : createServer({ noDelay: true }, serve);
   try {
     await listen(server, port, host);
   } catch (error) {

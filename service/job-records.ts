@@ -3,6 +3,15 @@
  * (AWS IoT API reference, "Job" and "JobExecution"). All times are milliseconds since 1970.
  * @module
  */
+import {
+  COUNTS,
+  NUMBERS,
+  type NumberLimit,
+  numberProblem,
+  STRINGS,
+  type StringLimit,
+  stringProblem,
+} from "./aws-limits.js";
 import { ServiceError } from "./errors.js";
 
 export type ExecutionStatus =
@@ -80,26 +89,38 @@ export interface JobOptions {
   retries?: Partial<Retries>;
 }
 
+/** The fields of an execution an operation may change. */
+export interface ExecutionChange {
+  status: ExecutionStatus;
+  statusDetails?: StatusDetails;
+  /** Whole minutes, or −1 to stop the step timer; undefined leaves it. */
+  stepTimeoutInMinutes?: number;
+}
+
 /** So that a download that reports every few blocks can not fill the memory. */
 export const HISTORY_LIMIT = 200;
-/** "Job document length" quota, characters. */
-export const DOCUMENT_LIMIT = 32768;
-/** "Job execution timeout", minutes: seven days. */
-export const TIMEOUT_LIMIT = 10080;
 /** Retry configuration: total for all failure types. */
-export const RETRIES_LIMIT = 10;
-/** UpdateJobExecution: pairs in `statusDetails`. */
-const DETAILS_LIMIT = 10;
-const DETAIL_LENGTH_LIMIT = 1024;
+export const RETRIES_LIMIT = NUMBERS.numberOfRetries.max;
 
 export function isTerminal(status: ExecutionStatus): boolean {
   return status !== "QUEUED" && status !== "IN_PROGRESS";
 }
 
+/** @throws ServiceError InvalidRequest when a text breaks AWS's rules */
+export function checkString(value: unknown, limit: StringLimit): asserts value is string {
+  const problem = stringProblem(value, limit);
+  if (problem) throw new ServiceError("InvalidRequest", problem);
+}
+
+/** @throws ServiceError InvalidRequest when a number breaks AWS's rules */
+export function checkNumber(value: unknown, limit: NumberLimit): asserts value is number {
+  const problem = numberProblem(value, limit);
+  if (problem) throw new ServiceError("InvalidRequest", problem);
+}
+
 /** @throws ServiceError InvalidRequest */
 export function checkThingName(name: unknown): asserts name is string {
-  if (typeof name !== "string" || !/^[a-zA-Z0-9:_-]{1,128}$/.test(name))
-    throw new ServiceError("InvalidRequest", "A thing name has 1 to 128 characters of a-z A-Z 0-9 : _ -.");
+  checkString(name, STRINGS.thingName);
 }
 
 /**
@@ -108,12 +129,10 @@ export function checkThingName(name: unknown): asserts name is string {
  */
 export function newJob(options: JobOptions, now: number): Job {
   const { jobId, document, targets, timeoutInMinutes } = options;
-  if (typeof jobId !== "string" || !/^[a-zA-Z0-9_-]{1,64}$/.test(jobId))
-    throw new ServiceError("InvalidRequest", "A job id has 1 to 64 characters of a-z A-Z 0-9 _ -.");
+  checkString(jobId, STRINGS.jobId);
   if (typeof document !== "object" || document === null || Array.isArray(document))
     throw new ServiceError("InvalidRequest", "The job document must be a JSON object.");
-  if (JSON.stringify(document).length > DOCUMENT_LIMIT)
-    throw new ServiceError("InvalidRequest", `The job document has more than ${DOCUMENT_LIMIT} characters.`);
+  checkString(JSON.stringify(document), STRINGS.jobDocument);
   if (!Array.isArray(targets) || targets.length === 0)
     throw new ServiceError("InvalidRequest", "A job needs at least one target.");
   targets.forEach(checkThingName);
@@ -139,8 +158,7 @@ export function newJob(options: JobOptions, now: number): Job {
 
 /** @throws ServiceError InvalidRequest unless `minutes` is a whole number from 1 to seven days */
 export function checkMinutes(minutes: unknown, name: string): asserts minutes is number {
-  if (!Number.isInteger(minutes) || (minutes as number) < 1 || (minutes as number) > TIMEOUT_LIMIT)
-    throw new ServiceError("InvalidRequest", `${name} must be a whole number from 1 to ${TIMEOUT_LIMIT}.`);
+  checkNumber(minutes, { ...NUMBERS.timeoutInMinutes, name });
 }
 
 /** @throws ServiceError InvalidRequest naming the pair that breaks a rule */
@@ -148,32 +166,11 @@ export function checkStatusDetails(details: unknown): StatusDetails {
   if (typeof details !== "object" || details === null || Array.isArray(details))
     throw new ServiceError("InvalidRequest", "statusDetails must be an object.");
   const entries = Object.entries(details);
-  if (entries.length > DETAILS_LIMIT)
-    throw new ServiceError("InvalidRequest", `statusDetails holds more than ${DETAILS_LIMIT} pairs.`);
+  if (entries.length > COUNTS.statusDetails)
+    throw new ServiceError("InvalidRequest", `statusDetails holds more than ${COUNTS.statusDetails} pairs.`);
   for (const [key, value] of entries) {
-    if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(key))
-      throw new ServiceError(
-        "InvalidRequest",
-        "A statusDetails key has 1 to 128 characters of a-z A-Z 0-9 : _ -.",
-      );
-    if (
-      typeof value !== "string" ||
-      value.length < 1 ||
-      value.length > DETAIL_LENGTH_LIMIT ||
-      hasControl(value)
-    )
-      throw new ServiceError(
-        "InvalidRequest",
-        `The statusDetails value of "${key}" is not a string of 1 to ${DETAIL_LENGTH_LIMIT} printable characters.`,
-      );
+    checkString(key, STRINGS.detailsKey);
+    checkString(value, { ...STRINGS.detailsValue, name: `statusDetails value of "${key}"` });
   }
   return Object.fromEntries(entries);
-}
-
-function hasControl(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x20 || (unit >= 0x7f && unit < 0xa0)) return true;
-  }
-  return false;
 }

@@ -4,23 +4,37 @@
  */
 
 import { decodeUtf8, encodeUtf8 } from "../src/bytes.js";
-import type { Publish, ServiceRequest } from "./delivery.js";
+import { STRINGS } from "./aws-limits.js";
+import type { Delivery, Publish, ServiceRequest } from "./delivery.js";
 import { ServiceError } from "./errors.js";
 import {
   checkMinutes,
   checkStatusDetails,
+  checkString,
   checkThingName,
   type Execution,
+  type ExecutionChange,
   type ExecutionStatus,
   isTerminal,
 } from "./job-records.js";
 import { describeExecution, executionState, seconds, summarizeExecution } from "./job-views.js";
-import type { JobService } from "./jobs.js";
 
-/** Jobs API: at most this many bytes in a client token. */
-const TOKEN_LIMIT = 64;
 const TOPIC = /^\$aws\/things\/([^/]+)\/jobs\/(.+)$/;
 const REPORTABLE = Object.freeze(["IN_PROGRESS", "FAILED", "SUCCEEDED", "REJECTED"]);
+
+/** What the requests need of the service that keeps the jobs. */
+export interface JobOperations {
+  readonly delivery: Delivery;
+  /** REJECTED is accepted also once an execution is in progress. */
+  readonly rejectInProgress: boolean;
+  /** Milliseconds since 1970. */
+  now(): number;
+  pending(thingName: string): Execution[];
+  execution(thingName: string, jobId: string, executionNumber?: number): Execution;
+  document(execution: Execution): unknown;
+  change(execution: Execution, change: ExecutionChange): Execution;
+  transact<T>(thingName: string, action: () => T): T;
+}
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -36,7 +50,7 @@ class StateError extends ServiceError {
 
 /** @returns false when `topic` is not one of a thing's Jobs requests */
 export function handleJobRequest(
-  service: JobService,
+  service: JobOperations,
   topic: string,
   payload: Uint8Array,
   reply: Publish | undefined,
@@ -97,16 +111,11 @@ function parseBody(payload: Uint8Array): Body {
 
 function token({ clientToken }: Body): string | undefined {
   if (clientToken === undefined || clientToken === null) return undefined;
-  if (
-    typeof clientToken !== "string" ||
-    clientToken.length < 1 ||
-    encodeUtf8(clientToken).length > TOKEN_LIMIT
-  )
-    throw new ServiceError("InvalidRequest", `clientToken must be a string of 1 to ${TOKEN_LIMIT} bytes.`);
+  checkString(clientToken, STRINGS.clientToken);
   return clientToken;
 }
 
-function perform(service: JobService, request: ServiceRequest, body: Body): object {
+function perform(service: JobOperations, request: ServiceRequest, body: Body): object {
   const { thingName, jobId } = request;
   switch (request.operation) {
     case "get":
@@ -127,7 +136,7 @@ function listPending(pending: readonly Execution[]): object {
 }
 
 /** Starts the first queued execution; one that is in progress already is returned as it is. */
-function startNext(service: JobService, thingName: string, body: Body): object {
+function startNext(service: JobOperations, thingName: string, body: Body): object {
   const statusDetails = optionalDetails(body);
   const stepTimeoutInMinutes = stepTimeout(body);
   let next = service.pending(thingName).at(0);
@@ -137,7 +146,7 @@ function startNext(service: JobService, thingName: string, body: Body): object {
   return { execution: describeExecution(next, service.now(), service.document(next)) };
 }
 
-function describe(service: JobService, thingName: string, jobId: string, body: Body): object {
+function describe(service: JobOperations, thingName: string, jobId: string, body: Body): object {
   const executionNumber = integer(body, "executionNumber");
   const withDocument = flag(body, "includeJobDocument", true);
   if (jobId === "$next") {
@@ -151,12 +160,12 @@ function describe(service: JobService, thingName: string, jobId: string, body: B
   return view(service, execution, withDocument);
 }
 
-function view(service: JobService, execution: Execution, withDocument: boolean): object {
+function view(service: JobOperations, execution: Execution, withDocument: boolean): object {
   const document = withDocument ? service.document(execution) : undefined;
   return { execution: describeExecution(execution, service.now(), document) };
 }
 
-function update(service: JobService, thingName: string, jobId: string, body: Body): object {
+function update(service: JobOperations, thingName: string, jobId: string, body: Body): object {
   const { status } = body;
   if (typeof status !== "string" || !REPORTABLE.includes(status))
     throw new ServiceError("InvalidRequest", `status must be one of ${REPORTABLE.join(", ")}.`);

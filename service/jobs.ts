@@ -14,15 +14,14 @@ import { Delivery, type Intercept, type Publish } from "./delivery.js";
 import { ServiceError } from "./errors.js";
 import {
   type Execution,
-  type ExecutionStatus,
+  type ExecutionChange,
   HISTORY_LIMIT,
   isTerminal,
   type Job,
   type JobOptions,
   newJob,
-  type StatusDetails,
 } from "./job-records.js";
-import { handleJobRequest } from "./job-requests.js";
+import { handleJobRequest, type JobOperations } from "./job-requests.js";
 import { describeExecution, seconds, summarizePending } from "./job-views.js";
 
 /** Told about every change before it is answered or notified. */
@@ -48,17 +47,9 @@ export interface JobServiceOptions {
   restore?: { jobs: Iterable<Job>; executions: Iterable<Execution> };
 }
 
-/** The fields of an execution an operation may change. */
-export interface ExecutionChange {
-  status: ExecutionStatus;
-  statusDetails?: StatusDetails;
-  /** Whole minutes, or −1 to stop the step timer; undefined leaves it. */
-  stepTimeoutInMinutes?: number;
-}
-
 const MINUTE = 60_000;
 
-export class JobService {
+export class JobService implements JobOperations {
   readonly delivery: Delivery;
   readonly mergeDetails: boolean;
   readonly rejectInProgress: boolean;

@@ -4,11 +4,13 @@
  */
 
 import { decodeUtf8, encodeUtf8 } from "../src/bytes.js";
+import { STRINGS } from "./aws-limits.js";
 import { type CborMap, decodeCbor, encodeCbor, encodeIndefiniteMap } from "./cbor.js";
-import type { Publish } from "./delivery.js";
+import type { Delivery, Publish } from "./delivery.js";
 import { base64Encode, hexDecode } from "./encoding.js";
 import { ServiceError } from "./errors.js";
-import type { Stream, StreamFile, StreamService } from "./streams.js";
+import { checkString } from "./job-records.js";
+import type { Stream, StreamFile } from "./stream-records.js";
 
 /** Payload bytes in all answers to one GetStream, and in one block. */
 const ANSWER_LIMIT = 131072;
@@ -17,8 +19,14 @@ const SMALLEST_BLOCK = 256;
 const BLOCKS_LIMIT = 98304;
 /** A bitmap is shorter than this, bytes. */
 const BITMAP_LIMIT = 12288;
-const TOKEN_LIMIT = 64;
 const TOPIC = /^\$aws\/things\/([^/]+)\/streams\/([^/]+)\/(.+)$/;
+
+/** What the requests need of the service that keeps the streams. */
+export interface StreamOperations {
+  readonly delivery: Delivery;
+  /** @throws ServiceError ResourceNotFound */
+  stream(streamId: string): Stream;
+}
 
 type Format = "json" | "cbor";
 type Fields = Readonly<Record<string, unknown>>;
@@ -35,7 +43,7 @@ interface BlockRequest {
 
 /** @returns false when `topic` is not one of a thing's stream requests */
 export function handleStreamRequest(
-  service: StreamService,
+  service: StreamOperations,
   topic: string,
   payload: Uint8Array,
   reply: Publish | undefined,
@@ -93,11 +101,7 @@ function encode(body: CborMap, format: Format): Uint8Array {
 
 function clientToken({ c }: Fields): string | undefined {
   if (c === undefined) return undefined;
-  if (typeof c !== "string" || encodeUtf8(c).length > TOKEN_LIMIT)
-    throw new ServiceError(
-      "InvalidRequest",
-      `The client token must be a string of at most ${TOKEN_LIMIT} bytes.`,
-    );
+  checkString(c, STRINGS.clientToken);
   return c;
 }
 
@@ -111,7 +115,7 @@ function description(stream: Stream, token: string | undefined): CborMap {
 }
 
 function* blocks(
-  service: StreamService,
+  service: StreamOperations,
   streamId: string,
   fields: Fields,
   token: string | undefined,

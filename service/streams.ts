@@ -4,31 +4,14 @@
  * @module
  */
 import type { Clock } from "../src/ports.js";
+import { COUNTS, STRINGS } from "./aws-limits.js";
 import { Delivery, type Intercept, type Publish } from "./delivery.js";
 import { ServiceError } from "./errors.js";
-import { handleStreamRequest } from "./stream-requests.js";
+import { checkString } from "./job-records.js";
+import type { Stream, StreamFile } from "./stream-records.js";
+import { handleStreamRequest, type StreamOperations } from "./stream-requests.js";
 
-/** Where a file of a stream comes from. */
-export interface StreamFile {
-  /** 0 … 255 */
-  readonly fileId: number;
-  /** Bytes, 1 … 24 MiB. */
-  readonly byteLength: number;
-  /** The bytes from `offset`; the service does not change them. @throws ServiceError Unauthorized, ResourceNotFound */
-  read(offset: number, length: number): Uint8Array;
-  /** Changes when the content does; a stream whose file has changed answers ETagMismatch. */
-  etag?(): string;
-}
-
-export interface Stream {
-  readonly streamId: string;
-  /** 1 at first; counts updates. */
-  readonly version: number;
-  readonly description: string;
-  readonly files: readonly StreamFile[];
-  /** By file id, as the files were when the stream was created or updated. */
-  readonly etags: ReadonlyMap<number, string | undefined>;
-}
+export type { Stream, StreamFile } from "./stream-records.js";
 
 export interface StreamServiceOptions {
   clock: Clock;
@@ -36,8 +19,6 @@ export interface StreamServiceOptions {
   intercept?: Intercept;
 }
 
-/** "Maximum number of files per stream". */
-const FILES_LIMIT = 50;
 /** "Maximum file size", bytes. */
 const FILE_SIZE_LIMIT = 24 * 1024 * 1024;
 
@@ -50,7 +31,7 @@ export function memoryFile(fileId: number, bytes: Uint8Array): StreamFile {
   };
 }
 
-export class StreamService {
+export class StreamService implements StreamOperations {
   readonly delivery: Delivery;
   readonly #streams = new Map<string, Stream>();
 
@@ -63,8 +44,7 @@ export class StreamService {
    * @throws ServiceError InvalidRequest, LimitExceeded, ResourceAlreadyExists
    */
   create(streamId: string, files: readonly StreamFile[], description = ""): Stream {
-    if (typeof streamId !== "string" || !/^[a-zA-Z0-9_-]{1,128}$/.test(streamId))
-      throw new ServiceError("InvalidRequest", "A stream id has 1 to 128 characters of a-z A-Z 0-9 _ -.");
+    checkString(streamId, STRINGS.streamId);
     if (this.#streams.has(streamId))
       throw new ServiceError("ResourceAlreadyExists", `There is a stream "${streamId}" already.`);
     return this.#keep(streamId, 1, files, description);
@@ -98,8 +78,8 @@ export class StreamService {
   }
 
   #keep(streamId: string, version: number, files: readonly StreamFile[], description: string): Stream {
-    if (files.length < 1 || files.length > FILES_LIMIT)
-      throw new ServiceError("LimitExceeded", `A stream has 1 to ${FILES_LIMIT} files.`);
+    if (files.length < 1 || files.length > COUNTS.streamFiles)
+      throw new ServiceError("LimitExceeded", `A stream has 1 to ${COUNTS.streamFiles} files.`);
     const etags = new Map<number, string | undefined>();
     for (const file of files) {
       const { fileId, byteLength } = file;

@@ -21,7 +21,9 @@ for (const kind of ["embedded broker", "mosquitto"])
 
     before(async () => {
       if (kind === "mosquitto") mosquitto = await startMosquitto();
-      service = await DevelopmentService.start({ broker: mosquitto?.url, identity });
+      // Each test connects anew, faster than AWS would let one client.
+      const listen = { connectInterval: 0 };
+      service = await DevelopmentService.start({ broker: mosquitto?.url, listen, identity });
     });
     beforeEach(async () => {
       client = await ForeignClient.connect(service.url, "foreign");

@@ -7,7 +7,8 @@
 import { createInterface } from "node:readline";
 import { DevelopmentService } from "../../service/index.js";
 
-const service = await DevelopmentService.start({ state: process.argv[2] });
+// The tests' clients connect faster than AWS would let one client.
+const service = await DevelopmentService.start({ state: process.argv[2], listen: { connectInterval: 0 } });
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 say({ url: service.url, httpOrigin: service.httpOrigin });
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,4 +1,6 @@
-import { DOCUMENT_LIMIT, HISTORY_LIMIT } from "../../service/job-records.js";
+import { STRINGS } from "../../service/aws-limits.js";
+import { HISTORY_LIMIT } from "../../service/job-records.js";
+
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { ascii } from "../support/hex.js";
 import { EPOCH, ServiceProbe } from "../support/service-probe.js";
@@ -416,7 +418,7 @@ describe("service: Jobs control", () => {
     ["no target", { targets: [] }],
     ["a bad target", { targets: ["a/b"] }],
     ["a document that is no object", { document: [] }],
-    ["a document that is too long", { document: { a: "x".repeat(DOCUMENT_LIMIT) } }],
+    ["a document that is too long", { document: { a: "x".repeat(STRINGS.jobDocument.max) } }],
     ["a time-out of 0 minutes", { timeoutInMinutes: 0 }],
     ["eleven retries", { retries: { failed: 6, timedOut: 5 } }],
     ["a negative number of retries", { retries: { failed: -1 } }],
