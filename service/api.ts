@@ -6,7 +6,7 @@
  * | GET / | the page |
  * | GET /api/status | addresses, signing, memory |
  * | GET /api/state | devices, jobs, executions |
- * | GET /api/events | server-sent events: "state" at first, then "change" |
+ * | GET /api/events | server-sent events: "state" at first, then "change"; "status" when storing fails or works again |
  * | GET /api/images | the images in the folder |
  * | POST /api/inspect | inspection of the image in the body, or of `?image=` in the folder |
  * | GET /api/jobs/{id} | the job with the history of its executions |
@@ -19,11 +19,11 @@
  * @module
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIP } from "node:net";
-import { hostname } from "node:os";
+import type { AddressInfo } from "node:net";
 import { ImageError } from "../hosts/formats/esp-image-layout.js";
 import type { Desk, DeskChange, DeskDeployment } from "./desk.js";
 import { ServiceError } from "./errors.js";
+import { HostCheck } from "./hosts.js";
 import { inspectImageBytes } from "./inspection.js";
 import { PageFiles } from "./page-files.js";
 
@@ -52,6 +52,8 @@ export interface StatusView {
   /** Bytes. */
   readonly memory: { readonly resident: number; readonly peak: number };
   readonly pid: number;
+  /** Why nothing can be stored at present; null when it can. */
+  readonly storageProblem: string | null;
 }
 
 /** The largest file a stream takes. */
@@ -67,6 +69,7 @@ const STATUS: Partial<Record<ServiceError["code"], number>> = {
   ResourceAlreadyExists: 409,
   InvalidStateTransition: 409,
   InternalError: 500,
+  StorageFull: 507,
 };
 
 class HttpError extends Error {
@@ -80,12 +83,13 @@ class HttpError extends Error {
 export class ApiServer {
   readonly #desk: Desk;
   readonly #ca: string | undefined;
-  readonly #names: ReadonlySet<string>;
+  readonly #hosts: HostCheck;
   readonly #files = new PageFiles();
   readonly #server: Server;
   readonly #listeners = new Set<ServerResponse>();
   readonly #keepAlive: NodeJS.Timeout;
   #origin = "";
+  #toldProblem: string | null = null;
 
   /** @throws Error when the address can not be used */
   static async start(options: ApiOptions): Promise<ApiServer> {
@@ -97,16 +101,13 @@ export class ApiServer {
   private constructor({ desk, ca, names = [] }: ApiOptions) {
     this.#desk = desk;
     this.#ca = ca;
-    this.#names = new Set([
-      "localhost",
-      hostname().toLowerCase(),
-      ...names.map((name) => name.toLowerCase()),
-    ]);
+    this.#hosts = new HostCheck("http", names);
     this.#server = createServer({ maxHeaderSize: HEADER_LIMIT }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => this.#fail(response, error));
     });
     desk.on("change", this.#tell);
-    this.#keepAlive = setInterval(() => this.#broadcast(":\n\n"), KEEP_ALIVE_MS);
+    desk.on("failure", this.#tellStatus);
+    this.#keepAlive = setInterval(() => this.#beat(), KEEP_ALIVE_MS);
   }
 
   async #listen({ host = "127.0.0.1", port = 0 }: ApiOptions): Promise<void> {
@@ -137,12 +138,14 @@ export class ApiServer {
       jobs: service.jobs.jobs().length,
       memory: { resident: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 },
       pid: process.pid,
+      storageProblem: service.storageProblem ?? null,
     };
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader("X-Content-Type-Options", "nosniff");
-    const url = this.#checkOrigin(request);
+    const url = this.#hosts.check(request);
+    if (!(url instanceof URL)) throw new HttpError(url.status, url.message);
     const route = `${request.method === "HEAD" ? "GET" : request.method} ${url.pathname}`;
     const [, jobId, action] = /^\/api\/jobs\/([\w-]+)(\/cancel)?$/.exec(url.pathname) ?? [];
     const desk = this.#desk;
@@ -176,23 +179,6 @@ export class ApiServer {
     this.#files.send(url.pathname, response);
   }
 
-  /** Names that resolve here by somebody else's doing, and pages of other sites, must not reach the API. */
-  #checkOrigin({ headers, url = "/", method }: IncomingMessage): URL {
-    const { host = "", origin } = headers;
-    let target: URL;
-    try {
-      target = new URL(url, `http://${host}`);
-    } catch {
-      throw new HttpError(400, "The request names no host.");
-    }
-    const name = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
-    if (isIP(name) === 0 && !this.#names.has(name))
-      throw new HttpError(403, `"${name}" is not a name of this service.`);
-    if (method !== "GET" && method !== "HEAD" && origin !== undefined && origin !== `http://${host}`)
-      throw new HttpError(403, "Pages of other sites may not do this.");
-    return target;
-  }
-
   async #image(request: IncomingMessage, query: URLSearchParams): Promise<Uint8Array> {
     const name = query.get("image");
     if (name === null) return await readBody(request);
@@ -203,25 +189,39 @@ export class ApiServer {
   #listenTo(response: ServerResponse): void {
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
     response.write(eventText("state", { status: this.status(), ...this.#desk.state() }));
+    // A listener may be gone before its end is told of: what is written then is an error, of nobody's concern.
+    response.on("error", () => response.destroy());
     this.#listeners.add(response);
     response.on("close", () => this.#listeners.delete(response));
   }
+
+  /** Proxies end connections on which nothing happens; the status is told when it has changed. */
+  #beat(): void {
+    if ((this.#desk.service.storageProblem ?? null) === this.#toldProblem) this.#broadcast(":\n\n");
+    else this.#tellStatus();
+  }
+
+  readonly #tellStatus = (): void => {
+    const status = this.status();
+    this.#toldProblem = status.storageProblem;
+    this.#broadcast(eventText("status", status));
+  };
 
   readonly #tell = (change: DeskChange): void => this.#broadcast(eventText("change", change));
 
   #broadcast(text: string): void {
     for (const response of this.#listeners) {
       if (response.writableLength > BACKLOG_LIMIT) response.destroy();
-      else response.write(text);
+      else if (!response.destroyed) response.write(text);
     }
   }
 
   #fail(response: ServerResponse, error: unknown): void {
-    if (response.headersSent) {
+    if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }
-    const { message } = error as Error;
+    const message = error instanceof Error ? error.message : String(error);
     if (error instanceof ServiceError)
       return sendJson(response, STATUS[error.code] ?? 400, { error: { code: error.code, message } });
     if (error instanceof ImageError)
@@ -236,6 +236,7 @@ export class ApiServer {
   async close(): Promise<void> {
     clearInterval(this.#keepAlive);
     this.#desk.off("change", this.#tell);
+    this.#desk.off("failure", this.#tellStatus);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;

@@ -12,7 +12,9 @@ import { ServiceError } from "./errors.js";
 import { DevelopmentService, type ServiceOptions } from "./index.js";
 import { type ImageInspection, inspectImageBytes } from "./inspection.js";
 import type { Execution } from "./job-records.js";
+import { readRegularFile } from "./regular-file.js";
 import type { SigningIdentity } from "./signer.js";
+import { diskProblem } from "./store.js";
 import {
   type DeviceView,
   deviceView,
@@ -76,6 +78,8 @@ export interface DeskEvents {
 const CHANGE_MS = 100;
 /** Larger files are no firmware. */
 const IMAGE_LIMIT = 24 * 1_048_576;
+/** Files of a folder that are offered. */
+const FOLDER_LIMIT = 1000;
 
 export class Desk extends EventEmitter<DeskEvents> {
   readonly service: DevelopmentService;
@@ -160,8 +164,17 @@ export class Desk extends EventEmitter<DeskEvents> {
       retries: retries === undefined ? undefined : { failed: retries },
     });
     this.#labels.set(job.jobId, labelOf(image, basename(fileName)));
-    this.#saveLabels();
-    await this.service.settled();
+    try {
+      this.#saveLabels();
+      await this.service.settled();
+    } catch (error) {
+      // No device has heard of it: what is not stored is not sent.
+      this.#labels.delete(job.jobId);
+      this.service.delete(job.jobId, true);
+      throw error instanceof ServiceError
+        ? error
+        : new ServiceError("StorageFull", `Nothing can be stored: ${diskProblem(error)}.`);
+    }
     return this.#jobView(job.jobId);
   }
 
@@ -184,8 +197,17 @@ export class Desk extends EventEmitter<DeskEvents> {
   images(): ImageFile[] {
     const { images } = this.#options;
     if (images === undefined) return [];
-    const names = readdirSync(images).filter((name) => name.endsWith(".bin"));
-    return names.sort().map((name) => this.#inspect(join(images, name), name));
+    let names: string[];
+    try {
+      names = readdirSync(images);
+    } catch (error) {
+      throw new ServiceError(
+        "ResourceNotFound",
+        `The folder of images can not be read: ${diskProblem(error)}.`,
+      );
+    }
+    const wanted = names.filter((name) => name.endsWith(".bin")).slice(0, FOLDER_LIMIT);
+    return wanted.sort().map((name) => this.#inspect(join(images, name), name));
   }
 
   /** One of `images`. @throws ServiceError ResourceNotFound */
@@ -193,7 +215,14 @@ export class Desk extends EventEmitter<DeskEvents> {
     const { images } = this.#options;
     if (images === undefined || !this.images().some((file) => file.name === name))
       throw new ServiceError("ResourceNotFound", `There is no image "${name}" in the folder.`);
-    return new Uint8Array(readFileSync(join(images, name)));
+    try {
+      return readRegularFile(join(images, name), IMAGE_LIMIT);
+    } catch (error) {
+      throw new ServiceError(
+        "ResourceNotFound",
+        `The image "${name}" can not be used: ${(error as Error).message}.`,
+      );
+    }
   }
 
   async close(): Promise<void> {
@@ -235,11 +264,10 @@ export class Desk extends EventEmitter<DeskEvents> {
   }
 
   #inspect(path: string, name: string): ImageFile {
-    const { size, mtimeMs } = statSync(path);
-    const stamp = `${size} ${mtimeMs}`;
+    const stamp = stampOf(path);
     const known = this.#inspections.get(path);
     if (known?.stamp === stamp) return known.file;
-    const file = size > IMAGE_LIMIT ? { name, problem: "too large for firmware" } : inspectFile(path, name);
+    const file = inspectFile(path, name);
     this.#inspections.set(path, { stamp, file });
     return file;
   }
@@ -249,9 +277,19 @@ export class Desk extends EventEmitter<DeskEvents> {
   }
 }
 
+/** Changes when a file does. */
+function stampOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch {
+    return "";
+  }
+}
+
 function inspectFile(path: string, name: string): ImageFile {
   try {
-    return { name, inspection: inspectImageBytes(new Uint8Array(readFileSync(path))) };
+    return { name, inspection: inspectImageBytes(readRegularFile(path, IMAGE_LIMIT)) };
   } catch (error) {
     return { name, problem: (error as Error).message };
   }

@@ -26,7 +26,9 @@ export type ServiceErrorCode =
   | "ETagMismatch"
   // Control API alone
   | "ResourceAlreadyExists"
-  | "LimitExceeded";
+  | "LimitExceeded"
+  // This service alone
+  | "StorageFull";
 
 export class ServiceError extends Error {
   override readonly name = "ServiceError";

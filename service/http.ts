@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { HostCheck } from "./hosts.js";
 import { type Credentials, UrlSigner } from "./presign.js";
 
 export interface ImageServerOptions {
@@ -56,6 +57,7 @@ const HEADER_LIMIT = 65_536;
 export class ImageServer {
   readonly #options: ImageServerOptions;
   readonly #signer: UrlSigner;
+  readonly #hosts: HostCheck;
   readonly #objects = new Map<string, StoredObject>();
   readonly #server: Server;
   readonly served: Served = { requests: 0, bytes: 0 };
@@ -72,7 +74,16 @@ export class ImageServer {
     this.#options = options;
     this.#signer = new UrlSigner(options.credentials);
     const settings = { keepAliveTimeout: KEEP_ALIVE, maxHeaderSize: HEADER_LIMIT, noDelay: true };
-    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    this.#hosts = new HostCheck(options.tls ? "https" : "http", options.advertise ? [options.advertise] : []);
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
+      try {
+        this.#answer(request, response);
+      } catch (error) {
+        // Whatever a stranger sends, the service goes on for the others.
+        if (response.headersSent) response.destroy();
+        else fail(response, 500, "InternalError", (error as Error).message);
+      }
+    };
     this.#server = options.tls
       ? createTlsServer({ ...settings, ...options.tls }, answer)
       : createServer(settings, answer);
@@ -120,11 +131,9 @@ export class ImageServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     request.resume();
     this.served.requests++;
-    let url: URL;
-    try {
-      url = new URL(request.url ?? "", `${this.#options.tls ? "https" : "http"}://${request.headers.host}`);
-    } catch {
-      fail(response, 400, "InvalidURI", "The request names no URL.");
+    const url = this.#hosts.check(request);
+    if (!(url instanceof URL)) {
+      fail(response, url.status, url.status === 400 ? "InvalidURI" : "AccessDenied", url.message);
       return;
     }
     if (request.method !== "GET") {

@@ -187,10 +187,15 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const devices = this.#devices;
     const handler = {
       message: (topic: string, payload: Uint8Array, reply: Publish, clientId?: string) => {
-        devices.request(topic, clientId, jobs.now());
-        const saved = this.#onceSaved(reply);
-        if (jobs.handle(topic, payload, saved) || shadows.handle(topic, payload, saved)) return;
-        streams.handle(topic, payload, reply);
+        try {
+          devices.request(topic, clientId, jobs.now());
+          const saved = this.#onceSaved(reply);
+          if (jobs.handle(topic, payload, saved) || shadows.handle(topic, payload, saved)) return;
+          streams.handle(topic, payload, reply);
+        } catch (error) {
+          // Whatever a stranger sends, the service goes on for the others.
+          this.emit("failure", error as Error);
+        }
       },
       connected: (clientId: string) => devices.connection(clientId, true, jobs.now()),
       disconnected: (clientId: string) => devices.connection(clientId, false, jobs.now()),
@@ -224,6 +229,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     if (signature === undefined && !identity)
       throw new TypeError("deploy: no signature given, and the service has no identity to sign with");
     const key = imageKey(updateId);
+    this.#store?.requireRoom(options.image.length);
     const job = createUpdate(this, {
       ...rest,
       updateId,
@@ -293,16 +299,20 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     });
   }
 
-  /** Resolves when every change so far is stored. */
+  /** Resolves when every change so far is stored. @throws ServiceError StorageFull when they can not be at present */
   async settled(): Promise<void> {
     await this.#store?.settled();
+  }
+
+  /** Why nothing can be stored at present, in words. */
+  get storageProblem(): string | undefined {
+    return this.#store?.problem;
   }
 
   /** Stops serving. */
   async close(): Promise<void> {
     this.jobs.close();
     this.streams.close();
-    await this.settled();
     await Promise.all([this.#broker?.close(), this.#images?.close()]);
     this.#broker = undefined;
     this.#images = undefined;

@@ -137,7 +137,9 @@ function hmac(key: Buffer | string, text: string): Buffer {
 }
 
 function same(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+  const [bytes, others] = [Buffer.from(a), Buffer.from(b)];
+  // Characters are not bytes: the comparison throws unless both have as many of these.
+  return bytes.length === others.length && timingSafeEqual(bytes, others);
 }
 
 /** RFC 3986 percent-encoding of everything but unreserved characters. */

@@ -47,6 +47,11 @@ state.addEventListener("change", ({ detail }) => {
   render();
   announce(detail.executions);
 });
+state.addEventListener("status", () => {
+  const { storageProblem } = state.status;
+  $("storage").hidden = !storageProblem;
+  setText($("storage"), storageProblem ? `The service can store nothing at present: ${storageProblem}.` : "");
+});
 state.addEventListener("lost", () => {
   $("lost").hidden = false;
 });

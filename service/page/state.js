@@ -18,6 +18,11 @@ export class State extends EventTarget {
       for (const map of [this.devices, this.jobs, this.executions]) map.clear();
       this.#take(news);
       this.#tell("reset");
+      this.#tell("status");
+    });
+    events.addEventListener("status", ({ data }) => {
+      this.status = JSON.parse(data);
+      this.#tell("status");
     });
     events.addEventListener("change", ({ data }) => {
       const news = JSON.parse(data);

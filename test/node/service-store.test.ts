@@ -5,7 +5,7 @@ import { ClassicLevel } from "classic-level";
 import { DevelopmentService } from "../../service/index.js";
 import { newJob } from "../../service/job-records.js";
 import { ServiceStore } from "../../service/store.js";
-import { deepEqual, equal, ok, rejects } from "../support/assert.js";
+import { deepEqual, equal, ok, rejects, throws } from "../support/assert.js";
 
 describe("service: store", () => {
   let directory: string;
@@ -68,20 +68,43 @@ describe("service: store", () => {
     );
   });
 
-  it("does not send what depends on a change that could not be written, and says so", async () => {
-    const failures: Error[] = [];
-    store = await ServiceStore.open(directory, { failed: (error) => failures.push(error) });
+  it("sends what depends on a change that could not be written once it is, and says why it is not", async () => {
+    const failures: string[] = [];
+    let full = true;
+    store = await ServiceStore.open(directory, {
+      failed: (error) => failures.push(error.message),
+      retryMs: 5,
+      write: (_operations, write) =>
+        full
+          ? Promise.reject(Object.assign(new Error("No space left on device"), { code: "ENOSPC" }))
+          : write(),
+    });
     let sent = false;
-    store.putJob({ ...job("one"), document: { n: 1n } });
+    store.putJob(job("one"));
+    const { promise, resolve } = withResolvers();
     store.afterwards(() => {
       sent = true;
+      resolve();
     });
-    await store.settled();
+    await rejects(store.settled(), { code: "StorageFull", message: "the disk is full" });
     equal(sent, false);
-    equal(failures.length, 1);
+    equal(store.problem, "the disk is full");
+    throws(() => store!.requireRoom(1), { code: "StorageFull" });
     store.putJob(job("two"));
+    full = false;
+    await promise;
     await store.settled();
-    deepEqual(await store.jobs(), [job("two")]);
+    equal(store.problem, undefined);
+    equal(failures.length, 1, "failures told");
+    ok(failures[0].endsWith("can not be written: the disk is full"), failures[0]);
+    deepEqual(await store.jobs(), [job("one"), job("two")]);
+  });
+
+  it("takes nothing that can not be written as JSON", async () => {
+    store = await ServiceStore.open(directory);
+    throws(() => store!.putJob({ ...job("one"), document: { n: 1n } }), { type: TypeError });
+    await store.settled();
+    deepEqual(await store.jobs(), []);
   });
 
   it("refuses a directory another process uses, one that is none, and a later format", async () => {
