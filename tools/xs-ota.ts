@@ -5,6 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { FAILED, Failure, OK, oneLine, UNUSABLE } from "./cli/failure.js";
+import { words } from "./cli/files.js";
 import { makeProgram } from "./cli/program.js";
 
 async function main(): Promise<void> {
@@ -26,8 +27,9 @@ function report(error: unknown): number {
 
 // A reader that has seen enough, such as head, is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
+  if (error.code === "EPIPE") process.exit();
+  process.stderr.write(`error: can not print: ${words(error)}\n`);
+  process.exit(FAILED);
 });
 
 await main();

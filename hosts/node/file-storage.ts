@@ -3,7 +3,7 @@
  * process may be killed at any moment.
  * @module
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, writeSync } from "node:fs";
 import type { FlashStorage } from "../emulated/nor-flash.js";
 import { replaceFile } from "./replace-file.js";
 
@@ -13,9 +13,14 @@ export class FileStorage implements FlashStorage {
 
   /** Opens a flash file. What `fresh` returns is written first when there is none. @throws Error */
   constructor(path: string, fresh: () => Uint8Array) {
-    if (!existsSync(path)) replaceFile(path, fresh());
-    this.#file = openSync(path, "r+");
-    this.byteLength = fstatSync(this.#file).size;
+    if (!lstatSync(path, { throwIfNoEntry: false })) replaceFile(path, fresh());
+    this.#file = openSync(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    const stat = fstatSync(this.#file);
+    if (!stat.isFile()) {
+      closeSync(this.#file);
+      throw new Error(`${path} is no flash file`);
+    }
+    this.byteLength = stat.size;
   }
 
   read(offset: number, into: Uint8Array): void {

@@ -2,14 +2,19 @@
  * Replacing a file so that a crash leaves the old or the new content, never part of either.
  * @module
  */
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 export function replaceFile(path: string, content: string | Uint8Array): void {
   const fresh = `${path}.new`;
-  const file = openSync(fresh, "w");
+  // What an earlier life left, or a link somebody planted, is removed, not written through.
+  rmSync(fresh, { force: true });
+  const file = openSync(fresh, "wx");
   try {
     writeFileSync(file, content);
     fsyncSync(file);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
   } finally {
     closeSync(file);
   }

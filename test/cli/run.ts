@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { equal, fail, ok } from "../support/assert.js";
 
 /** What Node is started with: the program as built when the test command says so, else its source. */
-const PROGRAM =
+export const PROGRAM =
   process.env["XS_OTA_TEST_BUILD"] === "1"
     ? [fileURLToPath(new URL("../../build/tools/xs-ota.js", import.meta.url))]
     : [

@@ -270,15 +270,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
       ...here,
     );
     await folder.bad(1, "No device is known yet", "deploy", "v2.bin", "--all", ...here);
-    await folder.bad(
-      2,
-      "A thing name has 1 to 128 characters",
-      "deploy",
-      "v2.bin",
-      "--thing",
-      "a b",
-      ...here,
-    );
+    await folder.bad(2, "thingName may have the characters", "deploy", "v2.bin", "--thing", "a b", ...here);
     await folder.bad(2, "there is no such file", "deploy", "none.bin", "--thing", "a", ...here);
     await folder.bad(2, "is no whole ESP32 image", "deploy", "ota-key.pem", "--thing", "a", ...here);
     const bytes = readFileSync(folder.file("v2.bin"));

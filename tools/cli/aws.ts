@@ -21,6 +21,7 @@ import {
   things,
   wholeNumber,
 } from "./options.js";
+import { printable } from "./printable.js";
 import { requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
 
@@ -191,7 +192,7 @@ async function follow(
     for (const { thing, status } of executions) {
       if (known.get(thing) === status) continue;
       known.set(thing, status);
-      tell(options, { event: "execution", jobId, thing, status }, `${thing}  ${status}`);
+      tell(options, { event: "execution", jobId, thing, status }, printable(`${thing}  ${status}`));
     }
     if (executions.length > 0 && executions.every(({ status }) => !OPEN.includes(status)))
       return conclude(executions, options);

@@ -7,6 +7,7 @@ import type { DeskChange, DeskState } from "../../service/desk.js";
 import type { ExecutionView, HistoryView, JobView } from "../../service/views.js";
 import { FAILED, Failure } from "./failure.js";
 import { pause } from "./interrupt.js";
+import { printableData } from "./printable.js";
 
 export type ServiceEvent =
   | { readonly type: "state"; readonly state: DeskState & { readonly status: StatusView } }
@@ -82,7 +83,7 @@ export class ServiceClient {
     for await (const line of lines(response.body)) {
       if (line.startsWith("event: ")) type = line.slice(7);
       if (!line.startsWith("data: ")) continue;
-      const data = JSON.parse(line.slice(6));
+      const data = printableData(JSON.parse(line.slice(6)));
       if (type === "state") yield { type, state: data };
       else if (type === "change") yield { type, change: data };
     }
@@ -95,7 +96,7 @@ export class ServiceClient {
     } catch (error) {
       throw this.#unreachable(error);
     }
-    const answer = (await response.json().catch(() => undefined)) as
+    const answer = printableData(await response.json().catch(() => undefined)) as
       | { error?: { message: string } }
       | undefined;
     if (response.ok && answer !== undefined) return answer as T;

@@ -31,11 +31,12 @@ export function demoImageCommand(): Command {
       "Writes an ESP32 image with the layout of a real one and made-up content. Simulated devices run it; on a " +
         "board it does nothing.",
     )
-    .argument("<file>", "where to write it; replaced when it is there")
+    .argument("<file>", "where to write it")
     .option("--version <text>", "version in the image", "2.0.0")
     .option("--project <text>", "project in the image", PROJECT)
     .option("--chip <name>", "chip it is for", "esp32c3")
     .option("--size <bytes>", "size of the image", byteSize, SIZE)
+    .option("--force", "replace a file that is there", false)
     .addOption(
       new Option("--behaviour <what>", "what it does when a simulated device boots it")
         .choices([...BEHAVIOURS])
@@ -49,13 +50,15 @@ export function demoImageCommand(): Command {
         ["xs-ota demo-image big.bin --size 1500K", "as large as a usual application"],
       ]),
     )
-    .action((file: string, { project, ...options }: DemoOptions & { project: string }) => {
-      if (!chipByName(options.chip))
-        throw new Failure(`--chip must be one of ${CHIPS.map(({ name }) => name).join(", ")}.`);
-      const image = demoImage({ ...options, projectName: project });
-      writeWhole(file, image);
-      print(`${file}: ${project} ${options.version}, ${image.length.toLocaleString("en-US")} bytes`);
-    });
+    .action(
+      (file: string, { project, force, ...options }: DemoOptions & { project: string; force: boolean }) => {
+        if (!chipByName(options.chip))
+          throw new Failure(`--chip must be one of ${CHIPS.map(({ name }) => name).join(", ")}.`);
+        const image = demoImage({ ...options, projectName: project });
+        writeWhole(file, image, force);
+        print(`${file}: ${project} ${options.version}, ${image.length.toLocaleString("en-US")} bytes`);
+      },
+    );
 }
 
 /** @throws Failure when a text does not fit */

@@ -23,6 +23,7 @@ import {
   thingName,
   wholeNumber,
 } from "./options.js";
+import { printable, printableData } from "./printable.js";
 import { paint, print } from "./text.js";
 
 interface DeviceOptions {
@@ -202,7 +203,8 @@ class Show {
     }, SUMMARY_MS);
   }
 
-  boot(thing: string, { project, version, slot, state }: Firmware): void {
+  boot(thing: string, firmware: Firmware): void {
+    const { project, version, slot, state } = printableData(firmware);
     const trial = state === "pending-verify" ? "on trial" : state;
     this.#line(thing, `boots ${project} ${version} from ${slot}, ${trial}`);
   }
@@ -213,7 +215,7 @@ class Show {
   }
 
   trouble(thing: string, text: string): void {
-    this.#line(thing, paint("red", text));
+    this.#line(thing, paint("red", printable(text)));
   }
 
   close(): void {
@@ -238,7 +240,7 @@ function eventText(event: AppEvent): string | undefined {
     case "fail":
     case "self-test-failed":
     case "notice":
-      return paint("red", `${event.error.message} (${event.error.code})`);
+      return paint("red", printable(`${event.error.message} (${event.error.code})`));
     default:
       return undefined;
   }

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { printable } from "./printable.js";
+
 /** As asked; the outcome is not the one wanted; unusable options or input; stopped by Ctrl-C. */
 export const OK = 0;
 export const FAILED = 1;
@@ -24,5 +26,5 @@ export class Failure extends Error {
 /** The text of an error in one line. */
 export function oneLine(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
-  return text.replace(/\s*\n\s*/g, " ").trim();
+  return printable(text.replace(/\s*[\r\n]+\s*/g, " ").trim());
 }

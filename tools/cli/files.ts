@@ -4,11 +4,12 @@
  */
 import {
   closeSync,
-  existsSync,
+  fstatSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
-  readFileSync,
+  readSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -24,19 +25,54 @@ const WORDS: Readonly<Record<string, string>> = {
   EEXIST: "it exists already",
   ENOSPC: "the disk is full",
   EROFS: "the disk is read-only",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file is larger than this system allows",
+  ELOOP: "its links lead in a circle",
+  ENAMETOOLONG: "its name is too long",
+  EMFILE: "too many files are open",
+  EIO: "the disk reports an error",
+  EBUSY: "it is in use",
+  ENXIO: "nobody writes to it",
 };
 
-function words(error: unknown): string {
+/** The largest flash chip that is looked at, and more than any image: what goes on behind it is not read. */
+const READ_LIMIT = 128 * 1_048_576;
+const CHUNK = 1_048_576;
+
+/** Why a file can not be used, without error numbers. */
+export function words(error: unknown): string {
   return WORDS[(error as NodeJS.ErrnoException).code ?? ""] ?? oneLine(error);
 }
 
-/** @throws Failure */
+/** A file, or what a pipe brings; never without end, as devices go on. @throws Failure */
 export function readBytes(path: string): Uint8Array {
+  let file: number | undefined;
   try {
-    return new Uint8Array(readFileSync(path));
+    file = openSync(path, "r");
+    const stat = fstatSync(file);
+    if (stat.isCharacterDevice()) throw new Failure(`can not read ${path}: it is a device`);
+    return readUpTo(file, path);
   } catch (error) {
+    if (error instanceof Failure) throw error;
     throw new Failure(`can not read ${path}: ${words(error)}`);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
+}
+
+function readUpTo(file: number, path: string): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const part = new Uint8Array(CHUNK);
+    const length = readSync(file, part);
+    if (length === 0) break;
+    parts.push(part.subarray(0, length));
+    total += length;
+    if (total > READ_LIMIT)
+      throw new Failure(`can not read ${path}: it has more than ${READ_LIMIT / 1_048_576} MB`);
+  }
+  return new Uint8Array(Buffer.concat(parts, total));
 }
 
 /** @throws Failure */
@@ -44,9 +80,10 @@ export function readText(path: string): string {
   return new TextDecoder().decode(readBytes(path));
 }
 
-/** Throws Failure when a file that must not be replaced is there. */
+/** Throws Failure when a file, or a link to nowhere, that must not be replaced is there. */
 export function refuseExisting(path: string): void {
-  if (existsSync(path)) throw new Failure(`${path} exists already and is not replaced`);
+  if (lstatSync(path, { throwIfNoEntry: false }))
+    throw new Failure(`${path} exists already and is not replaced`);
 }
 
 /**
@@ -72,11 +109,39 @@ export function writeNew(path: string, content: string | Uint8Array, mode = 0o64
   }
 }
 
-/** Writes or replaces a file; it has the old or the new content. @throws Failure */
-export function writeWhole(path: string, content: string | Uint8Array): void {
+/**
+ * Writes a file. One that exists is replaced, whole, only with `force`; never a key, a folder or a device.
+ * @throws Failure
+ */
+export function writeWhole(path: string, content: string | Uint8Array, force: boolean): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (!stat) return writeNew(path, content);
+  // Standard output and its like are written to, not replaced.
+  if (stat.isCharacterDevice() || stat.isFIFO()) return writeInto(path, content);
+  if (!force) throw new Failure(`${path} exists already: --force replaces it`);
+  if (!stat.isFile()) throw new Failure(`can not write ${path}: it is no file`);
+  if (holdsKey(path)) throw new Failure(`${path} holds a private key and is not replaced`);
   try {
     replaceFile(path, content);
   } catch (error) {
     throw new Failure(`can not write ${path}: ${words(error)}`);
+  }
+}
+
+function writeInto(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content, { flag: "w" });
+  } catch (error) {
+    throw new Failure(`can not write ${path}: ${words(error)}`);
+  }
+}
+
+function holdsKey(path: string): boolean {
+  const file = openSync(path, "r");
+  try {
+    const head = new Uint8Array(4096);
+    return /PRIVATE KEY-----/.test(new TextDecoder().decode(head.subarray(0, readSync(file, head))));
+  } finally {
+    closeSync(file);
   }
 }

@@ -26,6 +26,7 @@ import {
   reportTable,
 } from "./inspect/report.js";
 import { examples, jsonOption, wholeNumber } from "./options.js";
+import { printableData } from "./printable.js";
 import { print, printJson } from "./text.js";
 
 interface InspectOptions {
@@ -114,8 +115,9 @@ function showImage(bytes: Uint8Array, { partitions, json }: InspectOptions): num
   if (fits?.length === 0) throw new Failure(`${partitions} has no app partition`);
   if (json) printJson(fits ? { ...image, slots: fits } : image);
   else {
-    print(...reportImage(image), "", ...reportSegments(image));
-    if (fits) print("", ...reportFits(fits));
+    const shown = printableData(image);
+    print(...reportImage(shown), "", ...reportSegments(shown));
+    if (fits) print("", ...reportFits(printableData(fits)));
   }
   return image.problem || image.refusal || fits?.some((slot) => !slot.fits) ? FAILED : OK;
 }
@@ -123,7 +125,7 @@ function showImage(bytes: Uint8Array, { partitions, json }: InspectOptions): num
 function showTable(rows: readonly Partition[], { json, tableOffset }: InspectOptions): number {
   const inspection = inspectTable(rows, undefined, tableOffset);
   if (json) printJson(inspection);
-  else print(...reportTable(inspection));
+  else print(...reportTable(printableData(inspection)));
   return inspection.problem ? FAILED : OK;
 }
 
@@ -142,7 +144,7 @@ function showFlash(file: string, bytes: Uint8Array, options: InspectOptions): nu
   const { chip, rollback, tableOffset, json } = options;
   const inspection = inspectFlash(bytes, { chipId: chip, rollback, tableOffset });
   if (json) printJson(inspection);
-  else print(...reportFlash(inspection));
+  else print(...reportFlash(printableData(inspection)));
   return inspection.boot.slot ? OK : FAILED;
 }
 

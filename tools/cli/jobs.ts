@@ -38,7 +38,8 @@ export function jobsCommand(): Command {
       const client = new ServiceClient(options.service);
       if (name === undefined) {
         if (options.cancel || options.delete) throw new Failure("name the job");
-        return listJobs((await client.state()).jobs, options.json);
+        listJobs((await client.state()).jobs, options.json);
+        return await warnOfStorage(client);
       }
       const jobId = await findJob(client, name);
       if (options.cancel) await client.cancel(jobId);
@@ -47,6 +48,7 @@ export function jobsCommand(): Command {
         return print(`${jobId} is deleted.`);
       }
       await showJob(client, jobId, options.json);
+      await warnOfStorage(client);
     });
 }
 
@@ -83,6 +85,13 @@ export function deviceTable(devices: readonly DeviceView[]): string[] {
       update ? `${phaseText(update.phase)}: ${update.text}` : "",
     ]),
   );
+}
+
+/** On stderr, as it is no part of the answer. */
+export async function warnOfStorage(client: ServiceClient): Promise<void> {
+  const { storageProblem } = await client.status();
+  if (storageProblem)
+    process.stderr.write(`warning: the service can store nothing at present: ${storageProblem}\n`);
 }
 
 /** @throws Failure unless exactly one job is meant */

@@ -4,7 +4,8 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import type { ExecutionView, Phase } from "../../service/views.js";
-import { paint, type Style } from "./text.js";
+import { printableLines } from "./printable.js";
+import { hasStyles, paint, type Style } from "./text.js";
 
 const BAR = 24;
 /** Least time between two drawings, ms. */
@@ -30,7 +31,8 @@ export class Screen {
     if (!now && time - this.#drawn < REDRAW_MS) return;
     this.#drawn = time;
     const columns = this.#out.columns ?? 80;
-    const text = lines.map((line) => `${cut(line, columns - 1)}\x1b[K\n`).join("");
+    const shown = lines.map((line) => printableLines(cut(line, columns - 1), hasStyles(this.#out)));
+    const text = shown.map((line) => `${line}\x1b[K\n`).join("");
     this.#out.write(`${this.#height > 0 ? `\x1b[${this.#height}A` : ""}${text}\x1b[J`);
     this.#height = lines.length;
   }

@@ -9,7 +9,7 @@ import type { Desk } from "../../service/desk.js";
 import type { ServerCertificate } from "../../service/test-ca.js";
 import type { ExecutionView, Phase } from "../../service/views.js";
 import { FAILED, Failure, oneLine } from "./failure.js";
-import { readText } from "./files.js";
+import { readBytes } from "./files.js";
 import { aborted, interruption } from "./interrupt.js";
 import {
   brokerUrl,
@@ -23,6 +23,7 @@ import {
   PAGE_PORT,
   wholeNumber,
 } from "./options.js";
+import { printableData } from "./printable.js";
 import { phaseText } from "./screen.js";
 import { paint, print } from "./text.js";
 
@@ -89,7 +90,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const { ApiServer } = await import("../../service/api.js");
   if (options.images !== undefined && !isFolder(options.images))
     throw new Failure(`there is no folder ${options.images}`);
-  const identity = readIdentity(options);
+  const identity = await readIdentity(options);
   const { listen, mqttPort, httpPort, broker, images, data, pageListen, pagePort } = options;
   const advertise = options.advertise ?? (isAny(listen) ? ownAddress() : listen);
   const { ca, server: tls } = options.tls ? await certificates(data, [advertise, listen]) : {};
@@ -170,7 +171,7 @@ function follow(desk: Desk, { quiet, json }: ServeOptions): void {
   };
   desk.on("change", ({ executions }) => {
     if (quiet) return;
-    for (const execution of executions) {
+    for (const execution of printableData(executions)) {
       const { jobId, thingName, attempt, phase, ended } = execution;
       const key = `${jobId} ${thingName} ${attempt}`;
       if (phases.get(key) === phase) continue;
@@ -182,7 +183,9 @@ function follow(desk: Desk, { quiet, json }: ServeOptions): void {
   desk.on("failure", (error) => process.stderr.write(`error: ${oneLine(error)}\n`));
 }
 
-function readIdentity({ key, cert }: ServeOptions) {
+/** A key that does not sign, or that no device trusts, is better refused now than with the first deployment. */
+async function readIdentity({ key, cert }: ServeOptions) {
+  const { readIdentityFiles } = await import("../../service/identity.js");
   const keyFile = key ?? (existsSync(KEY_FILE) ? KEY_FILE : undefined);
   if (keyFile === undefined) {
     if (cert !== undefined) throw new Failure("--cert needs the --key it belongs to");
@@ -191,14 +194,13 @@ function readIdentity({ key, cert }: ServeOptions) {
   const certificateFile = cert ?? keyFile.replace(/-key(\.\w+)$/, "-cert$1");
   if (certificateFile === keyFile && cert === undefined)
     throw new Failure(`name the certificate of ${keyFile} with --cert`);
-  return { privateKeyPem: checkedKey(keyFile), certificatePem: readText(certificateFile), keyFile };
-}
-
-/** A key that does not sign is better refused now than with the first deployment. */
-function checkedKey(file: string): string {
-  const pem = readText(file);
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw new Failure(`${file}: not a private key in PEM`);
-  return pem;
+  const [keyBytes, certificateBytes] = [readBytes(keyFile), readBytes(certificateFile)];
+  try {
+    return { ...readIdentityFiles(keyBytes, certificateBytes), keyFile };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new Failure(`${keyFile} and ${certificateFile}: ${error.message}`);
+  }
 }
 
 /** The authority of the folder, made once, and a certificate for the servers. */

@@ -18,6 +18,7 @@ interface SignOptions {
   readonly key: string;
   readonly format: (typeof FORMATS)[number];
   readonly out?: string;
+  readonly force: boolean;
   readonly signer: string;
   readonly any: boolean;
 }
@@ -44,6 +45,7 @@ export function signCommand(): Command {
         .default("base64"),
     )
     .option("--out <file>", "write it there instead of printing it")
+    .option("--force", "replace a file that is there", false)
     .option("--signer <name>", "what jobs call the signer, for --format aws", SIGNER_NAME)
     .option("--any", "sign a file that is no ESP32 image too", false)
     .addHelpText(
@@ -59,7 +61,7 @@ export function signCommand(): Command {
       const bytes = readBytes(file);
       if (!options.any) requireImage(file, bytes);
       const output = format(await signFile(bytes, options.key), options);
-      if (options.out !== undefined) writeWhole(options.out, output);
+      if (options.out !== undefined) writeWhole(options.out, output, options.force);
       else process.stdout.write(output);
     });
 }
@@ -98,13 +100,22 @@ Exit code: 0 when the signature is good, 1 when it is not.`,
     });
 }
 
-/** Signs with the key in a file. @throws Failure */
+/**
+ * Signs with the key in a file. A certificate beside it has to be its own: devices trust that one.
+ * @throws Failure
+ */
 export async function signFile(bytes: Uint8Array, keyFile: string): Promise<ImageSignature> {
   if (!existsSync(keyFile))
     throw new Failure(`there is no key in ${keyFile}: make one with xs-ota keygen, or name it with --key`);
   const { signImage } = await import("../../service/signer.js");
+  const { readIdentityFiles, readKeyFile } = await import("../../service/identity.js");
+  const certificateFile = keyFile.replace(/-key(\.\w+)$/, "-cert$1");
+  const keyBytes = readBytes(keyFile);
   try {
-    return signImage(bytes, readText(keyFile));
+    const key = readKeyFile(keyBytes);
+    if (certificateFile !== keyFile && existsSync(certificateFile))
+      readIdentityFiles(keyBytes, readBytes(certificateFile));
+    return signImage(bytes, key);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new Failure(`${keyFile}: ${error.message}`);

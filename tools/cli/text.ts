@@ -3,12 +3,13 @@
  * @module
  */
 import { stripVTControlCharacters, styleText } from "node:util";
+import { printableLines } from "./printable.js";
 
 export type Style = "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
 
 /** Coloured on a terminal that has not asked for plain text (`NO_COLOR`). */
 export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return stream.isTTY && !process.env["NO_COLOR"] ? styleText(style, text) : text;
+  return hasStyles(stream) ? styleText(style, text) : text;
 }
 
 /** Columns as wide as their widest cell, two spaces between them. */
@@ -29,7 +30,12 @@ function width(text: string): number {
 }
 
 export function print(...lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+  process.stdout.write(printableLines(lines.map((line) => `${line}\n`).join(""), hasStyles()));
+}
+
+/** Whether standard output takes colours. */
+export function hasStyles(stream: NodeJS.WriteStream = process.stdout): boolean {
+  return Boolean(stream.isTTY) && !process.env["NO_COLOR"];
 }
 
 export function printJson(value: unknown): void {

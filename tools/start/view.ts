@@ -3,6 +3,8 @@
  * @module
  */
 import { styleText } from "node:util";
+import { printableLines } from "../cli/printable.js";
+import { hasStyles } from "../cli/text.js";
 
 const BAR = 30;
 const LABEL = 12;
@@ -69,11 +71,11 @@ export class View {
   #print(text: string): void {
     if (this.#barShown) this.#out.write("\n");
     this.#barShown = false;
-    this.#out.write(`${text}\n`);
+    this.#out.write(`${printableLines(text, hasStyles(this.#out))}\n`);
   }
 
   #style(style: Style, text: string): string {
-    return this.#out.isTTY && !process.env["NO_COLOR"] ? styleText(style, text) : text;
+    return hasStyles(this.#out) ? styleText(style, text) : text;
   }
 }
 

@@ -16,6 +16,7 @@ import { FileStorage } from "../../../hosts/node/file-storage.js";
 import { FileStore } from "../../../hosts/node/file-store.js";
 import { encodeUtf8 } from "../../../src/bytes.js";
 import type { MqttConnection, Store } from "../../../src/ports.js";
+import { lockFolder } from "../lock.js";
 import { SparseStorage } from "./sparse-storage.js";
 
 export interface FleetOptions {
@@ -75,6 +76,11 @@ export class Fleet {
 
   /** @throws Error when the image does not fit, or the folder can not be used */
   async start(): Promise<void> {
+    const { keep } = this.#options;
+    if (keep !== undefined) {
+      mkdirSync(keep, { recursive: true });
+      this.#closers.push(lockFolder(keep));
+    }
     const flash = this.#factoryFlash();
     const { things } = this.#options;
     for (const thingName of things) this.#devices.set(thingName, this.#make(thingName, flash));
@@ -102,7 +108,7 @@ export class Fleet {
   /** Switches everything off. */
   async stop(): Promise<void> {
     await Promise.all([...this.#devices.values()].map((device) => device.powerOff()));
-    for (const close of this.#closers.splice(0)) close();
+    for (const close of this.#closers.splice(0).reverse()) close();
   }
 
   #make(thingName: string, flash: Uint8Array): SimulatedDevice {
@@ -136,7 +142,7 @@ export class Fleet {
   #open(thingName: string, flash: Uint8Array): { chip: NorFlash; store: Store } {
     const { keep } = this.#options;
     if (keep === undefined) return { chip: new NorFlash(new SparseStorage(flash)), store: new MemoryStore() };
-    const folder = join(keep, thingName.replaceAll(":", "_"));
+    const folder = join(keep, folderName(thingName));
     mkdirSync(folder, { recursive: true });
     const storage = new FileStorage(join(folder, "flash.bin"), () => flash);
     this.#closers.push(() => storage.close());
@@ -153,6 +159,13 @@ export class Fleet {
     const otadata = [makeEntry(1, STATE_VALID)];
     return buildFlashDump({ flashSize, table, otadata, content: { ota_0: image } });
   }
+}
+
+/** A folder for each thing, also where a colon may not stand in names, or small and capital letters are the same. */
+export function folderName(thingName: string): string {
+  return thingName.replace(/[A-Z:]/g, (character) =>
+    character === ":" ? "%3A" : `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function firmwareOf(device: SimulatedDevice): Firmware {
