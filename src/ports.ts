@@ -56,7 +56,8 @@ export interface MqttObserver {
 
 /**
  * An MQTT connection that looks after itself: it connects, keeps alive, reconnects with back-off and jitter,
- * and renews subscriptions. The application and the agent share one.
+ * and renews subscriptions. The back-off begins anew only once a connection has lasted. What is never acknowledged is
+ * repeated, and in the end the connection replaced. The application and the agent share one.
  */
 export interface MqttConnection {
   readonly connected: boolean;

@@ -123,16 +123,23 @@ export class ClassicMqttConnection implements MqttConnection {
     const bytes = new Uint8Array(payload);
     let known = false;
     for (const subscription of this.#subscriptions) {
-      if (!topicMatches(subscription.filter, topic)) continue;
+      // One that was called before may have unsubscribed another.
+      if (!this.#subscriptions.includes(subscription) || !topicMatches(subscription.filter, topic)) continue;
       known = true;
-      if (!subscription.buffer) subscription.message(topic, bytes);
-      else {
-        const own = subscription.buffer(topic, bytes.length);
-        if (!own || own.length < bytes.length) continue;
-        own.set(bytes);
-        subscription.message(topic, own.subarray(0, bytes.length));
+      try {
+        this.#deliver(subscription, topic, bytes);
+      } catch {
+        // A fault of one subscriber must reach neither the others nor the native client.
       }
     }
     if (!known) this.#foreign?.(topic, payload);
+  }
+
+  #deliver(subscription: MqttSubscription, topic: string, bytes: Uint8Array): void {
+    if (!subscription.buffer) return subscription.message(topic, bytes);
+    const own = subscription.buffer(topic, bytes.length);
+    if (!own || own.length < bytes.length) return;
+    own.set(bytes);
+    subscription.message(topic, own.subarray(0, bytes.length));
   }
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { encodeUtf8 } from "../../src/bytes.js";
+import { wordsOf } from "../../src/errors.js";
 import type {
   Clock,
   Log,
@@ -25,6 +26,7 @@ import {
   type MqttWriteOptions,
 } from "./mqtt-client.js";
 import { MqttOutbox, type Outgoing } from "./mqtt-outbox.js";
+import { Reconnect } from "./reconnect.js";
 import { topicMatches } from "./topic-filter.js";
 
 type Done = (error?: Error) => void;
@@ -36,7 +38,10 @@ export interface EcmaMqttOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;
-  /** First wait before connecting again, milliseconds; doubles up to `longestWait`. Default 500. */
+  /**
+   * First wait before connecting again, milliseconds; doubles up to `longestWait` until a connection has lasted, see
+   * `Reconnect`. Default 500.
+   */
   readonly firstWait?: number;
   /** Default 60000. */
   readonly longestWait?: number;
@@ -44,7 +49,10 @@ export interface EcmaMqttOptions {
   readonly connectTimeout?: number;
   /** How long an acknowledgement is waited for before the message is sent again, milliseconds. Default 10000. */
   readonly ackTimeout?: number;
-  /** How often a message is sent again on the same connection. Default 2. */
+  /**
+   * How often a message is sent again on the same connection, which is then replaced, unless other messages arrive: a
+   * broker that answers pings alone would leave its subscribers deaf. Default 2.
+   */
   readonly retries?: number;
   /**
    * Longest message for which memory is made, in bytes; longer ones are thrown away unread unless the subscriber brings
@@ -87,8 +95,12 @@ export class EcmaMqttConnection implements MqttConnection {
   #client: MqttClientLike | undefined;
   #online = false;
   #closed = false;
-  #failures = 0;
+  readonly #reconnect: Reconnect;
   #timer: Timer | undefined;
+  /** Runs out when the connection counts as good. */
+  #proof: Timer | undefined;
+  /** When a message arrived last. */
+  #heardAt = Number.NEGATIVE_INFINITY;
   #incoming: Incoming | undefined;
   #writable = 0;
   #writing = false;
@@ -96,8 +108,18 @@ export class EcmaMqttConnection implements MqttConnection {
   /** Connects in a later turn. */
   constructor(options: EcmaMqttOptions) {
     this.#options = options;
-    const { clock, ackTimeout = 10_000, retries = 2, queueLength = 32 } = options;
-    this.#outbox = new MqttOutbox({ clock, ackTimeout, retries, queueLength, changed: () => this.#write() });
+    const { clock, random, ackTimeout = 10_000, retries = 2, queueLength = 32 } = options;
+    const { firstWait = 500, longestWait = 60_000 } = options;
+    this.#reconnect = new Reconnect(firstWait, longestWait, random);
+    const changed = () => this.#write();
+    const silent = () => {
+      if (clock.now() - this.#heardAt < ackTimeout) return false;
+      // In a turn of its own: what is not acknowledged is told first.
+      const client = this.#client;
+      clock.set(() => client && client === this.#client && this.#lost(new Error("not acknowledged")), 0);
+      return true;
+    };
+    this.#outbox = new MqttOutbox({ clock, ackTimeout, retries, queueLength, changed, silent });
     this.#wait(0);
   }
 
@@ -184,8 +206,9 @@ export class EcmaMqttConnection implements MqttConnection {
    * @param final true when the client has closed itself
    */
   #lost(error: unknown, final = false): void {
-    const { clock, log, random, firstWait = 500, longestWait = 60_000 } = this.#options;
+    const { clock, log } = this.#options;
     const client = this.#client;
+    clock.clear(this.#proof);
     this.#client = undefined;
     this.#incoming = undefined;
     this.#writable = 0;
@@ -195,8 +218,9 @@ export class EcmaMqttConnection implements MqttConnection {
     this.#outbox.fail(new Error(reason));
     if (this.#closed) return;
     log?.("warn", `MQTT: ${reason}`);
-    const longest = Math.min(longestWait, firstWait * 2 ** Math.min(this.#failures++, 20));
-    this.#wait(Math.ceil(longest * (0.5 + random() / 2)));
+    const wait = this.#reconnect.wait();
+    this.#reconnect.failed();
+    this.#wait(wait);
     if (!this.#online) return;
     this.#online = false;
     clock.set(() => {
@@ -209,22 +233,31 @@ export class EcmaMqttConnection implements MqttConnection {
       case MqttOperation.CONNACK:
         return this.#connected();
       case MqttOperation.PUBACK:
-        return this.#outbox.acknowledged(id);
       case MqttOperation.SUBACK:
-        return this.#outbox.acknowledged(id, payload);
+      case MqttOperation.UNSUBACK:
+        return this.#outbox.acknowledged(operation, id, payload);
     }
   }
 
   #connected(): void {
     const { clock } = this.#options;
     clock.clear(this.#timer);
-    this.#failures = 0;
     this.#online = true;
+    this.#heardAt = Number.NEGATIVE_INFINITY;
+    this.#prove();
     for (const active of this.#active) this.#request(active);
     const client = this.#client;
     clock.set(() => {
       if (client === this.#client) for (const observer of this.#observers) observer.online();
     }, 0);
+  }
+
+  /** The connection counts as good once it has lasted, and everything asked for was answered. */
+  #prove(): void {
+    this.#proof = this.#options.clock.set(() => {
+      if (this.#outbox.controlling) this.#prove();
+      else this.#reconnect.proved();
+    }, this.#reconnect.proof);
   }
 
   /** Subscribes to the filter of `active`, with the highest QoS anybody wants. */
@@ -329,6 +362,7 @@ export class EcmaMqttConnection implements MqttConnection {
       return this.#lost(error);
     }
     incoming.received += count;
+    this.#heardAt = this.#options.clock.now();
     if (incoming.received < incoming.byteLength) return;
     this.#incoming = undefined;
     this.#deliver(incoming);
@@ -369,7 +403,7 @@ export class EcmaMqttConnection implements MqttConnection {
     try {
       return action();
     } catch (error) {
-      this.#options.log?.("error", `MQTT: a subscriber failed: ${(error as Error).message}`);
+      this.#options.log?.("error", `MQTT: a subscriber failed: ${wordsOf(error)}`);
       return undefined;
     }
   }

@@ -34,6 +34,11 @@ export interface MqttOutboxOptions {
   readonly queueLength: number;
   /** Told when `next` may have changed. */
   readonly changed: () => void;
+  /**
+   * Told that something was never acknowledged. True: the connection is given up. False: other messages arrive, on a link
+   * so slow that the acknowledgement may still be behind them.
+   */
+  readonly silent: () => boolean;
 }
 
 export class MqttOutbox {
@@ -77,16 +82,25 @@ export class MqttOutbox {
       packet.settled?.(undefined);
       return;
     }
-    if (packet.message.operation === MqttOperation.UNSUBSCRIBE) return;
     packet.sentAt = this.#options.clock.now();
     this.#unacknowledged.push(packet);
     this.#arm();
   }
 
-  /** A PUBACK, or a SUBACK with its return codes. Unknown ones are ignored: a repeated message has two. */
-  acknowledged(id: number, payload?: readonly number[]): void {
-    const index = this.#unacknowledged.findIndex((packet) => packet.id === id);
-    if (index < 0 || (payload !== undefined) !== (this.#unacknowledged[index].payload === undefined)) return;
+  /** True while a SUBSCRIBE or UNSUBSCRIBE has not been acknowledged. */
+  get controlling(): boolean {
+    return [...this.#queue, ...this.#unacknowledged].some(({ payload }) => !payload);
+  }
+
+  /**
+   * A PUBACK, UNSUBACK, or a SUBACK with its return codes. Unknown ones are ignored: a repeated message has two.
+   * @param operation of the acknowledgement; each follows what it acknowledges in number
+   */
+  acknowledged(operation: number, id: number, payload?: readonly number[]): void {
+    const index = this.#unacknowledged.findIndex(
+      (packet) => packet.id === id && packet.message.operation === operation - 1,
+    );
+    if (index < 0) return;
     const [packet] = this.#unacknowledged.splice(index, 1);
     this.#arm();
     const granted = payload?.[0] ?? 0;
@@ -134,10 +148,11 @@ export class MqttOutbox {
   #overdue(): void {
     const packet = this.#unacknowledged.shift();
     if (!packet) return;
-    if (packet.attempts++ > this.#options.retries) {
+    // A message may be given up while others arrive; a subscription never is, it would be deaf.
+    if (packet.attempts++ > this.#options.retries && (this.#options.silent() || packet.payload)) {
       packet.settled?.(new Error("not acknowledged"));
     } else {
-      packet.message = { ...packet.message, duplicate: true };
+      if (packet.payload) packet.message = { ...packet.message, duplicate: true };
       packet.written = 0;
       packet.begun = false;
       this.#queue.push(packet);

@@ -4,9 +4,11 @@
  */
 import type { Duplex } from "node:stream";
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
+import { wordsOf } from "../../src/errors.js";
 import type { Log, MqttConnection, MqttObserver, MqttSubscription, Random } from "../../src/ports.js";
 import { deliverMessage } from "../mqtt/delivery.js";
 import { PacketGuard } from "../mqtt/packet-guard.js";
+import { Reconnect } from "../mqtt/reconnect.js";
 import { topicMatches } from "../mqtt/topic-filter.js";
 import { nodeRandom } from "./clock.js";
 
@@ -19,6 +21,8 @@ export interface NodeMqttOptions {
   /** First wait before connecting again, in ms; doubles up to `longestWait`, and is shortened by up to half at random. */
   firstWait?: number;
   longestWait?: number;
+  /** How long an acknowledgement is waited for until the connection is replaced, in ms; see `EcmaMqttOptions`. Default 30000. */
+  ackTimeout?: number;
   random?: Random;
   log?: Log;
 }
@@ -41,12 +45,18 @@ export class NodeMqttConnection implements MqttConnection {
   readonly #observers = new Set<MqttObserver>();
   /** Messages that wait for their acknowledgement, by packet id. */
   readonly #unacknowledged = new Set<number>();
-  readonly #random: Random;
-  readonly #firstWait: number;
-  readonly #longestWait: number;
+  readonly #reconnect: Reconnect;
+  readonly #ackTimeout: number;
   readonly #log: Log | undefined;
-  #failures = 0;
   #online = false;
+  /** Runs out when the connection counts as good. */
+  #proof: NodeJS.Timeout | undefined;
+  /** SUBSCRIBE and UNSUBSCRIBE packets without an answer. */
+  #controlling = 0;
+  /** Counts connections: what was asked on an earlier one is no matter of this one. */
+  #session = 0;
+  /** When a message arrived last. */
+  #heardAt = 0;
 
   constructor({
     url,
@@ -54,12 +64,12 @@ export class NodeMqttConnection implements MqttConnection {
     options,
     firstWait = 250,
     longestWait = 60_000,
-    random,
+    ackTimeout = 30_000,
+    random = nodeRandom,
     log,
   }: NodeMqttOptions) {
-    this.#random = random ?? nodeRandom;
-    this.#firstWait = firstWait;
-    this.#longestWait = longestWait;
+    this.#reconnect = new Reconnect(firstWait, longestWait, random);
+    this.#ackTimeout = ackTimeout;
     this.#log = log;
     this.#client = connect(url, {
       clean: true,
@@ -67,7 +77,7 @@ export class NodeMqttConnection implements MqttConnection {
       connectTimeout: 30_000,
       ...options,
       clientId,
-      reconnectPeriod: this.#wait(),
+      reconnectPeriod: this.#reconnect.wait(),
       reconnectOnConnackError: true,
       resubscribe: false,
       queueQoSZero: false,
@@ -109,8 +119,10 @@ export class NodeMqttConnection implements MqttConnection {
     let id = 0;
     let finished = false;
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+    const answered = this.#expectAnswer(`a message on ${topic}`);
     this.#client.publish(topic, bytes, { qos }, (error) => {
       finished = true;
+      answered();
       this.#unacknowledged.delete(id);
       if (done) setImmediate(done, error ?? undefined);
     });
@@ -132,7 +144,7 @@ export class NodeMqttConnection implements MqttConnection {
     this.#active.splice(index, 1);
     const { filter } = subscription;
     if (this.#online && !this.#active.some((active) => active.subscription.filter === filter))
-      this.#client.unsubscribe(filter, () => {});
+      this.#client.unsubscribe(filter, this.#expectAnswer(`the end of ${filter}`, true));
   }
 
   addObserver(observer: MqttObserver): void {
@@ -147,6 +159,7 @@ export class NodeMqttConnection implements MqttConnection {
   async close(abruptly = false): Promise<void> {
     this.#active.length = 0;
     this.#observers.clear();
+    clearTimeout(this.#proof);
     await this.#client.endAsync(abruptly);
   }
 
@@ -155,22 +168,55 @@ export class NodeMqttConnection implements MqttConnection {
     this.#client.stream.destroy();
   }
 
-  #wait(): number {
-    return reconnectWait(this.#failures, this.#firstWait, this.#longestWait, this.#random);
+  /**
+   * A broker that answers pings alone would leave its subscribers deaf: without an answer, or other messages, the
+   * connection is replaced.
+   * @returns to be called with the answer
+   */
+  #expectAnswer(what: string, control = false): () => void {
+    const session = this.#session;
+    if (control) this.#controlling++;
+    const overdue = () => {
+      if (session !== this.#session) return;
+      if (Date.now() - this.#heardAt < this.#ackTimeout) timer.refresh();
+      else {
+        this.#log?.("warn", `MQTT: no answer to ${what}`);
+        this.drop();
+      }
+    };
+    const timer = setTimeout(overdue, this.#ackTimeout).unref();
+    return () => {
+      clearTimeout(timer);
+      if (control && session === this.#session) this.#controlling--;
+    };
+  }
+
+  /** The connection counts as good once it has lasted, and everything asked for was answered. */
+  #prove(): void {
+    const proved = () => {
+      if (this.#controlling) this.#prove();
+      else this.#reconnect.proved();
+      this.#client.options.reconnectPeriod = this.#reconnect.wait();
+    };
+    this.#proof = setTimeout(proved, this.#reconnect.proof).unref();
   }
 
   #connected(): void {
     this.#online = true;
-    this.#failures = 0;
-    this.#client.options.reconnectPeriod = this.#wait();
+    this.#heardAt = 0;
+    this.#controlling = 0;
+    this.#session++;
+    this.#prove();
     for (const active of [...this.#active]) this.#request(active);
     for (const observer of [...this.#observers]) observer.online();
   }
 
   /** Runs for a lost connection and for each attempt that fails. The package has set its timer by now: the wait is the next one. */
   #closed(): void {
-    this.#failures++;
-    this.#client.options.reconnectPeriod = this.#wait();
+    clearTimeout(this.#proof);
+    this.#session++;
+    this.#reconnect.failed();
+    this.#client.options.reconnectPeriod = this.#reconnect.wait();
     // The package would send these once more after connecting; to the caller they have failed.
     for (const id of [...this.#unacknowledged]) this.#client.removeOutgoingMessage(id);
     this.#unacknowledged.clear();
@@ -183,7 +229,9 @@ export class NodeMqttConnection implements MqttConnection {
     const { filter } = active.subscription;
     const same = this.#active.filter((other) => other.subscription.filter === filter);
     const qos = same.some((other) => other.subscription.qos === 1) ? 1 : 0;
+    const answered = this.#expectAnswer(`the subscription to ${filter}`, true);
     this.#client.subscribe(filter, { qos }, (cause) => {
+      answered();
       if (!this.#active.includes(active)) return;
       if (cause && !this.#online) return; // renewed on the next connection
       const { done } = active;
@@ -201,13 +249,20 @@ export class NodeMqttConnection implements MqttConnection {
     if (this.#online && this.#active.includes(active)) this.#request(active);
   }
 
-  #message(topic: string, payload: Buffer): void {
-    for (const { subscription } of [...this.#active])
-      if (topicMatches(subscription.filter, topic)) deliverMessage(subscription, topic, payload);
+  /** A fault in one subscriber's code must not reach the others. */
+  #deliver(subscription: MqttSubscription, topic: string, payload: Buffer): void {
+    try {
+      deliverMessage(subscription, topic, payload);
+    } catch (error) {
+      this.#log?.("error", `MQTT: a subscriber failed: ${wordsOf(error)}`);
+    }
   }
-}
 
-/** The wait before connecting again after so many failures in a row, in ms: exponential, with jitter. */
-export function reconnectWait(failures: number, first: number, longest: number, random: Random): number {
-  return Math.ceil(Math.min(longest, first * 2 ** Math.min(failures, 20)) * (1 - random() / 2));
+  #message(topic: string, payload: Buffer): void {
+    this.#heardAt = Date.now();
+    // One that is called before may unsubscribe another.
+    for (const active of [...this.#active])
+      if (this.#active.includes(active) && topicMatches(active.subscription.filter, topic))
+        this.#deliver(active.subscription, topic, payload);
+  }
 }

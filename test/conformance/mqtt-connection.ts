@@ -15,6 +15,7 @@ import {
   pattern,
   publication,
   publish,
+  SUBSCRIBE,
   UNSUBSCRIBE,
 } from "../support/mqtt-peer.js";
 
@@ -296,14 +297,85 @@ export function mqttConformance(title: string, create: () => MqttHarness): void 
       deepEqual(results, [undefined]);
     });
 
-    it("gives up a message that is never acknowledged", async () => {
+    it("asks again when a subscription is not answered", async () => {
+      await online();
+      peer.subacks = false;
+      const listener = new Listener("t");
+      let done = 0;
+      connection.subscribe(listener, () => done++);
+      await harness.until(() => peer.session.of(SUBSCRIBE).length === 2, "asked again");
+      deepEqual(peer.session.filters, ["t", "t"]);
+      peer.subacks = true;
+      await harness.until(() => done > 0, "granted");
+      equal(peer.sessions.length, 1, "on the same connection");
+      peer.session.send(publish("t", encodeUtf8("x")));
+      await arrived(listener, 1);
+      equal(done, 1);
+    });
+
+    it("replaces a connection on which a subscription is never answered (it stayed deaf for ever)", async () => {
+      await online();
+      peer.subacks = false;
+      const listener = new Listener("t");
+      let done = 0;
+      connection.subscribe(listener, () => done++);
+      await harness.until(() => peer.sessions.length > 1, "a new connection");
+      peer.subacks = true;
+      await harness.until(() => done > 0, "granted");
+      peer.session.send(publish("t", encodeUtf8("x")));
+      await arrived(listener, 1);
+    });
+
+    it("replaces a connection on which the end of a subscription is never answered", async () => {
+      const listener = await listen();
+      peer.unsubacks = false;
+      connection.unsubscribe(listener);
+      await harness.until(() => peer.session.of(UNSUBSCRIBE).length === 2, "asked again");
+      await harness.until(() => peer.sessions.length > 1 && connection.connected, "a new connection");
+      deepEqual(peer.session.filters, []);
+    });
+
+    it("keeps a connection on which messages arrive: the answer may be behind them", async () => {
+      const listener = await listen();
+      peer.subacks = false;
+      let done = false;
+      connection.subscribe(new Listener("u"), () => {
+        done = true;
+      });
+      for (let i = 1; peer.session.of(SUBSCRIBE).length < 7; i++) {
+        peer.session.send(publish("t", encodeUtf8("x")));
+        await arrived(listener, i);
+        await harness.settle();
+      }
+      equal(peer.sessions.length, 1);
+      peer.subacks = true;
+      await harness.until(() => done, "granted");
+    });
+
+    it("calls nobody who was unsubscribed while the message was handed round", async () => {
+      let second: Listener | undefined;
+      connection.subscribe({
+        filter: "t",
+        qos: 0,
+        message: () => second && connection.unsubscribe(second),
+      });
+      second = await listen();
+      const third = await listen();
+      peer.session.send(publish("t", encodeUtf8("x")));
+      await arrived(third, 1);
+      deepEqual(second.texts, []);
+    });
+
+    it("gives up a message that is never acknowledged, and the connection with it", async () => {
       await online();
       peer.acks = false;
       const results: unknown[] = [];
       connection.publish("p", encodeUtf8("hi"), 1, (error) => results.push(error));
       await harness.until(() => results.length > 0, "given up");
       ok(results[0] instanceof Error);
-      equal(connection.connected, true);
+      peer.acks = true;
+      await harness.until(() => peer.sessions.length > 1 && connection.connected, "a new connection");
+      deepEqual(peer.session.of(PUBLISH), [], "what was given up is not sent");
     });
 
     it("does not throw when there is no connection", async () => {

@@ -3,7 +3,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Aedes } from "aedes";
-import { NodeMqttConnection, reconnectWait } from "../../hosts/node/mqtt-connection.js";
+import { NodeMqttConnection } from "../../hosts/node/mqtt-connection.js";
 import type { MqttSubscription } from "../../src/ports.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -47,12 +47,13 @@ describe("NodeMqttConnection", () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   };
-  const open = (clientId = "device") => {
+  const open = (clientId = "device", ackTimeout = 30_000) => {
     const connection = new NodeMqttConnection({
       url: `mqtt://127.0.0.1:${port}`,
       clientId,
       firstWait: 20,
       longestWait: 80,
+      ackTimeout,
     });
     connections.push(connection);
     return connection;
@@ -196,11 +197,32 @@ describe("NodeMqttConnection", () => {
     deepStrictEqual(events.length, 2);
   });
 
-  it("waits longer after each failure, at random, and no longer than it may", () => {
-    const waits = (random: number) =>
-      [0, 1, 2, 3, 30].map((failures) => reconnectWait(failures, 1000, 8000, () => random));
-    deepStrictEqual(waits(0), [1000, 2000, 4000, 8000, 8000]);
-    deepStrictEqual(waits(0.5), [750, 1500, 3000, 6000, 6000]);
+  it("replaces a connection on which a subscription is never answered", async () => {
+    const connection = await online(open("device", 100));
+    broker.authorizeSubscribe = () => {}; // never answers
+    const listener = new Listener("t");
+    const result = subscribed(connection, listener);
+    await until(() => !connection.connected, "the connection is given up");
+    broker.authorizeSubscribe = (_client, subscription, done) => done(null, subscription);
+    strictEqual(await result, undefined);
+    await published(connection, "t", "x");
+    await until(() => listener.texts.length > 0, "the message is here");
+  });
+
+  it("goes on when a subscriber fails, and calls nobody who was unsubscribed by another", async () => {
+    const connection = await online();
+    const second = new Listener("t");
+    const message = () => {
+      connection.unsubscribe(second);
+      throw new Error("deliberate");
+    };
+    await subscribed(connection, { filter: "t", qos: 1, message });
+    await subscribed(connection, second);
+    const third = new Listener("t");
+    await subscribed(connection, third);
+    await published(connection, "t", "x");
+    await until(() => third.texts.length > 0, "the message is here");
+    deepStrictEqual(second.texts, []);
   });
 
   it("reports a refused subscription", async () => {

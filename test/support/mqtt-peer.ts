@@ -103,8 +103,9 @@ export class PeerSession {
   #answer({ type, body }: Packet): void {
     const peer = this.#peer;
     if (type === CONNECT && peer.connack !== undefined) this.#reply(Uint8Array.of(0x20, 2, 0, peer.connack));
-    if (type === SUBSCRIBE) this.#reply(Uint8Array.of(0x90, 3, body[0], body[1], peer.granted));
-    if (type === UNSUBSCRIBE) this.#reply(Uint8Array.of(0xb0, 2, body[0], body[1]));
+    if (type === SUBSCRIBE && peer.subacks)
+      this.#reply(Uint8Array.of(0x90, 3, body[0], body[1], peer.granted));
+    if (type === UNSUBSCRIBE && peer.unsubacks) this.#reply(Uint8Array.of(0xb0, 2, body[0], body[1]));
     if (type === PINGREQ && peer.pings) this.#reply(Uint8Array.of(0xd0, 0));
     if (type === PUBLISH && peer.acks && body.length) this.acknowledge(this.packets[this.packets.length - 1]);
   }
@@ -123,8 +124,10 @@ export class MqttPeer {
   /** Return code of SUBACK. */
   granted = 1;
   pings = true;
-  /** Whether messages with QoS 1 are acknowledged by themselves. */
+  /** Whether messages with QoS 1 are acknowledged by themselves; whether SUBSCRIBE and UNSUBSCRIBE are. */
   acks = true;
+  subacks = true;
+  unsubacks = true;
 
   accept(wire: Wire): PeerSession {
     const session = new PeerSession(wire, this);

@@ -65,6 +65,27 @@ describe("classic MQTT client", () => {
     equal(connection.connected, true);
   });
 
+  it("lets no subscriber's fault reach the native client, nor the others", () => {
+    client.onReady?.();
+    connection.subscribe({
+      ...{ filter: "a/#", qos: 0 },
+      message: () => {
+        throw null;
+      },
+    });
+    connection.subscribe(subscription);
+    client.receive("a/b", "x");
+    deepEqual(texts, ["a/b x"]);
+  });
+
+  it("calls nobody who was unsubscribed while the message was handed round", () => {
+    client.onReady?.();
+    connection.subscribe({ filter: "a/#", qos: 0, message: () => connection.unsubscribe(subscription) });
+    connection.subscribe(subscription);
+    client.receive("a/b", "x");
+    deepEqual(texts, []);
+  });
+
   it("sends bytes as bytes, and says so later", () => {
     client.onReady?.();
     const bytes = new Uint8Array([1, 2, 3, 4]).subarray(1, 3);
