@@ -3,12 +3,15 @@
  * @module
  */
 import type { ActiveJob } from "./control/active-job.js";
+import { EndedExecutions } from "./control/ended-executions.js";
+import { FailedImages } from "./control/failed-images.js";
 import type { OtaJob, ParsedJob } from "./control/job-document.js";
 import type { JobReference, JobStatus, StatusDetails } from "./control/job-status.js";
 import { Jobs, spread } from "./control/jobs.js";
 import { identityOf, NO_ROLLBACK, newActiveJob, prepare } from "./control/offer.js";
 import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./control/reentry.js";
 import * as report from "./control/status.js";
+import { imageName } from "./control/status.js";
 import { asOtaError, OtaError, type OtaErrorCode, wordsOf } from "./errors.js";
 import * as Event from "./events.js";
 import {
@@ -18,7 +21,7 @@ import {
   type OtaAgentOptions,
   type OtaEvent,
 } from "./options.js";
-import type { Timer } from "./ports.js";
+import type { AppDescription, Timer } from "./ports.js";
 import type { ImageState, OtaPal, Received } from "./slot/pal.js";
 import { type OtaState, STATES, transition } from "./state-machine.js";
 import * as State from "./states.js";
@@ -32,6 +35,8 @@ const LAST_WORD_MS = 5_000;
 const SUBSCRIBE_RETRY_MS = 30_000;
 /** How often sectors that went bad are fetched again before the flash is given up. */
 const MAX_REPAIRS = 3;
+/** How often a job in front of the queue that is not for this agent is told of, milliseconds. */
+const DAY_MS = 86_400_000;
 /** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
 const MAX_DEFER_MS = 2_147_483_647;
 
@@ -48,6 +53,11 @@ export class OtaAgent {
   #pumping = false;
   /** Job whose final status is on its way: offers of it are old news. */
   #ending = "";
+  readonly #ended = new EndedExecutions();
+  readonly #failedImages: FailedImages;
+  /** The custom job in front that was told of last, and until when that is enough. */
+  #custom = "";
+  #customUntil = 0;
   /** Job the application has put off. */
   #deferred = "";
   #statistics: DownloadStatistics | undefined;
@@ -66,6 +76,7 @@ export class OtaAgent {
   constructor(options: OtaAgentOptions) {
     this.#options = checkOptions(options);
     this.#planes = this.#options.dataPlanes ?? [new StreamPlane(this.#options)];
+    this.#failedImages = new FailedImages(this.#options.store, this.#options.imageAttempts);
     this.#jobs = new Jobs(this.#options, (event, data) => this.#post(event, data));
   }
 
@@ -337,6 +348,12 @@ export class OtaAgent {
     const reference = kind === "ota" ? parsed.job : parsed;
     const { jobId } = reference as Partial<JobReference>;
     if (jobId === this.#ending) return;
+    const wait = jobId ? this.#ended.wait(reference as JobReference, this.#options.clock.now()) : 0;
+    if (wait > 0) {
+      // It is over as far as this device is concerned, and on offer all the same.
+      this.#after(Event.RequestJobDocument, spread(wait, this.#options));
+      return;
+    }
     if (this.#onTrial && !parsed.clientToken) {
       // Notifications can be late or come twice: about the image on trial only the answer to a question decides.
       if (!this.#jobs.requesting) this.#jobs.request();
@@ -361,6 +378,7 @@ export class OtaAgent {
     const active = newActiveJob(job, pal, []);
     active.app = pal.running;
     if (job.progress.selfTest) this.#active = active;
+    if (verdict && verdict.code === "rolled-back") this.#imageFailed(job.progress.image, active);
     if (!this.#onTrial) return this.#finish(verdict);
     if (verdict) return this.#rollBack(verdict);
     this.#inform(active, report.selfTest("active", active));
@@ -392,7 +410,7 @@ export class OtaAgent {
     return;
   }
 
-  #offerCustom(parsed: ParsedJob & { kind: "custom" }): void {
+  #offerCustom(parsed: ParsedJob & { kind: "custom" }): undefined {
     const { jobId, executionNumber } = parsed;
     const claimed = this.#ask("onCustomJob", {
       jobId,
@@ -403,7 +421,14 @@ export class OtaAgent {
       update: (status, details, done) =>
         this.#jobs.update(parsed, status, details, (result) => this.#guard("onCustomJob", done, result)),
     } satisfies CustomJob);
-    if (!claimed) this.#options.log("info", `${jobId} is not an OTA job`);
+    if (claimed) return;
+    const error = new OtaError("custom-job", `${jobId} is no OTA job, and updates wait behind it`);
+    if (this.#options.failCustomJobs) return this.#refuse(undefined, error, parsed);
+    const now = this.#options.clock.now();
+    if (jobId === this.#custom && now < this.#customUntil) return;
+    this.#custom = jobId;
+    this.#customUntil = now + DAY_MS;
+    this.#notice(error);
   }
 
   #jobGone(jobId: string): number | undefined {
@@ -455,7 +480,7 @@ export class OtaAgent {
       rttHint: this.#jobs.roundTrip,
       onHead: (app) => {
         active.app = app;
-        if (app) this.#emit({ type: "image", app });
+        if (app) this.#judgeImage(active, app);
       },
       onProgress: (blocks, total, bytes) => this.#progress(active, blocks, total, bytes),
       onComplete: () => this.#transferEnded(active, Event.FileComplete),
@@ -464,6 +489,29 @@ export class OtaAgent {
     });
     active.download = download;
     download.start();
+  }
+
+  /** The head was accepted. @throws OtaError when there is nothing to install, or this image has failed too often */
+  #judgeImage(active: ActiveJob, app: AppDescription): void {
+    const { job, file, planes, pal } = active;
+    const name = imageName(app);
+    if (name === imageName(pal.running as AppDescription) && /[1-9a-f]/.test(app.buildId)) {
+      // Over plain HTTP anybody can have sent this head: it must not stand for an update.
+      active.isRunning = planes[0].protocol !== "HTTP" || !/^http:/i.test(file.url);
+      throw new OtaError("same-version", `${name} runs already`);
+    }
+    this.#withStore(() => this.#failedImages.check(name, job));
+    this.#emit({ type: "image", app });
+  }
+
+  /** Something with the store, whose faults are worth a notice and nothing more. @throws OtaError when it says no */
+  #withStore(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (error instanceof OtaError) throw error;
+      this.#notice(new OtaError("store-failed", `the store failed: ${wordsOf(error)}`));
+    }
   }
 
   #transferEnded(active: ActiveJob, event: number, error?: OtaError): void {
@@ -484,6 +532,7 @@ export class OtaAgent {
   #transferFailed(active: ActiveJob, error: OtaError): number {
     const { received, file, download, planes } = active;
     active.outcome = undefined;
+    if (active.isRunning) return this.#finish();
     if (received && this.#state === State.ClosingFile && active.repairs++ < MAX_REPAIRS) {
       const lost = file.fileSize - received.byteLength;
       this.#options.log("warn", `flash lost ${lost} bytes`);
@@ -526,6 +575,7 @@ export class OtaAgent {
     }
     if (error) return this.#rollBack(error);
     this.#imageState = "accepted";
+    this.#withStore(() => this.#failedImages.clear(imageName(this.#options.pal.running as AppDescription)));
     return this.#state === State.SelfTesting ? this.#finish() : undefined;
   }
 
@@ -535,11 +585,18 @@ export class OtaAgent {
     const active = this.#active;
     this.#imageState = "rejected";
     this.#attempt(pal, "setPlatformImageState", "rejected");
+    // Whose job was withdrawn, or never was, says nothing of the image.
+    if (error.code !== "cancelled" && error.code !== "image-state-mismatch")
+      this.#imageFailed(imageName(pal.running as AppDescription), active);
     this.#emit({ type: "self-test-failed", error });
     this.#restart = true;
     if (active) this.#jobs.dropUpdates(active.job.jobId);
     if (active && mqtt.connected) this.#report(active.job, "FAILED", report.failed(error));
     this.#end(LAST_WORD_MS);
+  }
+
+  #imageFailed(image: string, active: ActiveJob | undefined): void {
+    this.#withStore(() => this.#failedImages.add(image, active?.job));
   }
 
   // Ends
@@ -565,6 +622,7 @@ export class OtaAgent {
   #cancel(discard: boolean): void {
     const { job } = this.#active as ActiveJob;
     this.#release(discard);
+    this.#ended.end(job, this.#options.clock.now());
     this.#refuse(job, cancelled());
   }
 
@@ -590,7 +648,10 @@ export class OtaAgent {
     const { jobId } = job;
     const active = this.#active;
     const final = status !== "IN_PROGRESS";
-    if (final) this.#ending = jobId;
+    if (final) {
+      this.#ending = jobId;
+      this.#ended.end(job, this.#options.clock.now());
+    }
     this.#jobs.update(job, status, details, (result, taken) => {
       this.#emit({ type: "status", jobId, status, details: taken, result });
       if (final) {
@@ -641,7 +702,7 @@ export class OtaAgent {
     this.#setState(State.Stopped);
     if (!this.#restart) return;
     this.#restart = false;
-    this.#options.pal.reset();
+    this.#guard("reset", () => this.#options.pal.reset(), undefined);
   }
 
   #setState(state: number): void {
@@ -682,7 +743,8 @@ export class OtaAgent {
     value: Parameters<OtaPal[Call]>[0],
   ): OtaError | undefined {
     try {
-      pal[call](value as never);
+      const aside = pal[call](value as never);
+      if (aside) this.#notice(aside);
       return undefined;
     } catch (error) {
       const failure = asOtaError(error, call === "abort" ? "abort-failed" : "bad-image-state");

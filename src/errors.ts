@@ -44,6 +44,7 @@ bad-base64 8f job
 bad-utf8 90 job
 failed-before 91 image
 custom-job 92 job
+store-failed 93 init
 bad-payload a0 image
 wrong-base a1 image
 flash-write e0 transfer

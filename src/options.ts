@@ -6,7 +6,7 @@
 import type { OtaJob } from "./control/job-document.js";
 import type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 import type { OtaError } from "./errors.js";
-import type { AppDescription, Clock, Log, LogLevel, MqttConnection, Random } from "./ports.js";
+import type { AppDescription, Clock, Log, LogLevel, MqttConnection, Random, Store } from "./ports.js";
 import type { OtaPal } from "./slot/pal.js";
 import type { OtaState } from "./state-machine.js";
 import type { DataPlane } from "./transfer/data-plane.js";
@@ -124,6 +124,15 @@ export interface OtaAgentOptions {
   pollMs?: number;
   /** Update although a bad image could not be rolled back. Default false. */
   allowNoRollback?: boolean;
+  /** Remembers the image that was rolled back or rejected last; without it such an image is fetched again and again. */
+  store?: Store;
+  /** How many executions may fail with the same image until it is not fetched any more, 1 to 255. Default 2. */
+  imageAttempts?: number;
+  /**
+   * Report FAILED for jobs that are no OTA jobs and that nobody claims, as the original agent does. Default false: they are
+   * left to whoever they are for, and told as a notice, since updates wait behind them.
+   */
+  failCustomJobs?: boolean;
 }
 
 /**
@@ -143,6 +152,9 @@ onUpdateAvailable function ?
 onCustomJob function ?
 onState function ?
 log function ?
+store object ?
+failCustomJobs boolean ?
+allowNoRollback boolean ?
 blockSize number 256 131072 16
 maxBlockSize number 256 131072 1 4096
 maxOutstandingBytes number 256 16777216 1 524288
@@ -153,7 +165,8 @@ totalDeadlineMs number 1000 2147483647 1
 minRate number 1 1e9 1
 rateLimit number 256 1e9 1
 blockIntervalMs number 1 60000 1
-pollMs number 10000 1e9 1 3600000`;
+pollMs number 10000 1e9 1 3600000
+imageAttempts number 1 255 1 2`;
 
 type Defaulted =
   | "maxBlockSize"
@@ -161,7 +174,8 @@ type Defaulted =
   | "statusInterval"
   | "selfTestTimeoutMs"
   | "noProgressTimeoutMs"
-  | "pollMs";
+  | "pollMs"
+  | "imageAttempts";
 export type CheckedOptions = OtaAgentOptions & Required<Pick<OtaAgentOptions, Defaulted | "log">>;
 
 /**

@@ -147,7 +147,7 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
   });
   const agent: OtaAgent = new OtaAgent({
     ...config.agent,
-    ...{ thingName, mqtt, pal, clock, random, log },
+    ...{ thingName, mqtt, pal, clock, random, log, store },
     dataPlanes: planesOf({ ...ports, mqtt }, config),
     onState: (state) => report({ type: "state", state }),
     onEvent: (event) => handle(event),

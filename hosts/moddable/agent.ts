@@ -42,5 +42,5 @@ export function createAgent(parts: DeviceParts, options: DeviceAgentOptions): Ot
   const keys = trustedKeys instanceof TrustedKeys ? trustedKeys : new TrustedKeys(trustedKeys);
   const own = { slot, boot, store, clock, crypto: new ModdableCrypto(), trustedKeys: keys };
   const pal = new FlashPal({ ...own, allowDowngrade, eraseLength, journal, onNoResume });
-  return new OtaAgent({ log: traceLog, ...rest, pal, clock, random });
+  return new OtaAgent({ log: traceLog, store, ...rest, pal, clock, random });
 }

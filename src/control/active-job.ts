@@ -30,6 +30,8 @@ export interface ActiveJob {
   failure?: OtaError | undefined;
   /** What the image says of itself, once its head was accepted. */
   app?: AppDescription | undefined;
+  /** What the job brings is what runs: there is nothing to do. */
+  isRunning?: boolean;
   /** Verified, and the service knows. */
   verified?: boolean;
   repairs: number;

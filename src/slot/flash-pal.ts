@@ -196,9 +196,18 @@ export class FlashPal implements OtaPal {
       mismatch("wrong-project", "project", offered.projectName, running.projectName);
     if (offered.secureVersion < running.secureVersion)
       mismatch("secure-version", "secure version", offered.secureVersion, running.secureVersion);
-    if (!this.#options.allowDowngrade) {
+    // The very image that runs is no news, and no older one: the agent says so.
+    const same = offered.version === running.version && offered.buildId === running.buildId;
+    if (!this.#options.allowDowngrade && !same) {
       requireNewer(offered.version, running.version, "");
-      const highest = this.#options.store?.get(HIGHEST_KEY);
+      let highest: string | undefined;
+      const failure = failureOf(
+        "store-failed",
+        () => (highest = this.#options.store?.get(HIGHEST_KEY)),
+        "image",
+      );
+      // Without knowing it an older image might get in.
+      if (failure) throw failure;
       if (highest) requireNewer(offered.version, highest, ", the highest confirmed");
     }
     return offered;
@@ -282,7 +291,8 @@ export class FlashPal implements OtaPal {
         // In a turn of its own, as ESP-IDF reads through all of the image once more in one go.
         this.#timer = clock.set(() => {
           const failure = failureOf("activate-failed", () => boot.setBoot());
-          if (!failure) boot.restart();
+          // From here on the image boots, now or later: what fails behind it does not change that.
+          if (!failure) failureOf("activate-failed", () => boot.restart());
           done(failure);
         }, 0);
       },
@@ -293,9 +303,9 @@ export class FlashPal implements OtaPal {
     this.#options.boot?.restart();
   }
 
-  setPlatformImageState(state: ImageState): void {
+  setPlatformImageState(state: ImageState): OtaError | undefined {
     const { boot, store } = this.#options;
-    if (!boot || state === "testing") return;
+    if (!boot || state === "testing") return undefined;
     const accepted = state === "accepted";
     const rejected = state === "rejected";
     if (!accepted && !rejected && state !== "aborted")
@@ -304,12 +314,16 @@ export class FlashPal implements OtaPal {
       const current = boot.imageState();
       if (accepted) {
         if (current === "pending-verify" || current === "new") boot.markValid();
-        const { version } = boot.running;
-        const highest = store?.get(HIGHEST_KEY);
-        if (!highest || compareVersions(version, highest) > 0) store?.set(HIGHEST_KEY, version);
       } else if (current === "pending-verify") boot.markInvalid();
     });
     if (error) throw error;
+    if (!accepted) return undefined;
+    // Confirmed it is, whatever the store makes of it.
+    return failureOf("store-failed", () => {
+      const { version } = boot.running;
+      const highest = store?.get(HIGHEST_KEY);
+      if (!highest || compareVersions(version, highest) > 0) store?.set(HIGHEST_KEY, version);
+    });
   }
 
   getPlatformImageState(): PlatformImageState {

@@ -64,7 +64,11 @@ export interface OtaPal {
   activate(done: (error?: OtaError) => void): void;
   /** Restarts the device. */
   reset(): void;
-  /** @throws OtaError "commit-failed", "reject-failed", "abort-failed", "bad-image-state" */
-  setPlatformImageState(state: ImageState): void;
+  /**
+   * @returns what failed once the state had been recorded, such as the store: worth a notice, it changes nothing
+   * @throws OtaError "commit-failed", "reject-failed", "abort-failed", "bad-image-state"
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a porting layer with nothing to tell need not return anything
+  setPlatformImageState(state: ImageState): OtaError | undefined | void;
   getPlatformImageState(): PlatformImageState;
 }

@@ -133,7 +133,7 @@ export class World {
     });
     this.boots.push(this.state);
     this.mqtt = this.broker.connect(clock, this.link);
-    const store: Store = {
+    const store: Store = this.#options.pal?.store ?? {
       get: (key) => this.store.get(key),
       set: (key, value) => void this.store.set(key, value),
     };
@@ -148,7 +148,7 @@ export class World {
     });
     const { onEvent } = this.#options;
     const agent = new OtaAgent({
-      ...{ mqtt: this.mqtt, pal: this.pal, clock, thingName: THING, random: seeded(life) },
+      ...{ mqtt: this.mqtt, pal: this.pal, clock, thingName: THING, random: seeded(life), store },
       log: (level, text) => this.log.push(`${level}: ${text}`),
       onEvent: (event) => {
         this.events.push(event);

@@ -68,7 +68,7 @@ export class StoryApp {
     this.firmware = firmware;
     const { scenario, note } = device.parts;
     const options: OtaAgentOptions = {
-      ...{ thingName: THING, pal, clock: device.agentClock, ...scenario.agent },
+      ...{ thingName: THING, pal, clock: device.agentClock, store: device.store, ...scenario.agent },
       mqtt: firmware.kind === "no-network" ? NO_NETWORK : mqtt,
       random: seeded(scenario.seed * 31 + device.lives),
       log: (level, text) => (clock.over ? undefined : note(`${level}: ${text}`)),

@@ -190,7 +190,8 @@ export class Cloud {
       return deployment;
     }
     const odd: Partial<Record<string, string>> = { older: "0.9.0", same: "1.0.0" };
-    const firmware = this.#foundry.make(kind, odd[kind] ?? version, size);
+    const firmware =
+      kind === "again" ? this.firmware[0] : this.#foundry.make(kind, odd[kind] ?? version, size);
     const deployment: Deployment = { story, jobId, firmware, withdrawn: false };
     this.firmware.push(firmware);
     this.deployments.push(deployment);

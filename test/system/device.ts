@@ -31,7 +31,8 @@ const PATIENT_RESETS = 3;
 export class Device {
   readonly parts: DeviceParts;
   readonly flash: NorFlash;
-  readonly store = new Map<string, string>();
+  readonly #stored = new Map<string, string>();
+  store!: Store;
   /** Numbers of the application's messages that reached the broker. */
   readonly telemetry = new Set<number>();
   on = false;
@@ -219,12 +220,12 @@ export class Device {
     const { scenario, foundry } = this.parts;
     const storage = this.#view.partitions.find(({ label }) => label === "storage");
     const crypto: Crypto = { ...testCrypto, sha256: foundry.sha256 };
-    const store: Store = {
-      get: (key) => this.store.get(key),
-      set: (key, value) => void (clock.over || this.store.set(key, value)),
+    this.store = {
+      get: (key) => this.#stored.get(key),
+      set: (key, value) => void (clock.over || this.#stored.set(key, value)),
     };
     return new FlashPal({
-      ...{ slot: this.#view.open(control.otherPartition), boot: control, crypto, store },
+      ...{ slot: this.#view.open(control.otherPartition), boot: control, crypto, store: this.store },
       ...{ trustedKeys: TEST_KEYS, clock: (this.agentClock = new CountingClock(clock)) },
       journal: storage && this.#view.open(storage),
       eraseLength: scenario.device.eraseLength,

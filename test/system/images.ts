@@ -3,6 +3,7 @@
  * @module
  */
 import { buildImage, type ImageOptions, sealImage } from "../../hosts/formats/image-builder.js";
+import { encodeUtf8 } from "../../src/bytes.js";
 import type { Hash } from "../../src/ports.js";
 import { signDigest } from "../support/test-crypto.js";
 import { BOOTABLE, type JobKind } from "./scenario.js";
@@ -58,7 +59,9 @@ export class Foundry {
       "no-version": { version: "latest" },
     };
     const behaviour = BOOTABLE.has(kind) ? kind : "good";
-    const options = { version, projectName: PROJECT, size, secureVersion: SECURE_VERSION, behaviour };
+    // No two builds have the same code, whatever version they call themselves.
+    const seed = encodeUtf8(kind).reduce((sum, letter) => sum * 31 + letter, size) >>> 0;
+    const options = { version, projectName: PROJECT, size, seed, secureVersion: SECURE_VERSION, behaviour };
     return buildImage({ ...options, ...special[kind] }, this.sha256);
   }
 

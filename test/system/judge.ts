@@ -69,7 +69,7 @@ export class Judge {
       this.fail(`${jobId} SUCCEEDED with ${firmware.version}, but the device keeps ${this.kept.version}`);
     if ((status === "FAILED" || status === "REJECTED") && this.confirmed.has(firmware)) {
       // Another attempt at what runs already is refused, truthfully, as nothing new.
-      if (statusDetails["code"] === "same-version" || statusDetails["code"] === "refused") return;
+      if (isNoNews(statusDetails["code"])) return;
       this.fail(
         `${jobId} ${status} (${statusDetails["code"]}) with ${firmware.version}, which the device keeps`,
       );
@@ -92,6 +92,11 @@ export class Judge {
     if (observers > 3) this.fail(`${observers} observers of the connection`);
     if (unacknowledged > 40) this.fail(`${unacknowledged} messages wait for their acknowledgement`);
   }
+}
+
+/** A refusal of what has been kept before: nothing is wrong with it. */
+export function isNoNews(code = ""): boolean {
+  return code === "same-version" || code === "downgrade" || code === "refused";
 }
 
 function major({ version }: Firmware): number {
@@ -122,6 +127,7 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
     case "signature-check":
       return flash || has("corrupt", "forge");
     case "rolled-back":
+    case "failed-before":
       // Without the service nobody asks the application to accept.
       return (
         power || flash || has("app", "service", "outage", "refuse") || app.testMs >= agent.selfTestTimeoutMs

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Store } from "../../src/ports.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
 import type { Firmware, Foundry } from "./images.js";
 import type { Judge } from "./judge.js";
@@ -29,6 +30,8 @@ export interface AppDevice {
   /** Numbers of the application's messages that reached the broker. */
   readonly telemetry: ReadonlySet<number>;
   readonly lives: number;
+  /** What survives a restart, for agent and porting layer. */
+  readonly store: Store;
   reset(): void;
   /** Nothing runs any more until the watchdog resets the chip. */
   hang(ms: number): void;

@@ -10,7 +10,7 @@ import { COMMANDS, TELEMETRY, THING } from "./app.js";
 import { Cloud, FINAL_VERSION } from "./cloud.js";
 import { Device } from "./device.js";
 import type { Foundry } from "./images.js";
-import { excused, Judge } from "./judge.js";
+import { excused, isNoNews, Judge } from "./judge.js";
 import type { Fault, Scenario } from "./scenario.js";
 import { Trouble } from "./trouble.js";
 
@@ -179,7 +179,7 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
       if (!isTerminal(status)) return judge.fail(`${jobId} is ${status}`);
       const code = statusDetails["code"] ?? "";
       if (status === "SUCCEEDED" ? !judge.confirmed.has(firmware) : judge.confirmed.has(firmware))
-        if (code !== "same-version" && code !== "refused" && status !== "CANCELED" && status !== "TIMED_OUT")
+        if (!isNoNews(code) && status !== "CANCELED" && status !== "TIMED_OUT")
           return judge.fail(
             `${jobId} is ${status}, but its firmware is ${status === "SUCCEEDED" ? "not " : ""}kept`,
           );

@@ -23,7 +23,10 @@ export type Anchor =
 /** A time in milliseconds, or so long after something happened for the `nth` time (0 is the first). */
 export type When = { readonly at: number } | { readonly on: Anchor; nth: number; delay: number };
 
-/** "good" … "no-network": signed and for this device, and what it does once it boots. The others must not boot. */
+/**
+ * "good" … "no-network": signed and for this device, and what it does once it boots. "again": the very image the factory
+ * put there. The others must not boot.
+ */
 export type JobKind =
   | "good"
   | "fail"
@@ -32,6 +35,7 @@ export type JobKind =
   | "no-network"
   | "older"
   | "same"
+  | "again"
   | "no-version"
   | "low-secure"
   | "wrong-chip"
@@ -172,7 +176,7 @@ const SIZES = Object.freeze([
   2_000, 9_000, 12_288, 16_400, 20_000, 28_000, 32_768, 40_000, 56_000, 61_440, 65_000,
 ]);
 const ODD_KINDS: readonly JobKind[] = Object.freeze([
-  ...(["fail", "crash", "hang", "no-network", "older", "same", "no-version", "low-secure"] as const),
+  ...(["fail", "crash", "hang", "no-network", "older", "same", "again", "no-version", "low-secure"] as const),
   ...([
     "wrong-chip",
     "wrong-project",

@@ -1029,3 +1029,51 @@ describe("jobs: what the application is told", () => {
     );
   });
 });
+
+describe("jobs: somebody else's in front", () => {
+  const HOUR = 3_600_000;
+  const foreign = { document: { version: "1.0", steps: [] }, targets: [THING] };
+  const notices = (world: World) =>
+    world.events.flatMap((event) => (event.type === "notice" ? [event.error.message] : []));
+
+  it("is told once, and then once a day: updates wait behind it (only a line of the log said so)", () => {
+    const world = new World().powerOn();
+    world.jobs.createJob({ jobId: "reboot-1", ...foreign });
+    world.run(2 * HOUR);
+    const jobId = world.deploy(image("1.1.0"));
+    world.run(2 * HOUR);
+    deepEqual(notices(world), ["reboot-1 is no OTA job, and updates wait behind it"]);
+    world.run(7 * 24 * HOUR);
+    equal(notices(world).length, 8);
+    equal(world.execution(jobId).status, "QUEUED");
+  });
+
+  it("another one is told at once", () => {
+    const world = new World().powerOn();
+    world.jobs.createJob({ jobId: "reboot-1", ...foreign });
+    world.run(1_000);
+    world.jobs.createJob({ jobId: "reboot-2", ...foreign });
+    world.jobs.deleteJob("reboot-1", true);
+    world.run(1_000);
+    equal(notices(world).length, 2);
+  });
+
+  it("is claimed: nothing is told", () => {
+    const world = new World({ agent: { onCustomJob: () => true } }).powerOn();
+    world.jobs.createJob({ jobId: "reboot-1", ...foreign });
+    world.run(1_000);
+    deepEqual(notices(world), []);
+  });
+
+  it("is FAILED where that is wanted, as by the original, and the update behind it comes", () => {
+    const world = new World({ agent: { failCustomJobs: true } }).powerOn();
+    world.jobs.createJob({ jobId: "reboot-1", ...foreign });
+    const jobId = world.deploy(image("1.1.0"));
+    equal(world.ended(jobId).status, "SUCCEEDED");
+    const { status, statusDetails } = world.execution("reboot-1");
+    deepEqual(
+      [status, statusDetails["reason"], statusDetails["code"]],
+      ["FAILED", "0x0000000c: 0x00000004", "custom-job"],
+    );
+  });
+});
