@@ -112,6 +112,10 @@ export class OtaAgent {
       // Told once all is in place: the application may stop the agent at once.
       this.#setState(State.Init);
       if (!pal.rollbackEnabled && this.#started) this.#notice(new OtaError("no-rollback", NO_ROLLBACK));
+      if (pal.ordered === false && this.#started)
+        this.#notice(
+          new OtaError("bad-version", `the running version "${pal.running?.version}" has no order`),
+        );
     }
     return this.#leave((1 << State.Init) | (1 << State.Ready), timeoutMs);
   }

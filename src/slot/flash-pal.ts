@@ -37,6 +37,11 @@ export interface FlashPalOptions {
   store?: Store;
   /** Accept an image of the same or an older version. Default false. */
   allowDowngrade?: boolean;
+  /**
+   * The product's own order of versions: negative when `a` is older than `b`, positive when newer, 0 when neither, NaN when
+   * there is none (such an image is refused). Default: `compareVersions` (docs/SPEC.md, "Versions").
+   */
+  compareVersions?: (a: string, b: string) => number;
   /** Erase this many bytes at a time where possible; 4096 for the shortest stalls. Default 65536. */
   eraseLength?: number;
   /** Told once for each file when an interrupted transfer could not be resumed later. */
@@ -76,11 +81,12 @@ class OpenFile implements Received {
   /** Digest of an erased sector. */
   blank: Uint8Array | undefined;
 
-  constructor(file: JobFile, slot: Flash, sectorLength: number) {
+  /** @param most sectors in the slot: no memory for more, whatever a job says */
+  constructor(file: JobFile, slot: Flash, sectorLength: number, most: number) {
     this.file = file;
     this.slot = slot;
     this.sectorLength = sectorLength;
-    this.sectors = new Uint16Array(Math.ceil(file.fileSize / sectorLength));
+    this.sectors = new Uint16Array(Math.min(Math.ceil(file.fileSize / sectorLength), most));
     this.scratch = new Uint8Array(sectorLength);
   }
 
@@ -155,7 +161,7 @@ export class FlashPal implements OtaPal {
   createFile(file: JobFile, done: (error: OtaError | undefined, received: Received) => void): void {
     this.abort(false);
     const { slot, boot } = this.#options;
-    const open = new OpenFile(file, slot, this.#sectorLength);
+    const open = new OpenFile(file, slot, this.#sectorLength, this.#sectors);
     const { sectors } = open;
     this.#inSlices(
       "file-create",
@@ -168,7 +174,7 @@ export class FlashPal implements OtaPal {
           if (journal.holds(sector, open.content(sector))) sectors[sector] = DONE;
           return false;
         }
-        if (sectors.length > this.#sectors)
+        if (file.fileSize > this.#sectors * this.#sectorLength)
           throw new OtaError("file-too-large", `the file has ${file.fileSize} bytes, more than the slot`);
         // As the original's porting layer for ESP32 has it; back ends test for it.
         if (!file.filePath) throw new OtaError("file-create", "the job names no file path");
@@ -199,7 +205,7 @@ export class FlashPal implements OtaPal {
     // The very image that runs is no news, and no older one: the agent says so.
     const same = offered.version === running.version && offered.buildId === running.buildId;
     if (!this.#options.allowDowngrade && !same) {
-      requireNewer(offered.version, running.version, "");
+      this.#requireNewer(offered.version, running.version, "");
       let highest: string | undefined;
       const failure = failureOf(
         "store-failed",
@@ -208,7 +214,9 @@ export class FlashPal implements OtaPal {
       );
       // Without knowing it an older image might get in.
       if (failure) throw failure;
-      if (highest) requireNewer(offered.version, highest, ", the highest confirmed");
+      // One without an order, of another rule's time, would keep every image out for good.
+      if (highest && this.#isOrdered(highest))
+        this.#requireNewer(offered.version, highest, ", the highest confirmed");
     }
     return offered;
   }
@@ -322,12 +330,38 @@ export class FlashPal implements OtaPal {
     return failureOf("store-failed", () => {
       const { version } = boot.running;
       const highest = store?.get(HIGHEST_KEY);
-      if (!highest || compareVersions(version, highest) > 0) store?.set(HIGHEST_KEY, version);
+      // What has no order is never the highest.
+      const higher = !highest || !this.#isOrdered(highest) || this.#compare(version, highest) > 0;
+      if (higher && this.#isOrdered(version)) store?.set(HIGHEST_KEY, version);
     });
   }
 
   getPlatformImageState(): PlatformImageState {
     return platformState(this.#options.boot?.imageState());
+  }
+
+  get ordered(): boolean {
+    const { running } = this;
+    return !running || this.#options.allowDowngrade === true || this.#isOrdered(running.version);
+  }
+
+  #compare(a: string, b: string): number {
+    return (this.#options.compareVersions ?? compareVersions)(a, b);
+  }
+
+  #isOrdered(version: string): boolean {
+    return this.#compare(version, version) === 0;
+  }
+
+  /** @throws OtaError unless `offered` is a later version than `present` */
+  #requireNewer(offered: string, present: string, note: string): void {
+    const order = offered === present ? 0 : this.#compare(offered, present);
+    if (order > 0) return;
+    if (order <= 0) mismatch(order < 0 ? "downgrade" : "same-version", "version", offered, present + note);
+    for (const version of [offered, present])
+      if (!this.#isOrdered(version))
+        throw new OtaError("bad-version", `the version "${version}" has no order: is it older or newer?`);
+    mismatch("bad-version", "version", offered, present + note);
   }
 
   #required(): OpenFile {
@@ -463,14 +497,6 @@ function mismatch(
   present: string | number,
 ): never {
   throw new OtaError(code, `the image has ${what} ${offered}, this device ${present}`);
-}
-
-/** @throws OtaError unless `offered` is a later version than `present` */
-function requireNewer(offered: string, present: string, note: string): void {
-  const order = offered === present ? 0 : compareVersions(offered, present);
-  if (order > 0) return;
-  const code = order === 0 ? "same-version" : order < 0 ? "downgrade" : "bad-version";
-  mismatch(code, "version", offered, present + note);
 }
 
 /** What `action` throws, undefined when it does not. */

@@ -26,6 +26,8 @@ export interface OtaPal {
   readonly running: AppDescription | undefined;
   /** False when a new image could not be rolled back. */
   readonly rollbackEnabled: boolean;
+  /** False when nothing can be said to be newer than the running version: every image will be refused. */
+  readonly ordered?: boolean;
   /** True when the running image came by update, was given up by the boot loader, and the old one runs again. */
   readonly rolledBack: boolean;
 

@@ -7,12 +7,23 @@ import fc from "fast-check";
 import { compareVersions, packVersion, parseVersion } from "../../src/slot/version.js";
 
 const number = fc.oneof(fc.nat(3), fc.nat(70000));
-const identifier = fc.oneof(fc.nat(12).map(String), fc.stringMatching(/^[0-9a-z-]{1,3}$/));
+const identifier = fc.oneof(
+  fc.nat(12).map(String),
+  fc.stringMatching(/^[0-9a-z]{1,3}(-[0-9a-z]{1,3})?$/),
+  fc.constantFrom("rc4", "dev", "b1", "dirty"),
+);
 const version = fc
-  .tuple(number, number, number, fc.array(identifier, { maxLength: 3 }), fc.boolean())
+  .tuple(
+    number,
+    number,
+    number,
+    fc.array(identifier, { maxLength: 3 }),
+    fc.boolean(),
+    fc.constantFrom("", "", "-3-gabcdef0", "-12-g1234567-dirty"),
+  )
   .map(
-    ([major, minor, build, pre, v]) =>
-      `${v ? "v" : ""}${major}.${minor}.${build}${pre.length ? `-${pre.join(".")}` : ""}`,
+    ([major, minor, build, pre, v, described]) =>
+      `${v ? "v" : ""}${major}.${minor}.${build}${pre.length ? `-${pre.join(".")}` : ""}${described}`,
   );
 const sign = (a: string, b: string) => Math.sign(compareVersions(a, b)) + 0;
 

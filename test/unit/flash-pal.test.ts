@@ -24,6 +24,13 @@ function verified(options: RigOptions = {}): PalRig {
   return rig;
 }
 
+/** A device that runs `version`. */
+function runs(version: string, pal: RigOptions["pal"] = {}): PalRig {
+  const rig = new PalRig({ pal });
+  rig.boot.running = { ...rig.boot.running, version };
+  return rig;
+}
+
 function shuffled(blocks: number[]): number[] {
   const random = seeded(7);
   const rest = [...blocks];
@@ -309,6 +316,55 @@ describe("flash PAL: what may be installed", () => {
     rig.boot.running = { ...rig.boot.running, version: "1.0.0" };
     throws(() => inspect(rig, IMAGE), { type: OtaError, code: "downgrade", message: "highest confirmed" });
     ok(inspect(rig, rigImage("1.6.0")));
+  });
+
+  it("never takes a version without an order for the highest, which kept every later image out", () => {
+    const rig = runs("b52cf2a-dirty");
+    rig.pal.setPlatformImageState("accepted");
+    equal(rig.store.get("xs-ota.highest"), undefined);
+    const later = runs("1.0.0");
+    later.store.set("xs-ota.highest", "b52cf2a-dirty");
+    inspect(later, IMAGE);
+    later.pal.setPlatformImageState("accepted");
+    equal(later.store.get("xs-ota.highest"), "1.0.0");
+  });
+
+  it("says before any job that the running version has no order, and names it when an image comes", () => {
+    equal(runs("1.0.0-3-gabcdef0").pal.ordered, true);
+    const rig = runs("b52cf2a");
+    equal(rig.pal.ordered, false);
+    throws(() => inspect(rig, IMAGE), {
+      type: OtaError,
+      code: "bad-version",
+      message: '"b52cf2a" has no order',
+    });
+    equal(runs("b52cf2a", { allowDowngrade: true }).pal.ordered, true);
+  });
+
+  it("takes the product's own order", () => {
+    const compareVersions = (a: string, b: string) => b.length - a.length;
+    const rig = runs("b52cf2a-dirty", { compareVersions });
+    equal(rig.pal.ordered, true);
+    inspect(rig, IMAGE);
+    const other = runs("b", { compareVersions });
+    throws(() => inspect(other, IMAGE), { code: "downgrade" });
+  });
+
+  it("makes no memory for the sectors of a file that can not fit (2 MB for one of 4 GB before)", () => {
+    const Real = globalThis.Uint16Array;
+    let most = 0;
+    globalThis.Uint16Array = new Proxy(Real, {
+      construct(target, values, newTarget) {
+        most = Math.max(most, Number(values[0]));
+        return Reflect.construct(target, values, newTarget);
+      },
+    });
+    try {
+      throws(() => new PalRig().create(fileOf(IMAGE, { fileSize: 0xffffffff })), { code: "file-too-large" });
+    } finally {
+      globalThis.Uint16Array = Real;
+    }
+    ok(most <= SLOT / SECTOR_SIZE, `${most} sectors`);
   });
 
   it("does not remember a lower version as the highest", () => {

@@ -82,8 +82,30 @@ export const base64: FuzzTarget = {
 
 export const version: FuzzTarget = {
   name: "version",
-  corpus: ["1.2.3", "v1.2", "1.2.3-rc.1+x", "1.2.3-4-gabcdef0-dirty", "2024.01.05", "1.2.3.4", ""].map(ascii),
-  dictionary: [".", "-", "+", "v", "0", "999999999999999", "9999999999999999", "rc"].map(ascii),
+  corpus: [
+    "1.2.3",
+    "v1.2",
+    "1.2.3-rc.1+x",
+    "1.2.3-4-gabcdef0-dirty",
+    "2024.01.05",
+    "1.2.3.4",
+    "2024-9-1",
+    "1.0b1",
+    "",
+  ].map(ascii),
+  dictionary: [
+    ".",
+    "-",
+    "+",
+    "v",
+    "0",
+    "999999999999999",
+    "9999999999999999",
+    "rc",
+    "-g1234567",
+    "-dirty",
+    "b1",
+  ].map(ascii),
   maxLength: 64,
   generate: (random) => characters(random, "0123456789..-+vrc", random.below(16)),
   run(input) {
@@ -96,7 +118,7 @@ export const version: FuzzTarget = {
       "a version equals itself, and only a version",
     );
     if (!read) return "no version";
-    for (const number of [read.major, read.minor, read.build])
+    for (const number of [...read.numbers, read.commits])
       must(Number.isSafeInteger(number) && number >= 0, "numbers are safe integers");
     const order = compareVersions(text, "1.2.3-rc.1");
     must(
