@@ -120,6 +120,18 @@ describe("agent: init", () => {
     const [event] = player.events;
     deepEqual(event.type === "notice" && event.error.code, "no-rollback");
   });
+
+  it("tells when nothing can be newer than the running version", async () => {
+    const player = new TracePlayer();
+    Object.assign(player.pal, {
+      ordered: false,
+      running: { ...player.pal.running, version: "b52cf2a-dirty" },
+    });
+    await player.play("start");
+    const [event] = player.events;
+    const { error } = event as { error: Error };
+    deepEqual([event.type, error.message], ["notice", 'the running version "b52cf2a-dirty" has no order']);
+  });
 });
 
 describe("agent: shutdown", () => {
