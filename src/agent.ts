@@ -116,6 +116,8 @@ export class OtaAgent {
         this.#notice(
           new OtaError("bad-version", `the running version "${pal.running?.version}" has no order`),
         );
+      for (const text of pal.notices ?? [])
+        if (this.#started) this.#notice(new OtaError("unsafe-build", text));
     }
     return this.#leave((1 << State.Init) | (1 << State.Ready), timeoutMs);
   }
@@ -382,9 +384,15 @@ export class OtaAgent {
     const active = newActiveJob(job, pal, []);
     active.app = pal.running;
     if (job.progress.selfTest) this.#active = active;
-    if (verdict && verdict.code === "rolled-back") this.#imageFailed(job.progress.image, active);
-    if (!this.#onTrial) return this.#finish(verdict);
-    if (verdict) return this.#rollBack(verdict);
+    if (verdict === true) {
+      // Not on trial as far as the boot loader is concerned. What installed it promised a self-test.
+      this.#imageState = "testing";
+      this.#after(Event.SelfTestTimer, this.#options.selfTestTimeoutMs);
+    } else {
+      if (verdict?.code === "rolled-back") this.#imageFailed(job.progress.image, active);
+      if (!this.#onTrial) return this.#finish(verdict);
+      if (verdict) return this.#rollBack(verdict);
+    }
     this.#inform(active, report.selfTest("active", active));
     this.#emit({ type: "start-test", job });
     return State.SelfTesting;

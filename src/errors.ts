@@ -47,6 +47,8 @@ custom-job 92 job
 store-failed 93 init
 bad-payload a0 image
 wrong-base a1 image
+no-way-back 93 job
+unsafe-build 94 init
 flash-write e0 transfer
 signature-missing e3 verify
 signature-check e3 verify

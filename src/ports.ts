@@ -113,16 +113,28 @@ export interface AppDescription {
 export interface BootControl {
   /** The application that runs now. */
   readonly running: AppDescription;
-  /** False when the boot loader was built without `CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE`. */
+  /**
+   * False when the boot loader was built without `CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE`, and as long as that is not
+   * known for certain.
+   */
   readonly rollbackEnabled: boolean;
+  /** What the maker of the product should know of this build, a sentence each. */
+  readonly notices?: readonly string[];
   /** State of the running image. */
   imageState(): BootImageState;
   /** State of the image in the other slot (the one an update is written to); "undefined" when unknown. */
   otherState(): BootImageState;
   /**
+   * Makes sure that the running image is the one that boots until `setBoot`, whatever comes to lie in the other slot, and
+   * again when the image there is given up: `otadata` names the running slot, or, while a factory application runs, none.
+   * It may not after a fallback, when the slot that is named is damaged. All is well: no flash operation.
+   * Throws when it can not be had, or the running image is not confirmed.
+   */
+  keepWayBack(): void;
+  /**
    * Forgets an earlier verdict about the other slot, as `esp_ota_begin` does (ESP-IDF ≥ 5.5): erases the
-   * `otadata` entry that does not belong to the running slot. Nothing to forget: no flash operation.
-   * Afterwards `otherState` is "undefined" until the next `setBoot`.
+   * `otadata` entries that do not belong to the running slot. Nothing to forget: no flash operation.
+   * Afterwards `otherState` is "undefined" until the next `setBoot`. Comes after `keepWayBack`.
    */
   clearOther(): void;
   /** Makes the other slot the one to boot, once ESP-IDF has validated the image in it. Throws when it is not bootable. */

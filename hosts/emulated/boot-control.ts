@@ -3,7 +3,17 @@
  * @module
  */
 import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
-import { EMPTY_SEQUENCE, isCrcRight, slotOf, stateName } from "../formats/otadata.js";
+import {
+  activeEntry,
+  EMPTY_SEQUENCE,
+  isCrcRight,
+  makeEntry,
+  nextSequence,
+  STATE_PENDING_VERIFY,
+  STATE_UNDEFINED,
+  slotOf,
+  stateName,
+} from "../formats/otadata.js";
 import type { Partition } from "../formats/partition-table.js";
 import type { DeviceFlash } from "./device-flash.js";
 import { EspError, OtaOperations } from "./ota-operations.js";
@@ -29,7 +39,8 @@ export class ModelBootControl implements BootControl {
     this.#operations = new OtaOperations(flash, running);
     this.#restart = restart;
     this.running = flash.describe(running);
-    this.rollbackEnabled = flash.options.rollback;
+    const { rollback, loaderRollback = rollback } = flash.options;
+    this.rollbackEnabled = rollback && loaderRollback;
     this.runningPartition = running;
     const other = this.#operations.getNextUpdatePartition();
     if (!other || other.offset === running.offset) throw new Error("there is no other slot to update");
@@ -42,6 +53,28 @@ export class ModelBootControl implements BootControl {
 
   otherState(): BootImageState {
     return this.#state(this.otherPartition);
+  }
+
+  keepWayBack(): void {
+    const { runningPartition: running } = this;
+    const flash = this.#flash;
+    const entries = flash.entries();
+    const active = activeEntry(entries);
+    const index = flash.slots.findIndex(({ offset }) => offset === running.offset);
+    if (index < 0) {
+      // A factory application boots when no entry is good.
+      if (active >= 0) this.#operations.setBootPartition(running);
+      return;
+    }
+    if (active < 0) return flash.writeEntry(0, makeEntry(index + 1, STATE_UNDEFINED));
+    const { sequence, state } = entries[active];
+    if (slotOf(sequence, flash.slots.length) === index) {
+      if (state !== STATE_PENDING_VERIFY) return;
+      throw new EspError("ESP_ERR_OTA_ROLLBACK_INVALID_STATE", "the running application is not confirmed");
+    }
+    const next = nextSequence(sequence, index, flash.slots.length);
+    if (next >= EMPTY_SEQUENCE) throw new RangeError("otadata has no sequence number left");
+    flash.writeEntry(1 - active, makeEntry(next, STATE_UNDEFINED));
   }
 
   clearOther(): void {

@@ -81,7 +81,7 @@ class BootLoader {
   /** `bootloader_utility_get_selected_boot_partition`. */
   #select(): number {
     const flash = this.#flash;
-    const { rollback, efuse } = flash.options;
+    const { rollback: built, loaderRollback: rollback = built, efuse } = flash.options;
     const entries = flash.entries();
     if (rollback) this.#abortPending(entries);
     if (this.#slotCount === 0 || entries.every(isInvalid)) {

@@ -27,6 +27,7 @@ import {
   TYPE_APP,
   TYPE_DATA,
 } from "../formats/partition-table.js";
+import { checkSignatureSector } from "../formats/secure-boot.js";
 import { FlashPartition } from "./flash-partition.js";
 import { type NorFlash, SECTOR_SIZE } from "./nor-flash.js";
 
@@ -47,6 +48,10 @@ export interface DeviceOptions {
   readonly efuse?: EFuse;
   /** `CONFIG_BOOTLOADER_SKIP_VALIDATE_ALWAYS`: the boot loader only follows the image's structure. */
   readonly skipValidation?: boolean;
+  /** Secure Boot v2 is on: an image needs a signature sector. Whose signature it is plays no part here. */
+  readonly secureBoot?: boolean;
+  /** `rollback` of the boot loader, where it was built otherwise than the application. Default: the same. */
+  readonly loaderRollback?: boolean;
   /** Flash encryption: apps, otadata and partitions with the flag behave as encrypted. */
   readonly encrypted?: boolean;
   /** Where the partition table is. Default 0x8000. */
@@ -128,12 +133,19 @@ export class DeviceFlash {
   /** What `esp_image_verify` finds out. @throws ImageError */
   checkImage(partition: Partition): ImageLayout {
     const { target, sha256, xor } = this.options;
-    return checkImage(this.image(partition), target, sha256, xor);
+    const image = this.image(partition);
+    const layout = checkImage(image, target, sha256, xor);
+    if (this.options.secureBoot) checkSignatureSector(image, layout, sha256);
+    return layout;
   }
 
   /** What the boot loader finds out before it starts an image. @throws ImageError */
   loadImage(partition: Partition): ImageLayout {
-    return this.options.skipValidation ? readImageLayout(this.image(partition)) : this.checkImage(partition);
+    // With Secure Boot ESP-IDF offers no way to skip it.
+    const { skipValidation, secureBoot } = this.options;
+    return skipValidation && !secureBoot
+      ? readImageLayout(this.image(partition))
+      : this.checkImage(partition);
   }
 
   /** @throws ImageError when the image has no application descriptor */

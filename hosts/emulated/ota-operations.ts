@@ -7,6 +7,7 @@
 import { ImageError } from "../formats/esp-image-layout.js";
 import {
   activeEntry,
+  EMPTY_SEQUENCE,
   isCrcRight,
   isValid,
   lastInvalidEntry,
@@ -119,8 +120,8 @@ export class OtaOperations {
   }
 
   /**
-   * The part of `esp_ota_begin` (sequential mode) that concerns otadata: an entry that is neither active nor
-   * the running slot's is erased before the slot it stands for is written to.
+   * The part of `esp_ota_begin` (sequential mode) that concerns otadata: the entry that is not active is erased before
+   * its slot is written to, where that is possible. ESP-IDF does not look at the result, nor does this.
    * @throws EspError
    */
   begin(partition: Partition): void {
@@ -132,10 +133,44 @@ export class OtaOperations {
     const running = entries.find((entry) => isCrcRight(entry) && this.#isRunning(entry));
     if (running?.state === STATE_PENDING_VERIFY)
       throw new EspError("ESP_ERR_OTA_ROLLBACK_INVALID_STATE", "the running application is not confirmed");
-    const active = activeEntry(entries);
-    if (active === -1) return;
-    const other = entries[1 - active];
-    if (isCrcRight(other) && !this.#isRunning(other)) this.#flash.eraseEntry(1 - active);
+    try {
+      this.invalidateInactive();
+    } catch (error) {
+      if (!(error instanceof EspError)) throw error;
+    }
+  }
+
+  /**
+   * `esp_ota_invalidate_inactive_ota_data_slot`: erases the entry that is not active.
+   * @throws EspError ESP_FAIL when no entry is active, or the other one is empty, has a wrong check sum, stands for no
+   *   partition, or for the running one
+   */
+  invalidateInactive(): void {
+    this.#flash.eraseEntry(this.#lastBoot().index);
+  }
+
+  /**
+   * `esp_ota_erase_last_boot_app_partition`: the same, and before that the slot it stands for.
+   * @throws EspError as `invalidateInactive`
+   */
+  eraseLastBootAppPartition(): void {
+    const { index, slot } = this.#lastBoot();
+    const flash = this.#flash.open(slot);
+    flash.eraseBlock(0, flash.status().blocks);
+    this.#flash.eraseEntry(index);
+  }
+
+  /** The entry that is not active, and the slot it stands for: `erase_last_boot_app_partition` of ESP-IDF from 5.5 on. */
+  #lastBoot(): { index: number; slot: Partition } {
+    const entries = this.#entries();
+    const index = 1 - this.#active(entries);
+    const entry = entries[index];
+    if (entry.sequence === EMPTY_SEQUENCE || !isCrcRight(entry))
+      throw new EspError("ESP_FAIL", "the other entry is empty or damaged");
+    const slot = this.#slotFor(entry);
+    if (!slot || slot.offset === this.#running.offset)
+      throw new EspError("ESP_FAIL", "the other entry stands for no slot, or for the running one");
+    return { index, slot };
   }
 
   /**

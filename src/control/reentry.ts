@@ -24,20 +24,28 @@ export function withdrawn(): OtaError {
  * @returns - false: an ordinary offer.
  *   - undefined: the running image is the one this job installed. On trial it has to prove itself; otherwise it has done so
  *     already, only the status is missing.
+ *   - true: the same, but nobody has decided about it, and the boot loader does not wait: it has to prove itself all the same.
  *   - an error: not on trial the job has failed. On trial the image is to be rolled back; the job has failed when it is
  *     in self-test, otherwise it is another one, and waits.
  */
 export function judgeReentry(
   job: OtaJob,
-  pal: Pick<OtaPal, "running" | "rolledBack">,
+  pal: Pick<OtaPal, "running" | "rolledBack" | "getPlatformImageState">,
   imageState: ImageState,
-): OtaError | undefined | false {
+): OtaError | boolean | undefined {
   const { running } = pal;
   const onTrial = imageState === "testing";
   const { selfTest, image, updatedBy } = job.progress;
   if (!running || (selfTest && job.files[0].fileType)) return false;
   if (!selfTest) return onTrial && withdrawn();
-  if (image ? image === imageName(running) : imageState === "accepted") return undefined;
+  if (imageState === "accepted" && (!image || image === imageName(running))) return undefined;
+  if (image === imageName(running)) {
+    // What the boot loader says of it goes before its name.
+    const state = pal.getPlatformImageState();
+    if (state === "invalid")
+      return new OtaError("rolled-back", `the boot loader gave ${image} up`, "self-test");
+    return state === "unknown" && !onTrial ? true : undefined;
+  }
   if (onTrial) {
     // Without a name it was installed by another agent, which leaves only the version that did it.
     if (!image) return versionConflict(updatedBy, running.version);

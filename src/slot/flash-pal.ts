@@ -154,8 +154,13 @@ export class FlashPal implements OtaPal {
     return this.#options.boot?.rollbackEnabled ?? true;
   }
 
+  get notices(): readonly string[] | undefined {
+    return this.#options.boot?.notices;
+  }
+
   get rolledBack(): boolean {
-    return platformState(this.#options.boot?.otherState()) !== "valid";
+    const state = this.#options.boot?.otherState();
+    return state === "pending-verify" || platformState(state) === "invalid";
   }
 
   createFile(file: JobFile, done: (error: OtaError | undefined, received: Received) => void): void {
@@ -179,6 +184,7 @@ export class FlashPal implements OtaPal {
         // As the original's porting layer for ESP32 has it; back ends test for it.
         if (!file.filePath) throw new OtaError("file-create", "the job names no file path");
         this.#options.trustedKeys.require(file);
+        this.#keepWayBack();
         open.journal = this.#journal(file, sectors.length);
         if (!open.journal?.open()) return true;
         this.#open = open;
@@ -298,7 +304,10 @@ export class FlashPal implements OtaPal {
         if (error) return done(error);
         // In a turn of its own, as ESP-IDF reads through all of the image once more in one go.
         this.#timer = clock.set(() => {
-          const failure = failureOf("activate-failed", () => boot.setBoot());
+          const failure = failureOf("activate-failed", () => {
+            this.#keepWayBack();
+            boot.setBoot();
+          });
           // From here on the image boots, now or later: what fails behind it does not change that.
           if (!failure) failureOf("activate-failed", () => boot.restart());
           done(failure);
@@ -322,7 +331,7 @@ export class FlashPal implements OtaPal {
       const current = boot.imageState();
       if (accepted) {
         if (current === "pending-verify" || current === "new") boot.markValid();
-      } else if (current === "pending-verify") boot.markInvalid();
+      } else if (undecided(current)) boot.markInvalid();
     });
     if (error) throw error;
     if (!accepted) return undefined;
@@ -362,6 +371,12 @@ export class FlashPal implements OtaPal {
       if (!this.#isOrdered(version))
         throw new OtaError("bad-version", `the version "${version}" has no order: is it older or newer?`);
     mismatch("bad-version", "version", offered, present + note);
+  }
+
+  /** @throws OtaError "no-way-back" when the running image would not boot again should the new one be given up */
+  #keepWayBack(): void {
+    const error = failureOf("no-way-back", () => this.#options.boot?.keepWayBack());
+    if (error) throw error;
   }
 
   #required(): OpenFile {
@@ -484,10 +499,17 @@ export class FlashPal implements OtaPal {
   }
 }
 
-function platformState(state: BootImageState | undefined): PlatformImageState {
+function platformState(state: BootImageState = "valid"): PlatformImageState {
   if (state === "pending-verify") return "pending-commit";
-  // "undefined" is a factory app or a slot booted for the first time: nothing speaks against it.
-  return state === "invalid" || state === "aborted" ? "invalid" : "valid";
+  // "undefined" is an image that did not come by update, or whose boot loader has no rollback, as "new" always is.
+  if (state === "undefined" || state === "new") return "unknown";
+  return state === "valid" ? "valid" : "invalid";
+}
+
+/** Nobody has decided about an image in this state. */
+function undecided(state: BootImageState): boolean {
+  const platform = platformState(state);
+  return platform === "pending-commit" || platform === "unknown";
 }
 
 function mismatch(

@@ -8,8 +8,11 @@ import type { JobFile } from "../control/job-document.js";
 import type { OtaError } from "../errors.js";
 import type { AppDescription } from "../ports.js";
 
-/** `OtaPalImageState_t`. */
-export type PlatformImageState = "pending-commit" | "valid" | "invalid";
+/**
+ * `OtaPalImageState_t`. "unknown": nobody has decided about the running image, and the boot loader does not wait for it: it
+ * did not come by update, or the boot loader knows of no trial.
+ */
+export type PlatformImageState = "unknown" | "pending-commit" | "valid" | "invalid";
 /** `OtaImageState_t`. */
 export type ImageState = "unknown" | "testing" | "accepted" | "rejected" | "aborted";
 
@@ -28,12 +31,14 @@ export interface OtaPal {
   readonly rollbackEnabled: boolean;
   /** False when nothing can be said to be newer than the running version: every image will be refused. */
   readonly ordered?: boolean;
-  /** True when the running image came by update, was given up by the boot loader, and the old one runs again. */
+  /** True when the boot loader has given up the image in the other slot. */
   readonly rolledBack: boolean;
+  /** What the maker of the product should know of this build, a sentence each; told at `init`. */
+  readonly notices?: readonly string[] | undefined;
 
   /**
    * Opens the destination for `file`; nothing is erased yet. `done` is called in a later turn, with what an
-   * earlier transfer of the same file left, or with an error ("file-too-large", "file-create").
+   * earlier transfer of the same file left, or with an error ("file-too-large", "file-create", "no-way-back").
    */
   createFile(file: JobFile, done: (error: OtaError | undefined, received: Received) => void): void;
   /**

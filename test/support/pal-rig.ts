@@ -39,6 +39,9 @@ export class FakeBoot implements BootControl {
   otherState(): BootImageState {
     return this.other;
   }
+  keepWayBack(): void {
+    this.#call("keepWayBack");
+  }
   clearOther(): void {
     this.#call("clearOther");
     this.other = "undefined";

@@ -54,6 +54,8 @@ export interface WorldOptions {
   /** What runs first. */
   readonly image?: Uint8Array;
   readonly device?: Partial<Omit<DeviceOptions, "flash" | "sha256">>;
+  /** Where it runs: the table has a factory application before the slots. */
+  readonly factory?: boolean;
   /** Replaces the default callback; `life` counts from 1. */
   readonly onEvent?: (event: OtaEvent, world: World, life: number) => void;
 }
@@ -99,9 +101,10 @@ export class World {
     this.broker.onMessage = (topic, payload) => {
       if (!this.jobs.handle(topic, payload)) this.streams.handle(topic, payload);
     };
-    const table = slotTable({ slotSize: SLOT_SIZE, storageSize: 0x10000 });
-    const content = { ota_0: options.image ?? image("1.0.0") };
-    const dump = buildFlashDump({ flashSize: 0x60000, table, content });
+    const { factory = false } = options;
+    const table = slotTable({ slotSize: SLOT_SIZE, factory, storageSize: 0x10000 });
+    const content = { [factory ? "factory" : "ota_0"]: options.image ?? image("1.0.0") };
+    const dump = buildFlashDump({ flashSize: 0x80000, table, content });
     this.flash = new NorFlash(new MemoryStorage(dump));
     this.#device = {
       target: { chipId: 5 },
@@ -110,6 +113,11 @@ export class World {
       flash: this.flash,
       sha256: () => new PureSha256(),
     };
+  }
+
+  /** The flash as ESP-IDF sees it. */
+  get device(): DeviceFlash {
+    return new DeviceFlash(this.#device);
   }
 
   /** Switches the device on; it boots and starts its agent. */

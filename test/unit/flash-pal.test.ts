@@ -167,8 +167,8 @@ describe("flash PAL: platform image state", () => {
   for (const [boot, platform] of [
     ["pending-verify", "pending-commit"],
     ["valid", "valid"],
-    ["undefined", "valid"],
-    ["new", "valid"],
+    ["undefined", "unknown"],
+    ["new", "unknown"],
     ["invalid", "invalid"],
     ["aborted", "invalid"],
   ] as const)

@@ -1,5 +1,6 @@
 import type { OtaJob } from "../../src/control/job-document.js";
 import { judgeReentry } from "../../src/control/reentry.js";
+import type { PlatformImageState } from "../../src/slot/pal.js";
 import { deepEqual, equal } from "../support/assert.js";
 import { app } from "../support/fake-pal.js";
 import { fileOf } from "../support/pal-rig.js";
@@ -30,13 +31,19 @@ interface Situation {
   onTrial?: boolean;
   accepted?: boolean;
   rolledBack?: boolean;
+  /** What the boot loader says of the running image; default: it waits for a decision, or has one. */
+  platform?: PlatformImageState;
 }
 
 /** What becomes of the job, in a word; and the code of the error if there is one. */
-function judge(details: Details, { onTrial, accepted, rolledBack = false }: Situation): string[] {
+function judge(details: Details, situation: Situation): string[] {
+  const { onTrial, accepted, rolledBack = false } = situation;
+  const { platform = onTrial ? "pending-commit" : "valid" } = situation;
   const imageState = onTrial ? "testing" : accepted ? "accepted" : "unknown";
-  const verdict = judgeReentry(job(details), { running: RUNNING, rolledBack }, imageState);
+  const pal = { running: RUNNING, rolledBack, getPlatformImageState: () => platform };
+  const verdict = judgeReentry(job(details), pal, imageState);
   if (verdict === false) return ["offer"];
+  if (verdict === true) return ["test"];
   if (!verdict) return [onTrial ? "trial" : "passed"];
   return [onTrial ? (details.selfTest ? "mismatch" : "withdrawn") : "failed", verdict.code];
 }
@@ -102,12 +109,35 @@ describe("after a restart: the truth table", () => {
     deepEqual(judge({ selfTest: true, image }, { rolledBack: true }), ["failed", "rolled-back"]);
   });
 
+  describe("what the boot loader says goes before the name", () => {
+    const mine: Details = { selfTest: true, image: MINE };
+
+    for (const rolledBack of [false, true])
+      it(`an image that was given up is not accepted, the other slot ${rolledBack ? "given up, too" : "good"}: reported as accepted before`, () => {
+        deepEqual(judge(mine, { platform: "invalid", rolledBack }), ["failed", "rolled-back"]);
+      });
+
+    it("an image nobody has decided about has to prove itself: reported as accepted before", () => {
+      deepEqual(judge(mine, { platform: "unknown" }), ["test"]);
+    });
+
+    it("one that was accepted in this life need not do so twice", () => {
+      deepEqual(judge(mine, { platform: "unknown", accepted: true }), ["passed"]);
+    });
+
+    it("of another image's job it says nothing", () => {
+      for (const platform of ["invalid", "unknown"] as const)
+        deepEqual(judge({ selfTest: true, image: OTHER }, { platform }), ["offer"]);
+    });
+  });
+
   it("a file that is no firmware is never on trial", () => {
     deepEqual(judge({ selfTest: true, fileType: 2 }, {}), ["offer"]);
     deepEqual(judge({ selfTest: true, fileType: 2, image: OTHER }, { rolledBack: true }), ["offer"]);
   });
 
   it("where no application runs there is nothing to be on trial", () => {
-    equal(judgeReentry(job({ selfTest: true }), { running: undefined, rolledBack: false }, "unknown"), false);
+    const pal = { running: undefined, rolledBack: false, getPlatformImageState: () => "valid" as const };
+    equal(judgeReentry(job({ selfTest: true }), pal, "unknown"), false);
   });
 });

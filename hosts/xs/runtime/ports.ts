@@ -69,6 +69,9 @@ export class XsBoot implements BootControl {
   otherState(): BootImageState {
     return boot("otherState");
   }
+  keepWayBack(): void {
+    boot("keepWayBack");
+  }
   clearOther(): void {
     boot("clearOther");
   }
