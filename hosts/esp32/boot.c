@@ -1,6 +1,7 @@
 /*
- * The boot side of an ESP32 for the agent: ESP-IDF's own esp_ota_* functions, as boot.ts calls them, and a
- * watchdog for the time until the running image is confirmed. ESP-IDF 5.5 or later.
+ * The boot side of an ESP32 for the agent: ESP-IDF's own esp_ota_* functions, as boot.ts calls them, a watchdog for the
+ * time until the running image is confirmed, and what ESP-IDF has no function for: an entry in otadata for the image that
+ * runs, and a mark by which a boot loader shows whether it rolls back. ESP-IDF 5.5 or later.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,8 @@
 #include "app_update/include/esp_ota_ops.h"
 #include "esp_app_desc.h"
 #include "esp_app_format.h"
+#include "esp_flash.h"
+#include "esp_partition.h"
 #include "esp_system.h"
 #include "esp_timer.h"
 #include "sdkconfig.h"
@@ -20,6 +23,22 @@
 #ifndef MODDEF_OTA_WATCHDOG
 	#define MODDEF_OTA_WATCHDOG 300
 #endif
+
+/* esp_ota_select_entry_t (bootloader_support, esp_flash_partitions.h), the same from ESP-IDF 4.4 to 6.0. */
+typedef struct {
+	uint32_t seq;
+	uint8_t label[20];
+	uint32_t state;
+	uint32_t crc;
+} otaEntry;
+
+/* Sequence number of an empty entry. */
+#define kNone 0xFFFFFFFF
+/* Entries are a sector apart. */
+#define kSector 0x1000
+
+/* Label of the mark, before the boot loader it is for. ESP-IDF neither interprets a label nor changes it. */
+static const uint8_t kMark[16] = "xs-ota-agent";
 
 static esp_timer_handle_t gWatchdog;
 
@@ -51,6 +70,86 @@ static int partitionState(const esp_partition_t *partition)
 	if (ESP_OK != esp_ota_get_state_partition(partition, &state))
 		return -1;
 	return (ESP_OTA_IMG_UNDEFINED == state) ? -1 : (int)state;
+}
+
+static const esp_partition_t *otadataPartition(xsMachine *the)
+{
+	const esp_partition_t *partition =
+		esp_partition_find_first(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_DATA_OTA, NULL);
+	if (!partition)
+		xsUnknownError("no otadata partition");
+	return partition;
+}
+
+/* CRC-32 of the sequence number as ESP-IDF has it: the register begins at 0, the result is inverted. */
+static uint32_t crcOf(uint32_t seq)
+{
+	int bit;
+
+	for (bit = 0; bit < 32; bit++)
+		seq = (seq >> 1) ^ ((seq & 1) ? 0xEDB88320 : 0);
+	return ~seq;
+}
+
+static void readEntries(xsMachine *the, otaEntry entries[2])
+{
+	const esp_partition_t *otadata = otadataPartition(the);
+	esp_err_t error = ESP_OK;
+	int i;
+
+	for (i = 0; (i < 2) && (ESP_OK == error); i++)
+		error = esp_partition_read(otadata, i * kSector, &entries[i], sizeof(otaEntry));
+	if (ESP_OK != error)
+		otaFail(the, "reading otadata", error);
+}
+
+static void eraseEntry(xsMachine *the, int index)
+{
+	esp_err_t error = esp_partition_erase_range(otadataPartition(the), index * kSector, kSector);
+	if (ESP_OK != error)
+		otaFail(the, "erasing otadata", error);
+}
+
+/* In one go, as ESP-IDF does it, and read back. */
+static void writeEntry(xsMachine *the, int index, const otaEntry *entry)
+{
+	otaEntry entries[2];
+	esp_err_t error;
+
+	eraseEntry(the, index);
+	error = esp_partition_write(otadataPartition(the), index * kSector, entry, sizeof(otaEntry));
+	if (ESP_OK != error)
+		otaFail(the, "writing otadata", error);
+	readEntries(the, entries);
+	if (memcmp(&entries[index], entry, sizeof(otaEntry)))
+		xsUnknownError("otadata does not hold what was written");
+}
+
+/* bootloader_common_ota_select_valid */
+static int isValid(const otaEntry *entry)
+{
+	return (kNone != entry->seq) && (ESP_OTA_IMG_INVALID != entry->state) && (ESP_OTA_IMG_ABORTED != entry->state) &&
+		(crcOf(entry->seq) == entry->crc);
+}
+
+/* bootloader_common_get_active_otadata: the entry that says what boots, -1 for none. */
+static int activeEntry(const otaEntry entries[2])
+{
+	if (!isValid(&entries[0]))
+		return isValid(&entries[1]) ? 1 : -1;
+	return isValid(&entries[1]) && (entries[1].seq > entries[0].seq);
+}
+
+static uint32_t slotOf(const otaEntry *entry)
+{
+	return (entry->seq - 1) % esp_ota_get_app_partition_count();
+}
+
+/* Of the running image; -1 when it is not in an OTA slot. */
+static int runningSlot(xsMachine *the)
+{
+	int slot = (int)runningPartition(the)->subtype - ESP_PARTITION_SUBTYPE_APP_OTA_MIN;
+	return ((slot >= 0) && (slot < esp_ota_get_app_partition_count())) ? slot : -1;
 }
 
 /* Confirming and giving up act on the entry that otadata holds for active, whatever runs after a fallback. */
@@ -137,18 +236,136 @@ void xs_ota_describe(xsMachine *the)
 	setString(the, "buildId", build, sizeof(build));
 }
 
-/*
- * The application was built for rollback, and the boot loader does its part: it turns NEW into PENDING_VERIFY
- * before it starts an image, so that no image ever sees itself as NEW.
- */
-void xs_ota_rollbackEnabled(xsMachine *the)
+/* Whether the application was built for rollback. The boot loader may have been built otherwise: see the proof below. */
+void xs_ota_builtForRollback(xsMachine *the)
 {
 #if CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
-	xsmcSetBoolean(xsResult, ESP_OTA_IMG_NEW != partitionState(runningPartition(the)));
+	xsmcSetBoolean(xsResult, 1);
 #else
-	(void)the;
 	xsmcSetBoolean(xsResult, 0);
 #endif
+}
+
+/*
+ * Options of the build that rollback needs and this build has not, a bit each, by the order of their names in boot.ts; the
+ * last one: mods are linked in place, and there is a partition for them.
+ */
+void xs_ota_lacks(xsMachine *the)
+{
+	int bits = 0;
+
+#if !CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
+	bits |= 1 << 0;
+#endif
+#if CONFIG_BOOTLOADER_SKIP_VALIDATE_ALWAYS
+	bits |= 1 << 1;
+#endif
+#if CONFIG_BOOTLOADER_SKIP_VALIDATE_ON_POWER_ON
+	bits |= 1 << 2;
+#endif
+#if CONFIG_BOOTLOADER_SKIP_VALIDATE_IN_DEEP_SLEEP
+	bits |= 1 << 3;
+#endif
+	/* Otherwise a panic halts, or waits for a debugger, with the watchdogs off. */
+#if !CONFIG_ESP_SYSTEM_PANIC_PRINT_REBOOT && !CONFIG_ESP_SYSTEM_PANIC_SILENT_REBOOT
+	bits |= 1 << 4;
+#endif
+#if !CONFIG_ESP_INT_WDT
+	bits |= 1 << 5;
+#endif
+#if !CONFIG_ESP_TASK_WDT_EN
+	bits |= 1 << 6;
+#endif
+#if !CONFIG_ESP_TASK_WDT_INIT
+	bits |= 1 << 7;
+#endif
+#if !CONFIG_ESP_TASK_WDT_PANIC
+	bits |= 1 << 8;
+#endif
+#if !CONFIG_BOOTLOADER_WDT_ENABLE
+	bits |= 1 << 9;
+#endif
+#if MODDEF_XS_MODS
+	if (esp_partition_find_first((esp_partition_type_t)0x40, (esp_partition_subtype_t)1, NULL))
+		bits |= 1 << 10;
+#endif
+	xsmcSetInteger(xsResult, bits);
+}
+
+/*
+ * The proof that the boot loader rolls back. The mark is an entry of otadata that is empty, so that nothing boots by it, and
+ * pending: at the next start a boot loader with rollback turns every pending entry into an aborted one, empty or not
+ * (bootloader_utility.c), and one without leaves it.
+ */
+
+/* Tells one boot loader from another: the CRC-32 of what lies before the partition table. */
+static uint32_t bootLoader(xsMachine *the)
+{
+	uint8_t bytes[256];
+	uint32_t crc = 0, at;
+	size_t i;
+
+	for (at = CONFIG_BOOTLOADER_OFFSET_IN_FLASH; at < CONFIG_PARTITION_TABLE_OFFSET; at += sizeof(bytes)) {
+		esp_err_t error = esp_flash_read(NULL, bytes, at, sizeof(bytes));
+		if (ESP_OK != error)
+			otaFail(the, "reading the boot loader", error);
+		for (i = 0; i < sizeof(bytes); i++) {
+			int bit;
+
+			crc ^= bytes[i];
+			for (bit = 0; bit < 8; bit++)
+				crc = (crc >> 1) ^ ((crc & 1) ? 0xEDB88320 : 0);
+		}
+	}
+	return crc;
+}
+
+void xs_ota_bootLoader(xsMachine *the)
+{
+	xsmcSetNumber(xsResult, bootLoader(the));
+}
+
+static void setMark(xsMachine *the, otaEntry *entry)
+{
+	uint32_t loader = bootLoader(the);
+
+	entry->seq = kNone;
+	memcpy(entry->label, kMark, sizeof(kMark));
+	memcpy(entry->label + sizeof(kMark), &loader, sizeof(loader));
+	entry->state = ESP_OTA_IMG_PENDING_VERIFY;
+	/* A wrong check sum: whoever looks for the state of a slot passes it by. */
+	entry->crc = 0;
+}
+
+/* 0: there is no mark for this boot loader; 1: it is pending; 2: the boot loader has seen it. */
+void xs_ota_proof(xsMachine *the)
+{
+	otaEntry entries[2], mark;
+	int i;
+
+	setMark(the, &mark);
+	readEntries(the, entries);
+	xsmcSetInteger(xsResult, 0);
+	for (i = 0; i < 2; i++) {
+		if ((mark.seq != entries[i].seq) || memcmp(mark.label, entries[i].label, sizeof(mark.label)))
+			continue;
+		if (ESP_OTA_IMG_PENDING_VERIFY == entries[i].state)
+			xsmcSetInteger(xsResult, 1);
+		else if (ESP_OTA_IMG_ABORTED == entries[i].state)
+			xsmcSetInteger(xsResult, 2);
+	}
+}
+
+/* Into the entry that is not active: what boots does not change, wherever the power goes. */
+void xs_ota_beginProof(xsMachine *the)
+{
+	otaEntry entries[2], mark;
+	int active;
+
+	setMark(the, &mark);
+	readEntries(the, entries);
+	active = activeEntry(entries);
+	writeEntry(the, (active < 0) ? 1 : 1 - active, &mark);
 }
 
 void xs_ota_imageState(xsMachine *the)
@@ -161,16 +378,55 @@ void xs_ota_otherState(xsMachine *the)
 	xsmcSetInteger(xsResult, partitionState(otherPartition(the)));
 }
 
+void xs_ota_keepWayBack(xsMachine *the)
+{
+	otaEntry entries[2], entry;
+	uint32_t slots = esp_ota_get_app_partition_count();
+	int active, slot = runningSlot(the);
+	uint64_t seq;
+
+	otherPartition(the);
+	readEntries(the, entries);
+	active = activeEntry(entries);
+	if (slot < 0) {
+		/* A factory application boots when no entry is good. ESP-IDF erases both for it. */
+		esp_err_t error = (active < 0) ? ESP_OK : esp_ota_set_boot_partition(runningPartition(the));
+		if (ESP_OK != error)
+			otaFail(the, "making the factory application the one to boot", error);
+		return;
+	}
+	seq = slot + 1;
+	if (active >= 0) {
+		if (slotOf(&entries[active]) == (uint32_t)slot) {
+			if (ESP_OTA_IMG_PENDING_VERIFY == entries[active].state)
+				xsUnknownError("the running image is not confirmed");
+			return;
+		}
+		while (seq < entries[active].seq)
+			seq += slots;
+		if (seq >= kNone)
+			xsUnknownError("otadata has no sequence number left");
+	}
+	memset(&entry, 0xFF, sizeof(entry));
+	entry.seq = (uint32_t)seq;
+	entry.state = ESP_OTA_IMG_UNDEFINED;
+	entry.crc = crcOf(entry.seq);
+	writeEntry(the, (active < 0) ? 0 : 1 - active, &entry);
+}
+
+/* ESP-IDF's function first, whose result esp_ota_begin ignores as well; then what it leaves when no entry is active. */
 void xs_ota_clearOther(xsMachine *the)
 {
-	esp_ota_img_states_t state;
-	esp_err_t error;
+	otaEntry entries[2];
+	int i, slot = runningSlot(the);
 
-	if (ESP_OK != esp_ota_get_state_partition(otherPartition(the), &state))
-		return;
-	error = esp_ota_invalidate_inactive_ota_data_slot();
-	if (ESP_OK != error)
-		otaFail(the, "clearing otadata", error);
+	otherPartition(the);
+	esp_ota_invalidate_inactive_ota_data_slot();
+	readEntries(the, entries);
+	for (i = 0; i < 2; i++)
+		if ((kNone != entries[i].seq) && (crcOf(entries[i].seq) == entries[i].crc) &&
+				((slot < 0) || (slotOf(&entries[i]) != (uint32_t)slot)))
+			eraseEntry(the, i);
 }
 
 void xs_ota_setBoot(xsMachine *the)

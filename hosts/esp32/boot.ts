@@ -3,7 +3,8 @@
  * understands `native`.
  * @module
  */
-import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
+import type { AppDescription, BootControl, BootImageState, Store } from "../../src/ports.js";
+import { RollbackProof } from "./rollback-proof.js";
 
 /** By `esp_ota_img_states_t`. */
 const STATES: readonly BootImageState[] = Object.freeze([
@@ -28,19 +29,42 @@ const RESET_REASONS = Object.freeze([
   "brownout",
 ]);
 
+/** By the bits of boot.c: what the build has to have for an image that does not work to be rolled back. */
+const NEEDED =
+  "BOOTLOADER_APP_ROLLBACK_ENABLE=y BOOTLOADER_SKIP_VALIDATE_ALWAYS=n BOOTLOADER_SKIP_VALIDATE_ON_POWER_ON=n " +
+  "BOOTLOADER_SKIP_VALIDATE_IN_DEEP_SLEEP=n ESP_SYSTEM_PANIC_PRINT_REBOOT=y ESP_INT_WDT=y ESP_TASK_WDT_EN=y " +
+  "ESP_TASK_WDT_INIT=y ESP_TASK_WDT_PANIC=y BOOTLOADER_WDT_ENABLE=y";
+const MODS =
+  "XS_MODS: a mod is linked again after each firmware update, in place; a power cut then, or a rollback, can spoil it";
+
 /** boot.c. The compiler takes each body for a binding only when it is this call and nothing else. */
 class Native {
   describe(): AppDescription {
     return native("xs_ota_describe").call(this) as AppDescription;
   }
-  rollbackEnabled(): boolean {
-    return native("xs_ota_rollbackEnabled").call(this) as boolean;
+  builtForRollback(): boolean {
+    return native("xs_ota_builtForRollback").call(this) as boolean;
+  }
+  lacks(): number {
+    return native("xs_ota_lacks").call(this) as number;
+  }
+  proof(): number {
+    return native("xs_ota_proof").call(this) as number;
+  }
+  beginProof(): void {
+    return native("xs_ota_beginProof").call(this) as undefined;
+  }
+  bootLoader(): number {
+    return native("xs_ota_bootLoader").call(this) as number;
   }
   imageState(): number {
     return native("xs_ota_imageState").call(this) as number;
   }
   otherState(): number {
     return native("xs_ota_otherState").call(this) as number;
+  }
+  keepWayBack(): void {
+    return native("xs_ota_keepWayBack").call(this) as undefined;
   }
   clearOther(): void {
     return native("xs_ota_clearOther").call(this) as undefined;
@@ -72,11 +96,21 @@ export class EspBootControl implements BootControl {
   readonly #native = new Native();
   readonly running: AppDescription;
   readonly rollbackEnabled: boolean;
+  readonly notices: readonly string[];
 
-  /** @throws Error when the running image can not be read */
-  constructor() {
+  /**
+   * @param store remembers what is known of the boot loader
+   * @throws Error when the running image can not be read
+   */
+  constructor(store: Store) {
+    const lacks = this.#native.lacks();
     this.running = Object.freeze(this.#native.describe());
-    this.rollbackEnabled = this.#native.rollbackEnabled();
+    this.rollbackEnabled = new RollbackProof(this.#native, store).known === "yes";
+    const names = NEEDED.split(" ");
+    this.notices = names
+      .filter((_, bit) => (lacks >> bit) & 1)
+      .map((name) => `sdkconfig lacks CONFIG_${name}`)
+      .concat((lacks >> names.length) & 1 ? [MODS] : []);
   }
 
   /** Why the chip was reset last. */
@@ -90,6 +124,10 @@ export class EspBootControl implements BootControl {
 
   otherState(): BootImageState {
     return STATES[this.#native.otherState()] ?? "undefined";
+  }
+
+  keepWayBack(): void {
+    this.#native.keepWayBack();
   }
 
   clearOther(): void {
@@ -120,8 +158,16 @@ export class EspBootControl implements BootControl {
     this.#native.guard(ms);
   }
 
-  /** The guard before the application runs, with the time the build says (`defines.ota.watchdog`, seconds). */
-  static guardFromStart(): void {
-    new Native().guardFromStart();
+  /**
+   * Before the application runs: guards an image on trial for as long as the build says (`defines.ota.watchdog`, seconds), and
+   * finds out whether the boot loader rolls back, for which the first start after the boot loader was written restarts once.
+   * @returns whether the device restarts
+   */
+  static begin(store: Store): boolean {
+    const native = new Native();
+    native.guardFromStart();
+    const restart = new RollbackProof(native, store).begin();
+    if (restart) native.restart();
+    return restart;
   }
 }

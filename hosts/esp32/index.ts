@@ -32,12 +32,12 @@ const random = (): number => Math.random();
 
 /** The boot side of this device. */
 export function bootControl(): BootControl {
-  return new EspBootControl();
+  return new EspBootControl(new PreferenceStore());
 }
 
 /** Why the device was reset last: "power-on", "software", "panic", "task-watchdog", "brownout" … */
 export function resetReason(): string {
-  return new EspBootControl().resetReason;
+  return new EspBootControl(new PreferenceStore()).resetReason;
 }
 
 /** Opens a partition: "nextota", "running", or a data partition by its label. @throws Error */
@@ -50,9 +50,10 @@ export function openPartition(path: string): EcmaFlash {
  * @throws TypeError, RangeError for unusable options; Error when the flash has no second slot
  */
 export function createOtaAgent(options: DeviceAgentOptions): OtaAgent {
-  const boot = new EspBootControl();
+  const store = new PreferenceStore();
+  const boot = new EspBootControl(store);
   boot.guard((options.selfTestTimeoutMs ?? SELF_TEST_MS) + GUARD_MARGIN_MS);
-  const parts = { slot: openPartition("nextota"), boot, store: new PreferenceStore(), random };
+  const parts = { slot: openPartition("nextota"), boot, store, random };
   return createAgent(parts, options);
 }
 

@@ -4,22 +4,19 @@
  * @module
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { boot } from "../../hosts/emulated/boot-loader.js";
-import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
-import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { DeviceFlash } from "../../hosts/emulated/device-flash.js";
 import { NorFlash } from "../../hosts/emulated/nor-flash.js";
-import { buildImage } from "../../hosts/formats/image-builder.js";
-import { makeEntry, STATE_VALID } from "../../hosts/formats/otadata.js";
 import type { Partition } from "../../hosts/formats/partition-table.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { FileStorage } from "../../hosts/node/file-storage.js";
-import type { BootControl } from "../../src/ports.js";
-import { type BootHarness, bootConformance } from "../conformance/boot-control.js";
-import { deepEqual, equal, throws } from "../support/assert.js";
+import type { BootControl, Store } from "../../src/ports.js";
+import { BOOT_SCENES, type BootScene, bootConformance, OLD_LOADER } from "../conformance/boot-control.js";
+import { deepEqual, equal, ok, throws } from "../support/assert.js";
+import { SCENE_SLOT_SIZE, SceneHarness, sceneDump } from "../support/boot-scene.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STAND_IN = join(ROOT, "test/support/idf");
@@ -29,12 +26,11 @@ const OBJECTS = join(XSNAP, "xsnap-native/xsnap/build/tmp/lin/release/xsnap-work
 const FOREIGN = new Set(["xsnap-worker.o", "textdecoder.o", "textencoder.o", "modBase64.o"]);
 const FLAGS = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", `-I${STAND_IN}`];
 const INCLUDE = [`-I${join(XSNAP, "moddable/xs/includes")}`, "-include", "stddef.h"];
-const SLOT_SIZE = 0x10000;
 const RESTART = 99;
+const DEEP_SLEEP = 8;
+const CONSTANTS = ["builtForRollback", "lacks", "bootLoader"];
 
 const sha256 = () => nodeCrypto.sha256();
-const image = (version: string) =>
-  buildImage({ chip: "esp32c3", projectName: "hook", version, size: 1024 }, sha256);
 
 function gcc(...args: string[]): void {
   execFileSync("gcc", [...FLAGS, ...INCLUDE, ...args], { stdio: ["ignore", "ignore", "pipe"] });
@@ -44,49 +40,68 @@ describe("boot hook in C", function () {
   this.timeout(120_000);
   let directory: string;
   let machine: string;
-  let EspBootControl: new () => BootControl & { readonly resetReason: string };
+  let EspBootControl: {
+    new (store: Store): BootControl & { readonly resetReason: string };
+    begin(store: Store): boolean;
+  };
 
   before(async () => {
     // By its address: the types of `native` are the SDK's, and not for Node.
     ({ EspBootControl } = await import(new URL("../../hosts/esp32/boot.ts", import.meta.url).href));
     directory = mkdtempSync(join(tmpdir(), "boot-hook-"));
-    machine = join(directory, "machine");
+    machine = build("machine");
+  });
+
+  /** The engine with boot.c, compiled with these flags. */
+  function build(name: string, ...flags: string[]): string {
+    const program = join(directory, name);
     const objects = readdirSync(OBJECTS).filter((name) => name.endsWith(".o") && !FOREIGN.has(name));
     gcc(
+      ...flags,
       join(ROOT, "hosts/esp32/boot.c"),
       join(STAND_IN, "idf.c"),
       join(STAND_IN, "machine.c"),
       ...objects.map((name) => join(OBJECTS, name)),
-      ...["-lm", "-lpthread", "-o", machine],
+      ...["-lm", "-lpthread", "-o", program],
     );
-  });
+    return program;
+  }
+
   after(() => {
     rmSync(directory, { recursive: true, force: true });
     Reflect.deleteProperty(globalThis, "native");
   });
 
   /** A device whose application side is boot.c, and whose boot loader is the model. */
-  class Device implements BootHarness {
-    readonly #path = join(directory, `flash-${Math.random().toString(36).slice(2)}.bin`);
-    readonly #options: DeviceOptions;
-    running: Partition | undefined;
+  class Device extends SceneHarness {
+    readonly store = new Map<string, string>();
+    /** How often it has restarted by itself before the application began. */
+    restarts = 0;
+    resetReason = 3;
+    /** Does something to the flash before each start. */
+    beforeBoot = () => {};
+    readonly #path: string;
+    readonly #scene: BootScene;
+    readonly #machine: string;
 
-    constructor() {
-      const dump = buildFlashDump({
-        flashSize: 0x50000,
-        table: slotTable({ slotSize: SLOT_SIZE }),
-        otadata: [makeEntry(1, STATE_VALID)],
-        content: { ota_0: image("1.0.0") },
-      });
-      writeFileSync(this.#path, dump);
-      const flash = new NorFlash(new FileStorage(this.#path, () => dump));
-      this.#options = { flash, target: { chipId: 5 }, sha256, rollback: true };
+    constructor(scene: BootScene = { title: "" }, program = machine) {
+      const path = join(directory, `flash-${Math.random().toString(36).slice(2)}.bin`);
+      const dump = sceneDump(scene, sha256);
+      writeFileSync(path, dump);
+      super(scene, new NorFlash(new FileStorage(path, () => dump)), sha256);
+      this.#path = path;
+      this.#scene = scene;
+      this.#machine = program;
     }
 
     /** Runs a script in the life of the running application. @returns its value; "restart" when the chip was reset */
     call(script: string): unknown {
-      const slot = this.running?.label === "ota_1" ? "1" : "0";
-      const { status, stdout, stderr } = spawnSync(machine, [this.#path, String(SLOT_SIZE), slot, script], {
+      const { slots = 2, factory = false, encrypted = false } = this.#scene;
+      const running = this.running.label === "factory" ? -1 : Number(this.running.label.slice(4));
+      const numbers = [SCENE_SLOT_SIZE, slots, factory, encrypted, true, running, this.resetReason].map(
+        (n) => `${Number(n)}`,
+      );
+      const { status, stdout, stderr } = spawnSync(this.#machine, [this.#path, ...numbers, script], {
         encoding: "utf8",
       });
       if (status === RESTART) return "restart";
@@ -94,43 +109,73 @@ describe("boot hook in C", function () {
       return JSON.parse(stdout);
     }
 
-    fresh(): BootControl {
-      return this.reboot();
-    }
-
-    reboot(): BootControl {
-      this.running = boot(this.#options);
-      // What the XS compiler makes of `native`.
-      const call = (name: string) => () => this.call(`hook.${name.replace("xs_ota_", "")}()`);
+    /** What the XS compiler makes of `native`, and a store. What never changes is asked for once. */
+    connect(): Store {
+      const call = (name: string) => () => {
+        const hook = name.replace("xs_ota_", "");
+        if (this.#constants.has(hook)) return this.#constants.get(hook);
+        const result = this.call(`hook.${hook}()`);
+        if (result === "restart") {
+          this.restarts++;
+          return this.reboot();
+        }
+        if (CONSTANTS.includes(hook)) this.#constants.set(hook, result);
+        return result;
+      };
       Object.assign(globalThis, { native: call });
-      return new EspBootControl();
+      const { store } = this;
+      return { get: (key) => store.get(key), set: (key, value) => void store.set(key, value) };
+    }
+    readonly #constants = new Map<string, unknown>();
+
+    /** Spares it the proof. */
+    knowing(known: "yes" | "no"): this {
+      this.running = { label: "ota_0" } as Partition;
+      this.store.set("rollback", `${this.call("hook.bootLoader()")} ${known}`);
+      return this;
     }
 
-    install(version: string): void {
-      const flash = this.#other();
-      flash.eraseBlock(0, SLOT_SIZE / 4096);
-      flash.write(image(version), 0);
+    override reboot(): BootControl {
+      this.beforeBoot();
+      return super.reboot();
     }
 
-    spoil(): void {
-      this.#other().eraseBlock(0, 1);
+    /** The application in the same life once more, as after a mere reading of its state. */
+    again(): BootControl {
+      return this.control();
     }
 
-    #other() {
-      const device = new DeviceFlash(this.#options);
-      const other = device.slots.find(({ label }) => label !== this.running?.label);
-      return device.open(other as Partition);
+    /** Lets another partition run than the boot loader would have it. */
+    pretend(label: string): void {
+      this.running = { ...(this.running as Partition), label };
     }
+
+    eraseOtadata(): void {
+      new DeviceFlash(this.options).eraseEntries();
+    }
+
+    /** The same device with another boot loader. */
+    reflashed(scene: BootScene, byte: number): Device {
+      const next = new Device(scene);
+      const bytes = readFileSync(this.#path);
+      bytes[0x1000] = byte;
+      writeFileSync(next.#path, bytes);
+      for (const [key, value] of this.store) next.store.set(key, value);
+      return next;
+    }
+
+    /** With the application's setup, as on the chip. */
+    protected control(): BootControl {
+      if (EspBootControl.begin(this.connect())) return this.last;
+      return (this.last = new EspBootControl(this.connect()));
+    }
+    last!: BootControl;
   }
-
-  it("compiles for a boot loader without rollback, and says so", () => {
-    gcc("-DWITHOUT_ROLLBACK", "-fsyntax-only", join(ROOT, "hosts/esp32/boot.c"));
-  });
 
   it("tells states and reset reasons by ESP-IDF's numbers", () => {
     const control = (number: number) => {
       Object.assign(globalThis, { native: () => () => number });
-      return new EspBootControl();
+      return new EspBootControl({ get: () => undefined, set: () => {} });
     };
     const states = [-1, 0, 1, 2, 3, 4, 5].map((number) => control(number).imageState());
     deepEqual(states, ["undefined", "new", "pending-verify", "valid", "invalid", "aborted", "undefined"]);
@@ -141,7 +186,12 @@ describe("boot hook in C", function () {
     equal(control(0).resetReason, "unknown");
   });
 
-  bootConformance("over ESP-IDF's functions", () => new Device());
+  bootConformance(
+    "over ESP-IDF's functions",
+    (scene) => new Device(scene).knowing(scene.oldLoader ? "no" : "yes"),
+    // The model alone looks at signatures.
+    [...BOOT_SCENES.filter(({ secureBoot }) => !secureBoot), OLD_LOADER],
+  );
 
   /** A device with version 2.0.0 on trial. */
   function onTrial(): Device {
@@ -165,14 +215,121 @@ describe("boot hook in C", function () {
     equal(device.call("hook.resetReason()"), 3);
   });
 
-  it("notices a boot loader that does not know of rollback: it leaves a new image new", () => {
-    const device = new Device();
-    const control = device.fresh();
-    device.install("2.0.0");
-    control.setBoot();
-    // Such a boot loader starts the other slot and leaves otadata as it is.
-    device.running = { ...(device.running as Partition), label: "ota_1" };
-    equal(device.call("hook.rollbackEnabled()"), false);
+  describe("the proof that the boot loader rolls back", () => {
+    const scenes: readonly BootScene[] = [
+      { title: "two slots" },
+      { title: "a factory application", factory: true },
+      { title: "encrypted slots", encrypted: true },
+    ];
+    for (const scene of scenes)
+      it(`costs one restart of a new device, and is remembered: ${scene.title}`, () => {
+        const device = new Device(scene);
+        equal(device.fresh().rollbackEnabled, true);
+        equal(device.restarts, 1);
+        for (let n = 0; n < 3; n++) equal(device.reboot().rollbackEnabled, true);
+        equal(device.restarts, 1);
+        equal(device.reboot().running.version, "1.0.0");
+        equal(device.reboot().otherState(), "undefined", "the mark is nobody's verdict");
+      });
+
+    it("finds a boot loader without rollback before the first update, which cost a device before", () => {
+      const device = new Device(OLD_LOADER);
+      equal(device.fresh().rollbackEnabled, false);
+      for (let n = 0; n < 3; n++) equal(device.reboot().rollbackEnabled, false);
+      equal(device.restarts, 1);
+      equal(device.reboot().running.version, "1.0.0");
+    });
+
+    it("is made anew for another boot loader, whatever otadata and store say of the one before", () => {
+      for (const [before, after] of [
+        [{ title: "" }, OLD_LOADER],
+        [OLD_LOADER, { title: "" }],
+      ]) {
+        const device = new Device(before);
+        device.fresh();
+        const next = device.reflashed(after, 0x77);
+        equal(next.fresh().rollbackEnabled, after !== OLD_LOADER);
+        equal(next.restarts, 1);
+      }
+    });
+
+    it("is found again in otadata when the store has forgotten it", () => {
+      const device = new Device();
+      device.fresh();
+      device.store.clear();
+      equal(device.reboot().rollbackEnabled, true);
+      equal(device.restarts, 1);
+    });
+
+    it("is not begun, and nothing is claimed, without a store that keeps what it is told", () => {
+      const device = new Device();
+      device.store.set = () => device.store;
+      equal(device.fresh().rollbackEnabled, false);
+      equal(device.restarts, 0);
+    });
+
+    it("is given up when the mark does not stay, without restarting for ever", () => {
+      const device = new Device();
+      device.beforeBoot = () => device.eraseOtadata();
+      equal(device.fresh().rollbackEnabled, false);
+      equal(device.restarts, 2);
+      equal(device.reboot().rollbackEnabled, false);
+      equal(device.restarts, 2);
+    });
+
+    it("concludes nothing from a start out of deep sleep, which may pass the boot loader's choice by", () => {
+      const device = new Device();
+      device.resetReason = DEEP_SLEEP;
+      equal(device.fresh().rollbackEnabled, false);
+      equal(device.restarts, 0);
+      device.resetReason = 3;
+      equal(device.reboot().rollbackEnabled, true);
+    });
+
+    it("does not restart while an image is on trial: that it is pending says as much", () => {
+      const device = onTrial();
+      device.store.clear();
+      const { restarts } = device;
+      const control = device.again();
+      deepEqual([control.rollbackEnabled, control.imageState()], [true, "pending-verify"]);
+      equal(device.restarts, restarts);
+      equal(device.store.size, 0, "not remembered");
+    });
+
+    it("knows without one when the application was not built for rollback", () => {
+      const device = new Device({ title: "" }, build("without", "-DLACKING=0"));
+      equal(device.fresh().rollbackEnabled, false);
+      equal(device.restarts, 0);
+    });
+  });
+
+  describe("what the build lacks", () => {
+    it("is nothing with the package's sdkconfig", () => {
+      deepEqual(new Device().fresh().notices, []);
+    });
+
+    [
+      "CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE=y",
+      "CONFIG_BOOTLOADER_SKIP_VALIDATE_ALWAYS=n",
+      "CONFIG_BOOTLOADER_SKIP_VALIDATE_ON_POWER_ON=n",
+      "CONFIG_BOOTLOADER_SKIP_VALIDATE_IN_DEEP_SLEEP=n",
+      "CONFIG_ESP_SYSTEM_PANIC_PRINT_REBOOT=y",
+      "CONFIG_ESP_INT_WDT=y",
+      "CONFIG_ESP_TASK_WDT_EN=y",
+      "CONFIG_ESP_TASK_WDT_INIT=y",
+      "CONFIG_ESP_TASK_WDT_PANIC=y",
+      "CONFIG_BOOTLOADER_WDT_ENABLE=y",
+      "XS_MODS",
+    ].forEach((name, bit) => {
+      it(`is told: ${name}`, () => {
+        const { notices = [] } = new Device(
+          { title: "" },
+          build(`lacking-${bit}`, `-DLACKING=${bit}`),
+        ).fresh();
+        equal(notices.length, 1);
+        ok(notices[0].includes(name), notices[0]);
+      });
+    });
   });
 
   it("guards an image on trial until it is confirmed", () => {
@@ -214,7 +371,7 @@ describe("boot hook in C", function () {
   it("does not decide about an image that otadata does not name", () => {
     const device = onTrial();
     // The boot loader has fallen back: ota_0 runs, though otadata names ota_1.
-    device.running = { ...(device.running as Partition), label: "ota_0" };
+    device.pretend("ota_0");
     throws(() => device.call("hook.markValid()"), { message: "another image" });
     throws(() => device.call("hook.markInvalid()"), { message: "another image" });
   });

@@ -1,5 +1,6 @@
 /*
- * A real XS engine with the functions of boot.c:  machine flash.bin slot-size running-slot script
+ * A real XS engine with the functions of boot.c:
+ *   machine flash.bin slot-size slots factory encrypted mods running-slot reset-reason script
  * Prints the script's value as JSON; exit code 99 when the chip was reset.
  */
 #include <stdio.h>
@@ -8,8 +9,9 @@
 #include "idf.h"
 
 #define HOOKS(EACH) \
-	EACH(describe) EACH(rollbackEnabled) EACH(imageState) EACH(otherState) EACH(clearOther) EACH(setBoot) \
-	EACH(markValid) EACH(markInvalid) EACH(restart) EACH(resetReason) EACH(guard)
+	EACH(describe) EACH(builtForRollback) EACH(lacks) EACH(proof) EACH(beginProof) EACH(bootLoader) \
+	EACH(imageState) EACH(otherState) EACH(keepWayBack) EACH(clearOther) EACH(setBoot) EACH(markValid) \
+	EACH(markInvalid) EACH(restart) EACH(resetReason) EACH(guard)
 
 #define DECLARE(NAME) extern void xs_ota_##NAME(xsMachine *the);
 HOOKS(DECLARE)
@@ -28,12 +30,20 @@ static void letTimePass(xsMachine *the)
 int main(int argc, char *argv[])
 {
 	xsCreation creation = {0};
+	idf_device_t device;
 	xsMachine *the;
 	int code = 0;
 
-	if (argc != 5)
+	if (argc != 10)
 		return 64;
-	idf_open(argv[1], (uint32_t)strtoul(argv[2], NULL, 0), atoi(argv[3]));
+	device.slotSize = (uint32_t)strtoul(argv[2], NULL, 0);
+	device.slots = atoi(argv[3]);
+	device.factory = atoi(argv[4]);
+	device.encrypted = atoi(argv[5]);
+	device.mods = atoi(argv[6]);
+	device.running = atoi(argv[7]);
+	device.resetReason = atoi(argv[8]);
+	idf_open(argv[1], &device);
 	creation.initialChunkSize = 1 << 20;
 	creation.incrementalChunkSize = 1 << 18;
 	creation.initialHeapCount = 1 << 16;
@@ -59,7 +69,7 @@ int main(int argc, char *argv[])
 			INSTALL_HOST(watchdog)
 			INSTALL_HOST(letTimePass)
 			xsSet(xsGlobal, xsID("hook"), xsVar(0));
-			xsResult = xsCall1(xsGlobal, xsID("eval"), xsString(argv[4]));
+			xsResult = xsCall1(xsGlobal, xsID("eval"), xsString(argv[9]));
 			xsVar(0) = xsGet(xsGlobal, xsID("JSON"));
 			xsResult = xsCall1(xsVar(0), xsID("stringify"), xsResult);
 			printf("%s\n", xsTypeOf(xsResult) == xsUndefinedType ? "null" : xsToString(xsResult));

@@ -2,12 +2,7 @@
 #include <stddef.h>
 #include "esp_app_desc.h"
 #include "esp_err.h"
-
-typedef struct {
-	uint32_t address;
-	uint32_t size;
-	char label[17];
-} esp_partition_t;
+#include "esp_partition.h"
 
 typedef enum {
 	ESP_OTA_IMG_NEW = 0,
@@ -18,7 +13,7 @@ typedef enum {
 	ESP_OTA_IMG_UNDEFINED = 0xFFFFFFFF
 } esp_ota_img_states_t;
 
-esp_err_t esp_partition_read(const esp_partition_t *partition, size_t offset, void *into, size_t size);
+uint8_t esp_ota_get_app_partition_count(void);
 const esp_partition_t *esp_ota_get_running_partition(void);
 const esp_partition_t *esp_ota_get_boot_partition(void);
 const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *from);
@@ -26,4 +21,5 @@ esp_err_t esp_ota_get_state_partition(const esp_partition_t *partition, esp_ota_
 esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition);
 esp_err_t esp_ota_mark_app_valid_cancel_rollback(void);
 esp_err_t esp_ota_mark_app_invalid_rollback(void);
+esp_err_t esp_ota_erase_last_boot_app_partition(void);
 esp_err_t esp_ota_invalidate_inactive_ota_data_slot(void);
