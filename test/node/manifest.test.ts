@@ -172,17 +172,3 @@ describe("partition tables", () => {
       equal(table.at(-1)!.offset + table.at(-1)!.size, bytes, "flash left over");
     });
 });
-
-describe("sdkconfig", () => {
-  it("switches rollback, validation and watchdogs on, in the form Moddable's merge understands", () => {
-    const lines = readFileSync(join(ROOT, "hosts/esp32/sdkconfig/sdkconfig.defaults"), "utf8").split("\n");
-    const set = new Map(
-      lines.filter((line) => /^CONFIG_/.test(line)).map((line) => line.split("=") as [string, string]),
-    );
-    equal(set.get("CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE"), "y");
-    equal(set.get("CONFIG_BOOTLOADER_SKIP_VALIDATE_ALWAYS"), "n");
-    equal(set.get("CONFIG_ESP_TASK_WDT_EN"), "y");
-    equal(set.get("CONFIG_ESP_INT_WDT"), "y");
-    ok(!lines.some((line) => /^#\s*CONFIG_/.test(line)), "a line that the merge ignores");
-  });
-});
