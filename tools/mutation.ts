@@ -1,6 +1,6 @@
 /**
  * `npm run mutation`: puts each of the faults of test/mutation into a copy of the project and runs the tests that
- * must notice. Writes test/mutation/RESULTS.md; exit code 1 when a fault went unnoticed.
+ * must notice, two faults at a time. Writes test/mutation/RESULTS.md; exit code 1 when a fault went unnoticed.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -34,17 +34,32 @@ interface Verdict {
 }
 
 /** Runs tests in `directory`. Resolves to what went wrong, undefined when nothing did. */
-function runTests(directory: string, tests: readonly string[]): Promise<string | undefined> {
+function runTests(
+  directory: string,
+  tests: readonly string[],
+  timeout = TIMEOUT,
+): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const mocha = join(ROOT, "node_modules/mocha/bin/mocha.js");
     // Without its configuration mocha runs in this very process, so that killing it ends an endless loop.
     const child = spawn(
       process.execPath,
-      ["--import", "tsx", mocha, "--no-config", "--reporter", "dot", ...tests],
+      [
+        "--import",
+        "tsx",
+        mocha,
+        "--no-config",
+        "--exit",
+        "--timeout",
+        "20000",
+        "--reporter",
+        "dot",
+        ...tests,
+      ],
       {
         cwd: directory,
         stdio: ["ignore", "pipe", "ignore"],
-        timeout: TIMEOUT,
+        timeout,
         killSignal: "SIGKILL",
       },
     );
@@ -92,35 +107,53 @@ ${rows.join("\n")}
 `;
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  const chosen = MUTATIONS.filter(
-    ({ file, name }) =>
-      words.length === 0 || words.some((word) => file.includes(word) || name.includes(word)),
-  );
+interface Settings {
+  readonly jobs: number;
+  readonly only: readonly string[];
+}
+
+/** A copy of the project that faults can be put into. */
+async function copy(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "xs-ota-mutation-"));
+  for (const each of COPIED) await cp(join(ROOT, each), join(directory, each), { recursive: true });
+  await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"), "junction");
+  return directory;
+}
+
+async function main({ jobs, only }: Settings): Promise<void> {
+  const chosen = MUTATIONS.filter(
+    ({ file, name }) => only.length === 0 || only.some((word) => file.includes(word) || name.includes(word)),
+  );
+  const directories = await Promise.all(Array.from({ length: jobs }, copy));
   try {
-    for (const each of COPIED) await cp(join(ROOT, each), join(directory, each), { recursive: true });
-    await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"), "junction");
     const suites = [...new Set(chosen.flatMap(({ tests }) => tests))];
-    const before = await runTests(directory, suites);
+    const before = await runTests(directories[0]!, suites, TIMEOUT * 5);
     if (before) throw new Error(`without any fault: ${before}`);
     const verdicts: Verdict[] = [];
-    for (const mutation of chosen) {
-      const verdict = await tryOut(directory, mutation);
-      verdicts.push(verdict);
-      console.log(`${(verdict.failed ?? "NOT NOTICED").padEnd(14)} ${mutation.file}: ${mutation.name}`);
-    }
-    if (words.length === 0) await writeFile(join(ROOT, RESULTS), report(verdicts));
+    const waiting = [...chosen.entries()];
+    const work = async (directory: string) => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [index, mutation] = next;
+        const verdict = await tryOut(directory, mutation);
+        verdicts[index] = verdict;
+        console.log(`${(verdict.failed ?? "NOT NOTICED").padEnd(14)} ${mutation.file}: ${mutation.name}`);
+      }
+    };
+    await Promise.all(directories.map(work));
+    if (only.length === 0) await writeFile(join(ROOT, RESULTS), report(verdicts));
     const missed = verdicts.filter(({ failed }) => failed === undefined).length;
     console.log(`${verdicts.length} faults, ${missed} not noticed`);
     if (missed) process.exitCode = 1;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    for (const directory of directories) await rm(directory, { recursive: true, force: true });
   }
 }
 
 const program = new Command("mutation")
-  .description("Puts deliberate faults into a copy of the project; the tests must notice each.")
-  .argument("[words...]", "only faults with one of these in their file or name");
+  .description("Puts deliberate faults into copies of the project; the tests must notice each.")
+  .option("--jobs <count>", "how many at a time", "2")
+  .option("--only <words...>", "only faults with one of these in their file or name; writes no report");
 program.parse();
-await main(program.args);
+const { jobs, only = [] } = program.opts<{ jobs: string; only?: string[] }>();
+if (!/^[1-9]\d?$/.test(jobs)) program.error(`error: --jobs ${jobs} is no number from 1 to 99`);
+await main({ jobs: Number(jobs), only });

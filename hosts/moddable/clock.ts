@@ -17,14 +17,15 @@ export class ModdableClock implements Clock {
   #ticks = Time.ticks;
   #now = 0;
 
-  /** `Time.ticks` starts again from 0 after 49 days; its differences do not. */
+  /**
+   * `Time.ticks` starts again after 49 days; its differences do not. In a simulator it is the wall clock, which may
+   * be set back: time goes on from there.
+   */
   now(): number {
     const ticks = Time.ticks;
     const passed = Time.delta(this.#ticks, ticks);
-    if (passed > 0) {
-      this.#now += passed;
-      this.#ticks = ticks;
-    }
+    if (passed > 0) this.#now += passed;
+    this.#ticks = ticks;
     return this.#now;
   }
 

@@ -4,7 +4,7 @@
  */
 import TCP from "embedded:io/socket/tcp";
 import TLSSocket from "embedded:io/socket/tcp/tls";
-import Net from "net";
+import Net from "moddable:net";
 import type { NetworkOptions, Resolver, SocketOptions } from "../mqtt/socket.js";
 
 /** TLS as the SDK's socket takes it. Certificates and keys in DER; `Resource` objects will do. */
@@ -36,7 +36,7 @@ class GuardedSocket extends TCP {
           callback(...values);
         } catch (error) {
           failed = true;
-          trace(`connection failed: ${(error as Error).message}\n`);
+          trace(`connection failed: ${(error as Error | undefined)?.message ?? error}\n`);
           onError(error);
         }
       };

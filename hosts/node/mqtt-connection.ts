@@ -100,9 +100,11 @@ export class NodeMqttConnection implements MqttConnection {
     };
     this.#client.on("connect", () => this.#connected());
     this.#client.on("close", () => this.#closed());
-    this.#client.on("error", (error) =>
-      log?.("warn", `MQTT: ${error.message || (error as { code?: string }).code}`),
-    );
+    this.#client.on("error", (error) => {
+      log?.("warn", `MQTT: ${error.message || (error as { code?: string }).code}`);
+      // The package goes on listening to a peer whose bytes it could not read.
+      if (this.#online) this.drop();
+    });
     this.#client.on("message", (topic, payload) => this.#message(topic, payload));
     this.#client.connect();
   }

@@ -25,7 +25,7 @@ function harness(Client: MqttClientConstructor | undefined): MqttHarness {
   let listener: Listener | undefined;
   const wires: AcceptedWire[] = [];
   return {
-    stallsOnEmptyMessage: Client !== undefined,
+    limits: { stallsOnEmptyMessage: Client !== undefined },
     async open(peer: MqttPeer) {
       listener = new Listener({
         port: 0,

@@ -7,7 +7,7 @@ import { ClassicFlash, EcmaFlash } from "../../hosts/moddable/flash.js";
 import { bootConformance } from "../conformance/boot-control.js";
 import { flashConformance } from "../conformance/flash.js";
 import { SceneHarness, sceneDump } from "../support/boot-scene.js";
-import { ClassicFlashStandIn, EcmaFlashStandIn } from "../support/moddable-flash.js";
+import { ClassicFlashStandIn, EcmaFlashStandIn } from "../support/sdk/storage-flash.js";
 
 const SIZE = 40 * 4096;
 

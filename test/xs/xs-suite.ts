@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { XsWorker } from "../../hosts/xs/worker.js";
 import { compacted } from "./compacted.js";
+import { sdkModules } from "./sdk-modules.js";
 
 const SHIM = fileURLToPath(new URL("shim.ts", import.meta.url));
 
@@ -23,7 +24,7 @@ async function bundle(file: string): Promise<string> {
     format: "iife",
     platform: "neutral",
     packages: "external",
-    plugins: [compacted],
+    plugins: [sdkModules, compacted],
     target: "es2022",
     tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
     logLevel: "silent",

@@ -6,6 +6,7 @@ import type { MqttConnection, MqttObserver, MqttSubscription } from "../../../sr
 import { deliverMessage } from "../../mqtt/delivery.js";
 import { Call, type Reader, toUtf8, Writer } from "../wire.js";
 import { call, callNumber } from "./engine.js";
+import { xsLog } from "./ports.js";
 
 type Done = (error?: Error) => void;
 
@@ -63,7 +64,12 @@ export class XsMqtt implements MqttConnection {
 
   message(fields: Reader): void {
     const entry = this.#subscriptions.get(fields.u32());
-    if (entry) deliverMessage(entry.subscription, fields.text(), fields.bytes());
+    if (!entry) return;
+    try {
+      deliverMessage(entry.subscription, fields.text(), fields.bytes());
+    } catch (error) {
+      xsLog("error", `MQTT: a subscriber failed: ${(error as Error | undefined)?.message ?? error}`);
+    }
   }
 
   published(fields: Reader): void {

@@ -1,20 +1,28 @@
 /**
- * The SDK's two flash modules over an emulated chip, faults included: 32-bit offsets that wrap, an `end` of
- * `undefined` taken for 0 (modules/io/flash/esp32, modules/files/flash). Pure.
+ * `embedded:storage/flash` and `flash` (modules/io/flash/esp32/flash.c, modules/files/flash/esp/flash.c) over an emulated
+ * chip: 32-bit offsets that wrap, an `end` of `undefined` taken for 0, a partition known by "running", "nextota", "xs"
+ * or the label of a data partition, a mode that is "r" or "r+" and nothing else. Pure.
  * @module
  */
-import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
-import type { NorFlash } from "../../hosts/emulated/nor-flash.js";
-import type { ClassicFlashInstance, EcmaFlashInstance } from "../../hosts/moddable/flash.js";
+import { FlashPartition } from "../../../hosts/emulated/flash-partition.js";
+import type { NorFlash } from "../../../hosts/emulated/nor-flash.js";
+import type { ClassicFlashInstance, EcmaFlashInstance } from "../../../hosts/moddable/flash.js";
+import { sdk } from "./machine.js";
+
+export type PartitionStandIn = NorFlash;
 
 export class EcmaFlashStandIn implements EcmaFlashInstance {
   readonly #partition: FlashPartition;
+  readonly #readOnly: boolean;
+  #open = true;
 
-  constructor(chip: NorFlash) {
+  constructor(chip: NorFlash, readOnly = false) {
     this.#partition = new FlashPartition(chip, { offset: 0, size: chip.size });
+    this.#readOnly = readOnly;
   }
 
   eraseBlock(...range: [start: number, end?: number]): void {
+    if (this.#readOnly) throw new Error("read-only");
     const start = range[0] | 0;
     const end = range.length > 1 ? (range[1] ?? 0) | 0 : start + 1;
     this.#driver("erase", () => this.#partition.eraseBlock(start, end));
@@ -26,14 +34,17 @@ export class EcmaFlashStandIn implements EcmaFlashInstance {
   }
 
   write(buffer: Uint8Array, byteOffset: number): void {
+    if (this.#readOnly) throw new Error("read-only");
     this.#driver("write", () => this.#partition.write(buffer, byteOffset | 0));
   }
 
   status(): { size: number; blocks: number; blockLength: number } {
+    if (!this.#open) throw new SyntaxError("this: no flash instance");
     return this.#partition.status();
   }
 
   close(): void {
+    this.#open = false;
     this.#partition.close();
   }
 
@@ -68,6 +79,18 @@ export class ClassicFlashStandIn implements ClassicFlashInstance {
   }
 
   write(offset: number, byteLength: number, buffer: Uint8Array): void {
+    if (byteLength <= 0 || buffer.length < byteLength) throw new Error("invalid");
     this.#flash.write(buffer.subarray(0, byteLength), offset);
   }
 }
+
+const flash = {
+  open({ path, mode }: { path: string; mode?: string }): EcmaFlashStandIn {
+    const chip = sdk.partitions.get(path);
+    if (!chip) throw new Error("can't find partition");
+    if (mode !== undefined && mode !== "r" && mode !== "r+") throw new Error("invalid mode");
+    return new EcmaFlashStandIn(chip, mode === "r");
+  },
+};
+
+export default flash;
