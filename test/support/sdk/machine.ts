@@ -4,8 +4,8 @@
  * something open, the harsher reading is taken. Pure: runs on Node and on XS.
  * @module
  */
+import type { NorFlash } from "../../../hosts/emulated/nor-flash.js";
 import { VirtualClock } from "../virtual-clock.js";
-import type { PartitionStandIn } from "./storage-flash.js";
 
 /** The far end of a TCP connection. */
 export interface FarEnd {
@@ -47,7 +47,7 @@ class Machine {
   /** Called between the steps of a change to the preferences; what it throws is a power cut there. */
   powerCut: ((step: string) => void) | undefined;
   /** Partitions by the name `flash.open` takes. */
-  partitions = new Map<string, PartitionStandIn>();
+  partitions = new Map<string, NorFlash>();
   /** C functions by the name the compiler binds them to. */
   natives: Record<string, (...values: never[]) => unknown> = {};
 

@@ -9,8 +9,6 @@ import type { NorFlash } from "../../../hosts/emulated/nor-flash.js";
 import type { ClassicFlashInstance, EcmaFlashInstance } from "../../../hosts/moddable/flash.js";
 import { sdk } from "./machine.js";
 
-export type PartitionStandIn = NorFlash;
-
 export class EcmaFlashStandIn implements EcmaFlashInstance {
   readonly #partition: FlashPartition;
   readonly #readOnly: boolean;
