@@ -23,18 +23,34 @@ const agent = {
   plugins: [typescript(), compact({ own })],
 };
 
-/** The HTTP data plane, for products that want it. The agent's error class must be one and the same. */
+/** Modules of an option that the agent's bundle has: one error class, one flash layer. */
+const shared = {
+  name: "modules of the agent",
+  resolveId: (source) =>
+    /^\.\.\/(errors|slot\/flash-pal)\.js$/.test(source) ? { id: "xs-ota-agent", external: true } : null,
+};
+
+/** The HTTP data plane, for products that want it. */
 const http = {
   input: "src/transfer/http.ts",
   output: { file: "dist/http.js", format: "es", assetFileNames: "[name]" },
   plugins: [
-    {
-      name: "errors of the agent",
-      resolveId: (source) => (source === "../errors.js" ? { id: "xs-ota-agent", external: true } : null),
-    },
+    shared,
     typescript(),
     compact({ own }),
     beside("http.d.ts", () => 'export * from "./transfer/http.js";\n'),
+  ],
+};
+
+/** Deltas and compressed images, for products that want them. */
+const payload = {
+  input: "src/payload/index.ts",
+  output: { file: "dist/payload.js", format: "es", assetFileNames: "[name]" },
+  plugins: [
+    shared,
+    typescript(),
+    compact({ own }),
+    beside("payload.d.ts", () => 'export * from "./payload/index.js";\n'),
   ],
 };
 
@@ -46,4 +62,4 @@ const xs = {
 };
 
 /** `rollup -c --configOnly xs` makes the second alone. */
-export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, http, xs, ...moddable]);
+export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, http, payload, xs, ...moddable]);

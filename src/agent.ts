@@ -8,7 +8,7 @@ import { FailedImages } from "./control/failed-images.js";
 import type { OtaJob, ParsedJob } from "./control/job-document.js";
 import type { JobReference, JobStatus, StatusDetails } from "./control/job-status.js";
 import { Jobs, spread } from "./control/jobs.js";
-import { identityOf, NO_ROLLBACK, newActiveJob, prepare } from "./control/offer.js";
+import { identityOf, NO_ROLLBACK, newActiveJob, nextFile, payloadOf, prepare } from "./control/offer.js";
 import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./control/reentry.js";
 import * as report from "./control/status.js";
 import { imageName } from "./control/status.js";
@@ -316,8 +316,10 @@ export class OtaAgent {
       const paused = this.#state === State.RequestingJob;
       const job = parsed.kind === "ota" ? parsed.job : undefined;
       if (job && identityOf(job) === identityOf(active.job)) {
+        const at = active.job.files.indexOf(active.file);
+        active.files = job.files.filter((_, n) => active.files.includes(active.job.files[n]));
         active.job = job;
-        active.file = job.files[0];
+        active.file = job.files[at];
         active.download?.renew(active.file);
         if (paused) return this.#continue(active);
         return;
@@ -471,7 +473,7 @@ export class OtaAgent {
       if (event === Event.CreateFile) pal.createFile(active.file, done);
       else if (event === Event.FileComplete) {
         active.outcome = undefined;
-        pal.closeFile(done);
+        pal.closeFile(done, (bytes, total) => this.#emit({ type: "applying", bytes, total }));
       } else if (active.verified) {
         active.verified = false;
         pal.activate(done);
@@ -552,16 +554,30 @@ export class OtaAgent {
       return State.WaitingForFileBlock;
     }
     const next = planes[1];
-    if (!next || !isPlaneError(error.code)) return this.#finish(error);
+    if (!next || !isPlaneError(error.code)) return this.#another(active, error);
     this.#options.log("warn", `${error.message}; going on over ${next.protocol}`);
     active.planes = planes.slice(1);
     download?.switchPlane(next, file);
     return this.#state;
   }
 
+  /** Goes on with the next of several files that are the same image, or ends with why none could be taken. */
+  #another(active: ActiveJob, error: OtaError): number {
+    const { refusals, pal } = active;
+    const next = nextFile(active, error, this.#planes);
+    if (!next)
+      return this.#finish(refusals ? new OtaError(error.code, refusals + error.message, error.phase) : error);
+    this.#options.log("warn", `${error.message}; going on with the next file`);
+    this.#closeDownload(active);
+    this.#attempt(pal, "abort", true);
+    this.#active = next;
+    return this.#createFile();
+  }
+
   /** Verified. The service has to know before the device restarts, or it would take the new image for a stranger. */
   #fileClosed(active: ActiveJob): number | undefined {
     this.#closeDownload(active);
+    active.payload = payloadOf(active);
     if (!active.app) return this.#finish();
     this.#inform(active, report.selfTest("ready", active), Event.FileReported);
     return;

@@ -44,6 +44,8 @@ export type OtaEvent =
       /** Bytes here, what an earlier life left included. */
       readonly bytes: number;
     }
+  /** A delta or a compressed image is complete, and turned into the image: bytes of that which are done, and all. */
+  | { readonly type: "applying"; readonly bytes: number; readonly total: number }
   /** [Activate] Complete and verified, and the service knows: call `activateNewImage`. */
   | { readonly type: "activate"; readonly job: OtaJob }
   /** [StartTest] The new image runs on trial: test it, then `setImageState("accepted" | "rejected")`. */

@@ -14,6 +14,8 @@ import type { StatusDetails } from "./job-status.js";
 /** Replaced as a whole from job to job, so that nothing is inherited from the one before. */
 export interface ActiveJob {
   job: OtaJob;
+  /** Files of the job that are still to be tried, the one at hand first. */
+  files: readonly JobFile[];
   file: JobFile;
   /** Packed version that performed the download, as it was known when the job came: by now the service has our words. */
   readonly updatedBy: number | undefined;
@@ -32,6 +34,10 @@ export interface ActiveJob {
   app?: AppDescription | undefined;
   /** What the job brings is what runs: there is nothing to do. */
   isRunning?: boolean;
+  /** Which of several files it is, and its bytes, as the job's details say it; empty for a single one. */
+  payload: string;
+  /** Why files before were given up. */
+  refusals: string;
   /** Verified, and the service knows. */
   verified?: boolean;
   repairs: number;

@@ -40,6 +40,8 @@ export interface JobProgress {
   readonly updatedBy: number | undefined;
   /** `image`: version and build id of the image that was installed, as this agent writes it; empty when absent. */
   readonly image: string;
+  /** `payload`: which of several files it came by, and its bytes, as this agent writes it; empty when absent. */
+  readonly payload: string;
 }
 
 export interface OtaJob {
@@ -199,12 +201,16 @@ function unknownSignature(json: Uint8Array, at: number): string | undefined {
 
 /** Ours alone to read, and only a memory of an earlier life: what can not be understood counts as absent. */
 function parseProgress(json: Uint8Array, at: number): JobProgress {
-  const details = new Fields(json, at, "self_test updatedBy image").find();
-  const image = details.scalar("image");
+  const details = new Fields(json, at, "self_test updatedBy image payload").find();
+  const text = (name: string) => {
+    const value = details.scalar(name);
+    return typeof value === "string" ? value : "";
+  };
   return {
     selfTest: details.has("self_test"),
     updatedBy: details.integer("updatedBy", 0xffffffff),
-    image: typeof image === "string" ? image : "",
+    image: text("image"),
+    payload: text("payload"),
   };
 }
 

@@ -8,7 +8,11 @@ import type { OtaAgentOptions } from "../options.js";
 import type { OtaPal } from "../slot/pal.js";
 import type { DataPlane } from "../transfer/data-plane.js";
 import type { ActiveJob } from "./active-job.js";
-import type { OtaJob } from "./job-document.js";
+import type { JobFile, OtaJob } from "./job-document.js";
+import { variantOf } from "./variant.js";
+
+/** Beside those about image and signature: errors another file of the same job may not have. */
+const FILE_ERRORS = "file-create file-too-large stream-refused http";
 
 export const NO_ROLLBACK = "the boot loader can not roll back";
 
@@ -18,28 +22,72 @@ export function prepare(
   options: OtaAgentOptions,
   planes: readonly DataPlane[],
 ): ActiveJob | OtaError {
-  const file = job.files[0];
-  const { fileType } = file;
+  const { files } = job;
+  const { fileType } = files[0];
   const pal = fileType ? options.otherPals?.[fileType] : options.pal;
-  const usable = planes.filter((plane) => job.protocols.includes(plane.protocol) && plane.usable(file));
-  if (job.files.length > 1) return refusal("job-parser", "several files in one job");
+  const whole = files.filter((file) => variantOf(file) === undefined);
+  if (whole.length > 1 || files.some((file) => file.fileType !== fileType))
+    return refusal("job-parser", "several files in one job");
   if (!pal) return refusal("file-create", `no place for file type ${fileType}`);
-  if (!usable.length) return refusal("data-protocol", "no way to fetch the file");
+  const choice = pal.rank?.(files) ?? whole;
+  const served = choice.filter((file) => planesFor(job, file, planes).length);
+  if (!choice.length) return refusal("file-create", "no file of the job is one for this device");
+  if (!served.length) return refusal("data-protocol", "no way to fetch the file");
   if (!pal.rollbackEnabled && !options.allowNoRollback) return refusal("no-rollback", NO_ROLLBACK);
-  return newActiveJob(job, pal, usable);
+  return newActiveJob(job, pal, planesFor(job, served[0], planes), served);
+}
+
+/** The planes that can fetch `file`, in order of preference. */
+export function planesFor(job: OtaJob, file: JobFile, planes: readonly DataPlane[]): readonly DataPlane[] {
+  return planes.filter((plane) => job.protocols.includes(plane.protocol) && plane.usable(file));
 }
 
 function refusal(code: OtaErrorCode, message: string): OtaError {
   return new OtaError(code, message, "job");
 }
 
-export function newActiveJob(job: OtaJob, pal: OtaPal, planes: readonly DataPlane[]): ActiveJob {
-  const { updatedBy } = job.progress;
-  return { job, file: job.files[0], updatedBy, pal, planes, details: {}, repairs: 0 };
+/** @param files those that may be taken, in the order they are tried */
+export function newActiveJob(
+  job: OtaJob,
+  pal: OtaPal,
+  planes: readonly DataPlane[],
+  files: readonly JobFile[] = job.files,
+): ActiveJob {
+  const { updatedBy, payload } = job.progress;
+  const refusals = "";
+  return { job, files, file: files[0], updatedBy, payload, pal, planes, details: {}, refusals, repairs: 0 };
+}
+
+/** The next file of the job, after the one at hand was refused for a reason of its own; undefined when there is none. */
+export function nextFile(
+  active: ActiveJob,
+  error: OtaError,
+  planes: readonly DataPlane[],
+): ActiveJob | undefined {
+  const { job, file, pal, refusals, updatedBy } = active;
+  const files = active.files.filter((other) => other !== file && planesFor(job, other, planes).length);
+  // What the application or the whole job is at fault for does not become better with another file.
+  const isOwn = error.phase === "image" || error.phase === "verify" || FILE_ERRORS.includes(error.code);
+  if (!isOwn || !files.length) return undefined;
+  const next = newActiveJob(job, pal, planesFor(job, files[0], planes), files);
+  return { ...next, updatedBy, refusals: `${refusals}${kindOf(file)}: ${error.message}; ` };
+}
+
+/** What a file is, for a person: "delta of 0a1b2c3d", "packed" or "whole". */
+function kindOf(file: JobFile): string {
+  const variant = variantOf(file);
+  return variant ? (variant.base ? `delta of ${variant.base}` : "packed") : "whole";
+}
+
+/** Which of the job's files it is that is being fetched, and what it costs; empty for a single plain file. */
+export function payloadOf({ job, file }: ActiveJob): string {
+  return job.files.length > 1 || variantOf(file) ? `${kindOf(file)}, ${file.fileSize} bytes` : "";
 }
 
 /** Equal for two documents of the same job that ask for the very same file. */
 export function identityOf(job: OtaJob): string {
-  const { fileSize, fileId, fileType, signature } = job.files[0];
-  return [job.jobId, fileSize, fileId, fileType, signature?.algorithm, signature?.bytes].join();
+  const files = job.files.map(({ fileSize, fileId, fileType, signature }) =>
+    [fileSize, fileId, fileType, signature?.algorithm, signature?.bytes].join(),
+  );
+  return [job.jobId, ...files].join();
 }

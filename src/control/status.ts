@@ -24,7 +24,7 @@ export function receiving(received: number, total: number): StatusDetails {
 export function selfTest(step: "ready" | "active", active: ActiveJob): StatusDetails {
   const { version } = active.pal.running as AppDescription;
   const image = imageName(active.app as AppDescription);
-  return { self_test: step, updatedBy: hex32(packVersion(version)), image };
+  return withPayload({ self_test: step, updatedBy: hex32(packVersion(version)), image }, active);
 }
 
 /** A file that is no application has no version, and stands there by its type. */
@@ -35,6 +35,12 @@ export function accepted(active: ActiveJob): StatusDetails {
     updatedBy: `  v${dotted(app && updatedBy)}`,
   };
   if (app) details["image"] = imageName(app);
+  return withPayload(details, active);
+}
+
+/** Says by which of several files the image came. */
+function withPayload(details: Record<string, string>, { payload }: ActiveJob): StatusDetails {
+  if (payload) details["payload"] = payload;
   return details;
 }
 

@@ -76,7 +76,7 @@ export class JsPayloadDecoder implements PayloadDecoder {
     this.#limit = limit < imageLength ? limit : imageLength;
     this.#at = offsets[k];
     this.#end = offsets[k + 1];
-    this.#raw = this.#header.isRaw(k);
+    this.#raw = this.#header.raw[k] > 0;
     this.#next = this.#filled = this.#shift = this.#last = this.#left = this.#code = 0;
     this.#cachedAt = -1;
     this.#distance = 1;

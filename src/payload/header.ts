@@ -30,7 +30,6 @@ export function badPayload(why: string): never {
 }
 
 export class PayloadHeader {
-  readonly bytes: Uint8Array;
   readonly isDelta: boolean;
   /** 0 none, 1 Xtensa, 2 RISC-V. */
   readonly predictor: number;
@@ -45,9 +44,14 @@ export class PayloadHeader {
   readonly steps: Int32Array;
   /** For each segment the offset in the payload of its data; where the last one ends follows. */
   readonly offsets: Int32Array;
-  readonly #tables: number;
-  /** Where the lengths of the segments begin. */
-  readonly #lengths: number;
+  /** SHA-256 of the image, of the base, of everything behind the header. */
+  readonly imageDigest: Uint8Array;
+  readonly baseDigest: Uint8Array;
+  readonly bodyDigest: Uint8Array;
+  /** The first bytes of the image, 288 for an ESP32 application. */
+  readonly head: Uint8Array;
+  /** For each segment, whether its data is stored as it is. */
+  readonly raw: Uint8Array;
 
   /**
    * @param start at least the first 4096 bytes of the payload, or all of it
@@ -93,14 +97,17 @@ export class PayloadHeader {
       end > bytes.length
     )
       badPayload("the payload's header can not be used");
-    this.bytes = bytes;
     this.isDelta = kind > 0;
     this.predictor = predictor;
     this.segmentLog2 = log2;
     this.imageLength = imageLength;
     this.baseLength = baseLength;
-    this.#tables = HEADER_LENGTH + headLength;
-    let at = this.#tables;
+    let at = HEADER_LENGTH + headLength;
+    // Copies, because `start` is somebody's buffer.
+    this.imageDigest = bytes.slice(32, 64);
+    this.baseDigest = bytes.slice(64, 96);
+    this.bodyDigest = bytes.slice(96, HEADER_LENGTH);
+    this.head = bytes.slice(HEADER_LENGTH, at);
     const rows = new Int32Array(3 * segments);
     for (let n = 0; n < rows.length; n += 3, at += 12) {
       if (at + 12 > end) badPayload("the payload's tables end early");
@@ -134,41 +141,22 @@ export class PayloadHeader {
     }
     this.steps = map;
     const count = Math.ceil(imageLength / (1 << log2));
-    this.#lengths = at;
     if (at + 3 * count !== end) badPayload("the payload's tables have another length");
     const offsets = new Int32Array(count + 1);
+    const raw = new Uint8Array(count);
     let data = end;
     for (let k = 0; k < count; k++, at += 3) {
       offsets[k] = data;
       const bits = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);
       const size = bits & ~RAW;
+      raw[k] = bits >> 23;
       const whole = Math.min(1 << log2, imageLength - (k << log2));
-      if (bits & RAW ? size !== whole : size >= whole) badPayload("a segment's data has another length");
+      if (raw[k] ? size !== whole : size >= whole) badPayload("a segment's data has another length");
       data += size;
     }
     offsets[count] = data;
     if (data !== length) badPayload(`the payload's segments end at ${data}, the file at ${length}`);
     this.offsets = offsets;
-  }
-
-  /** Whether the data of segment `k` is stored as it is. */
-  isRaw(k: number): boolean {
-    return this.bytes[this.#lengths + 3 * k + 2] > 127;
-  }
-
-  /** SHA-256 of the image, of the base, of everything behind the header. */
-  get imageDigest(): Uint8Array {
-    return this.bytes.subarray(32, 64);
-  }
-  get baseDigest(): Uint8Array {
-    return this.bytes.subarray(64, 96);
-  }
-  get bodyDigest(): Uint8Array {
-    return this.bytes.subarray(96, HEADER_LENGTH);
-  }
-
-  /** The first bytes of the image, 288 for an ESP32 application. */
-  get head(): Uint8Array {
-    return this.bytes.subarray(HEADER_LENGTH, this.#tables);
+    this.raw = raw;
   }
 }

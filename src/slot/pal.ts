@@ -24,6 +24,9 @@ export interface Received {
   readonly byteLength: number;
 }
 
+/** Told while a file that was fetched is turned into another one: bytes of it that are done, and all of them. */
+export type Applied = (bytes: number, total: number) => void;
+
 export interface OtaPal {
   /** The application that runs now; undefined when the destination holds no application. */
   readonly running: AppDescription | undefined;
@@ -61,7 +64,12 @@ export interface OtaPal {
    * Ends with nothing, or an error: "signature-check", "signature-missing", "bad-signer", "bad-image", "file-close".
    * `left` comes with an error when the fault lies in the flash, not in the file: what it lacks must be fetched again.
    */
-  closeFile(done: (error: OtaError | undefined, left?: Received) => void): void;
+  closeFile(done: (error: OtaError | undefined, left?: Received) => void, applied?: Applied): void;
+  /**
+   * Of files that are one image (docs/SPEC.md, "Several files for one image"), those that can be taken here, in the order
+   * they are to be tried. Without it whole images are taken alone.
+   */
+  rank?(files: readonly JobFile[]): readonly JobFile[];
   /** Forgets the open file. What is on flash stays for a later resume unless `discard`. Harmless with nothing open. */
   abort(discard: boolean): void;
   /**

@@ -65,6 +65,7 @@ describe("manifests", () => {
   const manifests = [
     "manifest.json",
     "manifest-http.json",
+    "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];
 

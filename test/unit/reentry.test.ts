@@ -20,7 +20,7 @@ function job({ selfTest = false, image = "", updatedBy, fileType = 0 }: Details 
   return {
     jobId: "j",
     executionNumber: 1,
-    progress: { selfTest, image, updatedBy },
+    progress: { selfTest, image, updatedBy, payload: "" },
     protocols: ["MQTT"],
     files: [fileOf(new Uint8Array(16), { fileType })],
     document: "{}",

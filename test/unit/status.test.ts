@@ -21,7 +21,7 @@ interface Situation {
 function active({ image, running, updatedBy, fileType = 0 }: Situation) {
   const job = {
     ...{ jobId: "j", executionNumber: 1, protocols: [], document: "{}" },
-    progress: { selfTest: false, updatedBy, image: "" },
+    progress: { selfTest: false, updatedBy, image: "", payload: "" },
     files: [fileOf(new Uint8Array(16), { fileType })],
   };
   const pal = new FakePal(new VirtualClock());

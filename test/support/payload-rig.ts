@@ -1,0 +1,226 @@
+/**
+ * The porting layer for payloads on an emulated chip with two slots: one runs, the other is written. Runs on Node and XS.
+ * @module
+ */
+import { CUT_MOMENTS, cutPowerAt } from "../../hosts/emulated/flash-faults.js";
+import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
+import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder.js";
+import { PureSha256 } from "../../hosts/formats/sha256.js";
+import type { JobFile } from "../../src/control/job-document.js";
+import type { OtaError } from "../../src/index.js";
+import { StagedPal, type StagedPalOptions } from "../../src/payload/staged-pal.js";
+import { parseHead } from "../../src/slot/esp-image.js";
+import type { Received } from "../../src/slot/pal.js";
+import { makeDelta, packImage } from "../../tools/payload/encoder.js";
+import { deepEqual, equal, ok } from "./assert.js";
+import { FakeBoot, fileOf } from "./pal-rig.js";
+import { sha256 } from "./payloads.js";
+import { TEST_KEYS, testCrypto } from "./test-crypto.js";
+import { VirtualClock } from "./virtual-clock.js";
+
+const SEED = 7;
+export const SLOT = 20 * SECTOR_SIZE;
+
+/** An application image; images of one `seed` are alike but for their heads and ends. */
+export function appImage(version: string, options: Partial<ImageOptions> = {}): Uint8Array {
+  const plan = { projectName: "rig", size: 6 * SECTOR_SIZE + 1200, seed: SEED };
+  return buildImage({ ...plan, ...options, version }, () => new PureSha256());
+}
+
+export function buildIdOf(image: Uint8Array): string {
+  return parseHead(image, image.length).buildId;
+}
+
+/** The file of a job for a delta, signed as the image it makes. */
+export function deltaFile(payload: Uint8Array, image: Uint8Array, base: Uint8Array): JobFile {
+  return fileOf(image, { fileSize: payload.length, filePath: `/d;base=${buildIdOf(base)}` });
+}
+
+export function packedFile(payload: Uint8Array, image: Uint8Array): JobFile {
+  return fileOf(image, { fileSize: payload.length, filePath: "/d;packed" });
+}
+
+/** With segments of a sector, so that small images have several. */
+export function delta(base: Uint8Array, image: Uint8Array): Uint8Array {
+  return makeDelta(base, image, { sha256, segmentLog2: 12 });
+}
+
+export function packed(image: Uint8Array): Uint8Array {
+  return packImage(image, { sha256, segmentLog2: 12 });
+}
+
+export interface PayloadRigOptions {
+  readonly base?: Uint8Array;
+  /** Bytes of the slot that is written. */
+  readonly slot?: number;
+  readonly encrypted?: boolean;
+  readonly pal?: Partial<StagedPalOptions>;
+}
+
+export class PayloadRig {
+  readonly clock = new VirtualClock();
+  readonly chip: NorFlash;
+  readonly slot: FlashPartition;
+  readonly running: FlashPartition;
+  readonly boot = new FakeBoot();
+  readonly slotSize: number;
+  readonly #options: PayloadRigOptions;
+  pal: StagedPal;
+  applied: number[] = [];
+
+  constructor(options: PayloadRigOptions = {}) {
+    const { base = appImage("1.0.0"), slot = SLOT, encrypted = false } = options;
+    this.#options = options;
+    this.slotSize = slot;
+    const size = Math.ceil(base.length / SECTOR_SIZE) * SECTOR_SIZE + SECTOR_SIZE;
+    const storage = new MemoryStorage(slot + size);
+    storage.bytes.fill(0x5a, 0, slot);
+    storage.bytes.fill(0xff, slot);
+    this.chip = new NorFlash(storage);
+    this.slot = new FlashPartition(this.chip, { offset: 0, size: slot, encrypted });
+    this.running = new FlashPartition(this.chip, { offset: slot, size, encrypted });
+    this.running.write(base, 0);
+    this.boot.running = parseHead(base, base.length);
+    this.pal = this.restart();
+  }
+
+  /** A new life over the same flash. */
+  restart(): StagedPal {
+    this.chip.restorePower();
+    this.clock.halt();
+    this.pal = new StagedPal({
+      slot: this.slot,
+      running: this.running,
+      boot: this.boot,
+      crypto: testCrypto,
+      clock: this.clock,
+      trustedKeys: TEST_KEYS,
+      packed: true,
+      ...this.#options.pal,
+    });
+    return this.pal;
+  }
+
+  /** @throws the error it ended with */
+  create(file: JobFile): Received {
+    let result: Received | undefined;
+    let failure: OtaError | undefined;
+    this.pal.createFile(file, (error, received) => {
+      failure = error;
+      result = received;
+    });
+    this.clock.run(1000);
+    if (failure) throw failure;
+    if (!result) throw new Error("createFile did not call back");
+    return result;
+  }
+
+  /** Judges the head and writes what `received` lacks, in blocks. @returns how many bytes */
+  fetch(file: JobFile, payload: Uint8Array, received: Received, blockSize = 1024): number {
+    const head = Math.min(this.pal.headLength, payload.length);
+    this.pal.inspect(file, payload.slice(0, head));
+    let bytes = 0;
+    for (let at = 0; at < payload.length; at += blockSize) {
+      const block = payload.subarray(at, at + blockSize);
+      if (received.has(at, block.length)) continue;
+      this.pal.writeBlock(at, block);
+      bytes += block.length;
+    }
+    return bytes;
+  }
+
+  close(): { code: string | undefined; left: Received | undefined } {
+    let result: { code: string | undefined; left: Received | undefined } | undefined;
+    this.pal.closeFile(
+      (error, left) => {
+        result = { code: error?.code, left };
+      },
+      (bytes) => this.applied.push(bytes),
+    );
+    this.clock.run(100_000);
+    if (!result) throw new Error("closeFile did not call back");
+    return result;
+  }
+
+  /** A whole life: fetches what is missing and closes. @returns the error code it ended with */
+  update(file: JobFile, payload: Uint8Array): string | undefined {
+    let received = this.create(file);
+    for (let repairs = 0; ; repairs++) {
+      this.fetch(file, payload, received);
+      const { code, left } = this.close();
+      if (!code || !left || repairs === 3) return code;
+      received = left;
+    }
+  }
+
+  activate(): string | undefined {
+    let code: string | undefined;
+    this.pal.activate((error) => {
+      code = error?.code;
+    });
+    this.clock.run(1000);
+    return code;
+  }
+
+  bytes(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.slot.read(bytes, 0);
+    return bytes;
+  }
+}
+
+export interface Update {
+  readonly file: JobFile;
+  readonly payload: Uint8Array;
+  readonly image: Uint8Array;
+}
+
+/**
+ * Cuts the power at operations of an update, in every manner; the next life has to end it well, must erase no finished
+ * sector but the one whose record is missing, and decode no more than a segment again.
+ * @param step try every so many operations; the manners take turns so that together they try all
+ * @param again when not 0: cut once more, up to so many operations later
+ * @returns cuts that were made
+ */
+export function cutUpdates(options: PayloadRigOptions, update: Update, step: number, again = 0): number {
+  const { file, payload, image } = update;
+  const sectors = Math.ceil(image.length / SECTOR_SIZE);
+  const begin = new PayloadRig(options).chip.operations;
+  const whole = new PayloadRig(options);
+  equal(whole.update(file, payload), undefined);
+  const { operations } = whole.chip;
+  let cuts = 0;
+  CUT_MOMENTS.forEach((moment, turn) => {
+    for (let at = begin + (turn % step); at < operations; at += step) {
+      const rig = new PayloadRig(options);
+      for (const index of again ? [at, at + 1 + (at % again)] : [at]) {
+        rig.chip.faults = cutPowerAt(index, moment, index);
+        try {
+          rig.update(file, payload);
+        } catch {
+          // The power went.
+        }
+        rig.chip.faults = undefined;
+        if (rig.chip.powered) break;
+        cuts++;
+        rig.restart();
+      }
+      const before = rig.bytes(image.length);
+      const finished = Array.from({ length: sectors }, (_, n) => {
+        const part = image.subarray(n * SECTOR_SIZE, (n + 1) * SECTOR_SIZE);
+        return part.every((byte, i) => byte === before[n * SECTOR_SIZE + i]);
+      });
+      const wear = rig.chip.wear.slice();
+      rig.applied = [];
+      const what = `after a cut ${moment} ${at}`;
+      equal(rig.update(file, payload), undefined, what);
+      deepEqual(rig.bytes(image.length), image, what);
+      const twice = finished.filter((done, n) => done && rig.chip.wear[n] > wear[n]).length;
+      const decoded = rig.applied.length - finished.filter((done) => !done).length;
+      ok(twice <= 1, `${what}: ${twice} finished sectors were erased`);
+      ok(decoded <= 1, `${what}: ${decoded} finished sectors were decoded`);
+    }
+  });
+  return cuts;
+}

@@ -1,0 +1,218 @@
+import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
+import { OtaError } from "../../src/index.js";
+import { deepEqual, equal, ok, throws } from "../support/assert.js";
+import { fileOf } from "../support/pal-rig.js";
+import {
+  appImage,
+  cutUpdates,
+  delta,
+  deltaFile,
+  PayloadRig,
+  packed,
+  packedFile,
+} from "../support/payload-rig.js";
+
+const BASE = appImage("1.0.0");
+const NEXT = appImage("1.1.0");
+const DELTA = delta(BASE, NEXT);
+const DELTA_FILE = deltaFile(DELTA, NEXT, BASE);
+/** Other content, so that there is something to fetch. */
+const OTHER = appImage("1.2.0", { seed: 8 });
+const PACKED = packed(OTHER);
+const PACKED_FILE = packedFile(PACKED, OTHER);
+
+function refused(rig: PayloadRig, code: string, payload = DELTA, file = DELTA_FILE): void {
+  const before = rig.chip.operations;
+  throws(() => rig.fetch(file, payload, rig.create(file)), { type: OtaError, code });
+  equal(rig.chip.operations, before, "flash is not touched");
+}
+
+describe("staged PAL: applies", () => {
+  for (const encrypted of [false, true]) {
+    it(`a delta${encrypted ? ", encrypted" : ""}`, () => {
+      const rig = new PayloadRig({ encrypted });
+      equal(rig.update(DELTA_FILE, DELTA), undefined);
+      deepEqual(rig.bytes(NEXT.length), NEXT);
+      equal(rig.applied.at(-1), NEXT.length);
+      equal(rig.activate(), undefined);
+      deepEqual(rig.boot.calls.slice(-2), ["setBoot", "restart"]);
+    });
+
+    it(`a compressed image${encrypted ? ", encrypted" : ""}`, () => {
+      const rig = new PayloadRig({ encrypted });
+      equal(rig.update(PACKED_FILE, PACKED), undefined);
+      deepEqual(rig.bytes(OTHER.length), OTHER);
+    });
+  }
+
+  it("a whole image as ever", () => {
+    const rig = new PayloadRig();
+    const file = fileOf(OTHER);
+    equal(rig.update(file, OTHER), undefined);
+    deepEqual(rig.bytes(OTHER.length), OTHER);
+    equal(rig.activate(), undefined);
+  });
+
+  it("a delta to an image that is already in the slot", () => {
+    const rig = new PayloadRig();
+    equal(rig.update(DELTA_FILE, DELTA), undefined);
+    rig.restart();
+    equal(rig.update(DELTA_FILE, DELTA), undefined);
+  });
+
+  it("forgets an old verdict about the slot before it writes", () => {
+    const rig = new PayloadRig();
+    rig.boot.other = "aborted";
+    rig.fetch(DELTA_FILE, DELTA, rig.create(DELTA_FILE));
+    equal(rig.boot.other, "undefined");
+  });
+});
+
+describe("staged PAL: ranks what a job has", () => {
+  const rig = new PayloadRig();
+  const whole = fileOf(OTHER);
+  const foreign = { ...DELTA_FILE, filePath: "/d;base=00000000" };
+  const unknown = { ...DELTA_FILE, filePath: "/d;zip" };
+
+  it("the delta from what runs, then the compressed image, then the whole one", () => {
+    deepEqual(rig.pal.rank([whole, foreign, PACKED_FILE, unknown, DELTA_FILE]), [
+      DELTA_FILE,
+      PACKED_FILE,
+      whole,
+    ]);
+  });
+
+  it("no compressed image without a native decoder, unless the application wants it", () => {
+    const { pal } = new PayloadRig({ pal: { packed: undefined } });
+    deepEqual(pal.rank([whole, PACKED_FILE]), [whole]);
+  });
+});
+
+describe("staged PAL: refuses on the first block, and leaves the slot alone", () => {
+  it("a delta from another build", () => {
+    refused(new PayloadRig({ base: appImage("1.0.0", { seed: 9 }) }), "wrong-base");
+  });
+
+  it("a delta from an image that differs in one byte", () => {
+    const rig = new PayloadRig();
+    rig.chip.flipBits(rig.slotSize + 5000, 1);
+    refused(rig, "wrong-base");
+  });
+
+  it("a payload whose image has another signature", () => {
+    refused(new PayloadRig(), "signature-check", DELTA, { ...deltaFile(DELTA, OTHER, BASE) });
+  });
+
+  it("a compressed image where a delta was promised", () => {
+    const file = deltaFile(PACKED, OTHER, BASE);
+    refused(new PayloadRig(), "bad-payload", PACKED, file);
+  });
+
+  it("an older image", () => {
+    const base = appImage("2.0.0");
+    const payload = delta(base, NEXT);
+    refused(new PayloadRig({ base }), "downgrade", payload, deltaFile(payload, NEXT, base));
+  });
+
+  it("what is no payload", () => {
+    refused(new PayloadRig(), "bad-payload", NEXT, { ...DELTA_FILE, fileSize: NEXT.length });
+  });
+
+  it("another file of the job that is signed for another image", () => {
+    const rig = new PayloadRig();
+    rig.pal.rank([DELTA_FILE, fileOf(OTHER)]);
+    refused(rig, "signature-check");
+  });
+
+  it("a kind it does not know", () => {
+    throws(() => new PayloadRig().create({ ...DELTA_FILE, filePath: "/d;zip" }), { code: "file-create" });
+  });
+});
+
+describe("staged PAL: room", () => {
+  // Image, payload, a journal sector for each.
+  const sectors = Math.ceil(OTHER.length / SECTOR_SIZE);
+  const staged = Math.ceil(PACKED.length / SECTOR_SIZE);
+
+  it("takes a slot that is just large enough, the image overwriting what has been applied", () => {
+    let least = sectors + 2;
+    for (; least < sectors + staged + 2; least++) {
+      const rig = new PayloadRig({ slot: least * SECTOR_SIZE });
+      try {
+        rig.fetch(PACKED_FILE, PACKED, rig.create(PACKED_FILE));
+      } catch (error) {
+        equal((error as OtaError).code, "file-too-large");
+        continue;
+      }
+      break;
+    }
+    ok(least < sectors + staged + 2, `it takes ${least} sectors`);
+    const rig = new PayloadRig({ slot: least * SECTOR_SIZE });
+    equal(rig.update(PACKED_FILE, PACKED), undefined);
+    deepEqual(rig.bytes(OTHER.length), OTHER);
+    refused(new PayloadRig({ slot: (least - 1) * SECTOR_SIZE }), "file-too-large", PACKED, PACKED_FILE);
+  });
+});
+
+describe("staged PAL: a payload that lies", () => {
+  const bodyAt = 128 + 288;
+
+  it("whose body is not what its header says ends before it is applied", () => {
+    const rig = new PayloadRig();
+    const forged = PACKED.slice();
+    forged[forged.length - 9] ^= 1;
+    equal(rig.update(PACKED_FILE, forged), "bad-payload");
+    deepEqual(rig.applied, []);
+  });
+
+  it("whose digests fit each other, but which makes another image, ends before the switch", () => {
+    const forged = delta(BASE, OTHER);
+    // The head and the digest of the signed image, everything else of the other one.
+    forged.set(DELTA.subarray(32, 64), 32);
+    const file = { ...deltaFile(DELTA, NEXT, BASE), fileSize: forged.length };
+    const rig = new PayloadRig();
+    equal(rig.update(file, forged), "bad-payload");
+    ok(rig.applied.length > 0);
+    equal(rig.activate(), "activate-failed");
+    ok(!rig.boot.calls.includes("setBoot"));
+    ok(forged.length > bodyAt);
+  });
+});
+
+describe("staged PAL: a signature over the payload itself", () => {
+  const file = fileOf(PACKED, { filePath: "/d;packed;signed=file" });
+
+  it("is taken", () => {
+    const rig = new PayloadRig();
+    equal(rig.update(file, PACKED), undefined);
+    deepEqual(rig.bytes(OTHER.length), OTHER);
+    equal(rig.activate(), undefined);
+  });
+
+  it("that does not fit is noticed before anything is applied", () => {
+    const rig = new PayloadRig();
+    const forged = packed(appImage("1.3.0", { seed: 8 }));
+    equal(rig.update({ ...file, fileSize: forged.length }, forged), "signature-check");
+    deepEqual(rig.applied, []);
+  });
+
+  it("lets no other payload go on with what was applied", () => {
+    const rig = new PayloadRig();
+    rig.fetch(file, PACKED, rig.create(file));
+    rig.pal.closeFile(() => {});
+    rig.clock.run(2);
+    rig.restart();
+    equal(rig.update(file, PACKED), undefined);
+  });
+});
+
+describe("staged PAL: power cuts while a payload is fetched and applied", () => {
+  it("a delta", () => {
+    ok(cutUpdates({}, { file: DELTA_FILE, payload: DELTA, image: NEXT }, 29) >= 5);
+  });
+
+  it("a compressed image that is overwritten as it is applied, cut twice", () => {
+    const slot = 14 * SECTOR_SIZE;
+    ok(cutUpdates({ slot }, { file: PACKED_FILE, payload: PACKED, image: OTHER }, 61, 7) >= 5);
+  });
+});
