@@ -7,12 +7,23 @@ import type { Job, Retries } from "./job-records.js";
 import type { JobService } from "./jobs.js";
 import { memoryFile, type StreamService } from "./streams.js";
 
+/** A file that is the same image: a delta or a compressed one. */
+export interface UpdatePayload {
+  /** What the path on the device ends in: ";base=0a1b2c3d" or ";packed". */
+  readonly kind: string;
+  readonly bytes: Uint8Array;
+  /** Where it is, for HTTP; as `url` of the update. */
+  readonly url?: string;
+}
+
 export interface UpdateOptions {
   /** 1 … 56 of `a-z A-Z 0-9 _ -`; the job id is `AFR_OTA-` and this. */
   updateId: string;
   /** Ends the stream's name; 36 characters. */
   uuid: string;
   image: Uint8Array;
+  /** Further files of the job; a device takes one. */
+  payloads?: readonly UpdatePayload[];
   /** Thing names. */
   things: readonly string[];
   /** Undefined: the file is unsigned. */
@@ -55,7 +66,7 @@ export function createUpdate(
   services: { jobs: JobService; streams: StreamService },
   options: UpdateOptions,
 ): Job {
-  const { image, things, signature, url, fileId = 0, protocols = ["MQTT"] } = options;
+  const { image, things, signature, url, fileId = 0, payloads = [], protocols = ["MQTT"] } = options;
   const streamId = protocols.includes("MQTT") ? otaStreamId(options.uuid) : undefined;
   const file: DocumentFile = {
     filePath: options.filePath ?? "/device/updates",
@@ -67,11 +78,25 @@ export function createUpdate(
     url: protocols.includes("HTTP") ? url : undefined,
     attributes: options.attributes,
   };
-  if (streamId) services.streams.create(streamId, [memoryFile(fileId, image)]);
+  // The whole image comes first: agents that know one file take that.
+  const files = [
+    file,
+    ...payloads.map(({ kind, bytes, url }, n) => ({
+      ...file,
+      ...{ filePath: file.filePath + kind, fileSize: bytes.length, fileId: fileId + n + 1 },
+      url: protocols.includes("HTTP") ? url : undefined,
+    })),
+  ];
+  const contents = [image, ...payloads.map(({ bytes }) => bytes)];
+  if (streamId)
+    services.streams.create(
+      streamId,
+      contents.map((bytes, n) => memoryFile(fileId + n, bytes)),
+    );
   try {
     return services.jobs.createJob({
       jobId: otaJobId(options.updateId),
-      document: otaDocument({ protocols, streamId, files: [file] }),
+      document: otaDocument({ protocols, streamId, files }),
       targets: things,
       timeoutInMinutes: options.timeoutInMinutes,
       retries: options.retries,

@@ -26,6 +26,8 @@ import {
   type OtaEvent,
   type Store,
 } from "../../src/index.js";
+import { StagedPal } from "../../src/payload/staged-pal.js";
+import type { OtaPal } from "../../src/slot/pal.js";
 import { KEY_POINT, signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { seeded, VirtualClock, VirtualTime } from "./virtual-clock.js";
 import { type Link, VirtualBroker, type VirtualMqtt } from "./virtual-network.js";
@@ -51,6 +53,8 @@ export interface WorldOptions {
   readonly link?: Partial<Link>;
   readonly agent?: TestOptions;
   readonly pal?: Partial<FlashPalOptions>;
+  /** Takes deltas and compressed images, too. */
+  readonly staged?: boolean;
   /** What runs first. */
   readonly image?: Uint8Array;
   readonly device?: Partial<Omit<DeviceOptions, "flash" | "sha256">>;
@@ -77,7 +81,7 @@ export class World {
   /** What the boot loader started, life by life: "ota_0 1.0.0 valid". */
   readonly boots: string[] = [];
   agent!: OtaAgent;
-  pal!: FlashPal;
+  pal!: OtaPal;
   mqtt!: VirtualMqtt;
   control!: ModelBootControl;
   running!: Partition;
@@ -145,7 +149,7 @@ export class World {
       get: (key) => this.store.get(key),
       set: (key, value) => void this.store.set(key, value),
     };
-    this.pal = new FlashPal({
+    const parts = {
       slot: flash.open(this.control.otherPartition),
       boot: this.control,
       crypto: testCrypto,
@@ -153,7 +157,10 @@ export class World {
       trustedKeys: TEST_KEYS,
       store,
       ...this.#options.pal,
-    });
+    };
+    this.pal = this.#options.staged
+      ? new StagedPal({ ...parts, running: flash.open(running), packed: true })
+      : new FlashPal(parts);
     const { onEvent } = this.#options;
     const agent = new OtaAgent({
       ...{ mqtt: this.mqtt, pal: this.pal, clock, thingName: THING, random: seeded(life), store },

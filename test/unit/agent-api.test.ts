@@ -716,8 +716,9 @@ describe("agent: a porting layer of somebody else", () => {
       const { pal } = player;
       const original = pal[call].bind(pal) as (...args: unknown[]) => void;
       pal[call] = (...args: unknown[]) => {
-        const done = args.pop() as (...results: unknown[]) => void;
-        original(...args, (...results: unknown[]) => late.push(() => done(...results)));
+        const at = args.findIndex((argument) => typeof argument === "function");
+        const done = args[at] as (...results: unknown[]) => void;
+        original(...args.slice(0, at), (...results: unknown[]) => late.push(() => done(...results)));
       };
       await player.play("start");
       await player.play("job size=100");

@@ -81,7 +81,7 @@ describe("job document: an OTA job", () => {
     deepEqual(rest, {
       jobId: "AFR_OTA-job1",
       executionNumber: 1,
-      progress: { selfTest: true, updatedBy: undefined, image: "" },
+      progress: { selfTest: true, updatedBy: undefined, image: "", payload: "" },
       protocols: ["MQTT"],
     });
     equal(document, JSON.stringify({ afr_ota: ota() }));
@@ -230,7 +230,7 @@ describe("job document: an OTA job", () => {
 describe("job document: statusDetails", () => {
   const progress = (statusDetails: unknown) =>
     job(parse(envelope({ execution: execution({ statusDetails }) }))).progress;
-  const none = { selfTest: false, updatedBy: undefined, image: "" };
+  const none = { selfTest: false, updatedBy: undefined, image: "", payload: "" };
 
   it("may be absent", () => deepEqual(progress(undefined), none));
   it("may be empty", () => deepEqual(progress({}), none));
