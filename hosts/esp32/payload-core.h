@@ -14,8 +14,9 @@ enum { PAYLOAD_FILE, PAYLOAD_BASE, PAYLOAD_OUTPUT };
 /* Fills `into` with bytes of one of the three. Returns 0, or anything else when it can not. */
 typedef int (*payload_read_t)(void *context, int what, uint32_t offset, uint8_t *into, uint32_t length);
 
-#define PL_HEADER 128
-#define PL_START 4096
+/* Called from many places: once in the code. */
+#define PL_ONCE static __attribute__((noinline))
+
 #define PL_MAX_LENGTH 0x8000000u
 #define PL_STEPS 256
 #define PL_SEGMENTS 16
@@ -24,6 +25,15 @@ typedef int (*payload_read_t)(void *context, int what, uint32_t offset, uint8_t 
 #define PL_INPUT 256
 #define PL_CACHE 512
 #define PL_NONE 0xffffffffu
+
+/* A chip runs code of its own kind: the other predictor is left out where the build says which that is. */
+#if CONFIG_IDF_TARGET_ARCH_XTENSA
+	#define PL_KNOWS(PREDICTOR) ((PREDICTOR) < 2)
+#elif CONFIG_IDF_TARGET_ARCH_RISCV
+	#define PL_KNOWS(PREDICTOR) (!(PREDICTOR) || (PREDICTOR) == 2)
+#else
+	#define PL_KNOWS(PREDICTOR) ((PREDICTOR) <= 2)
+#endif
 
 /* Places of the probabilities: src/payload/model.ts. */
 enum {
@@ -37,74 +47,59 @@ enum {
 
 typedef struct { uint32_t offset; uint32_t address; uint32_t length; } payload_segment_t;
 typedef struct { int32_t from; int32_t shift; } payload_step_t;
+/* `baseLength` is 0 for an image by itself. */
+typedef struct { uint32_t imageLength, baseLength, predictor, log2; } payload_header_t;
 
+/* What is used most comes first: nearer than 2 KB it takes one instruction to reach. */
 typedef struct {
-	uint32_t imageLength, baseLength;
-	/* Offset in the payload of the lengths of the segments, and of the first one's data. */
-	uint32_t lengths, data;
-	uint8_t predictor, log2, isDelta, raw;
-	uint16_t steps;
-	uint8_t newCount, oldCount;
-	payload_segment_t new[PL_SEGMENTS], old[PL_SEGMENTS];
-	payload_step_t map[PL_STEPS];
-	uint16_t odds[PL_ODDS];
-	uint8_t input[PL_INPUT], cache[PL_CACHE];
-	uint8_t plain[PL_BLOCK + 2 * PL_MARGIN], bytes[PL_BLOCK + 2 * PL_MARGIN];
-	/* What `bytes` is of: start of the block, offset of its first byte, shift. */
-	uint32_t blockStart, blockFrom;
-	int32_t blockShift;
-	uint32_t cachedAt;
+	payload_header_t header;
 	/* Input: next and last in `input`; where the rest is, and ends. */
 	uint32_t next, filled, at, end;
 	uint32_t range, code;
 	uint32_t position, limit, left, distance;
 	int32_t shift, run;
-	uint8_t last;
+	/* What `bytes` is of: start of the block, offset of its first byte, shift. */
+	uint32_t blockStart, blockFrom;
+	int32_t blockShift;
+	uint32_t cachedAt;
+	uint32_t raw, last, steps, newCount, oldCount;
 	/* Set at the first failure, and for good. */
-	int8_t error;
+	int32_t error;
+	uint8_t input[PL_INPUT];
+	payload_segment_t new[PL_SEGMENTS], old[PL_SEGMENTS];
+	uint16_t odds[PL_ODDS];
+	payload_step_t map[PL_STEPS];
+	uint8_t cache[PL_CACHE];
+	uint8_t plain[PL_BLOCK + 2 * PL_MARGIN], bytes[PL_BLOCK + 2 * PL_MARGIN];
 } payload_t;
 
 /* Of one call alone. */
 typedef struct { payload_t *p; payload_read_t read; void *context; } payload_call_t;
 
-static uint32_t pl_word(const uint8_t *at)
+PL_ONCE uint32_t pl_word(const uint8_t *at)
 {
 	return at[0] | ((uint32_t)at[1] << 8) | ((uint32_t)at[2] << 16) | ((uint32_t)at[3] << 24);
 }
 
-static void pl_put(uint8_t *at, uint32_t word)
+PL_ONCE void pl_put(uint8_t *at, uint32_t word)
 {
 	int n;
 	for (n = 0; n < 4; n++, word >>= 8)
 		at[n] = (uint8_t)word;
 }
 
-static int pl_fail(payload_t *p, int error)
+PL_ONCE int pl_fail(payload_t *p, int error)
 {
 	if (!p->error)
-		p->error = (int8_t)error;
+		p->error = error;
 	return p->error;
 }
 
-static int pl_read(const payload_call_t *c, int what, uint32_t offset, uint8_t *into, uint32_t length)
+PL_ONCE int pl_read(const payload_call_t *c, int what, uint32_t offset, uint8_t *into, uint32_t length)
 {
 	if (c->read(c->context, what, offset, into, length))
 		return pl_fail(c->p, PAYLOAD_UNREADABLE);
 	return 0;
-}
-
-/* A number of the tables; PL_NONE and a failure for what is none. */
-static int pl_varint(const uint8_t *start, uint32_t *at, uint32_t end, uint64_t *value)
-{
-	int shift;
-	*value = 0;
-	for (shift = 0; *at < end && shift < 35; shift += 7) {
-		uint8_t byte = start[(*at)++];
-		*value += (uint64_t)(byte & 127) << shift;
-		if (byte < 128 && *value <= 0xffffffffu)
-			return 0;
-	}
-	return PAYLOAD_BAD;
 }
 
 static int pl_segments(payload_call_t *c)
@@ -113,7 +108,7 @@ static int pl_segments(payload_call_t *c)
 	uint8_t head[24];
 	uint32_t at = sizeof(head), n;
 
-	if (p->baseLength < sizeof(head))
+	if (p->header.baseLength < sizeof(head))
 		return pl_fail(p, PAYLOAD_BAD);
 	if (pl_read(c, PAYLOAD_BASE, 0, head, sizeof(head)))
 		return p->error;
@@ -123,7 +118,7 @@ static int pl_segments(payload_call_t *c)
 	for (n = 0; n < p->oldCount; n++) {
 		payload_segment_t *segment = &p->old[n];
 		uint8_t row[8];
-		if (at + 8 > p->baseLength)
+		if (at + 8 > p->header.baseLength)
 			return pl_fail(p, PAYLOAD_BAD);
 		if (pl_read(c, PAYLOAD_BASE, at, row, sizeof(row)))
 			return p->error;
@@ -131,7 +126,7 @@ static int pl_segments(payload_call_t *c)
 		segment->offset = at;
 		segment->address = pl_word(row);
 		segment->length = pl_word(row + 4);
-		if (segment->length > p->baseLength - at)
+		if (segment->length > p->header.baseLength - at)
 			return pl_fail(p, PAYLOAD_BAD);
 		at += segment->length;
 	}
@@ -139,88 +134,30 @@ static int pl_segments(payload_call_t *c)
 }
 
 /*
- * Begins a payload: `start` holds its first 4096 bytes, or all of it.
+ * Begins a payload whose header and tables have been checked (src/payload/header.ts): segments of the image as rows of
+ * offset, address and length, steps of the map as rows of offset and shift.
  */
-static int payload_open(payload_t *p, const uint8_t *start, uint32_t startLength, uint32_t length,
-	payload_read_t read, void *context)
+static int payload_open(payload_t *p, const payload_header_t *header, const payload_segment_t *segments,
+	uint32_t segmentCount, const payload_step_t *steps, uint32_t stepCount, payload_read_t read, void *context)
 {
-	static const uint8_t magic[8] = "XSOTAP1";
 	payload_call_t c = { p, read, context };
-	uint32_t steps, segments, head, tables, end, at, count, k, n;
-	uint64_t total, offset = 0;
-	int64_t shift = 0;
 
 	memset(p, 0, sizeof(*p));
 	p->blockStart = p->cachedAt = PL_NONE;
-	if (startLength > PL_START)
-		startLength = PL_START;
-	if (startLength < PL_HEADER || memcmp(start, magic, sizeof(magic)))
+	p->header = *header;
+	if (segmentCount > PL_SEGMENTS || stepCount > PL_STEPS || header->imageLength > PL_MAX_LENGTH ||
+		header->baseLength > PL_MAX_LENGTH || header->log2 > 16 || !PL_KNOWS(header->predictor))
 		return pl_fail(p, PAYLOAD_BAD);
-	p->isDelta = start[8];
-	p->predictor = start[9];
-	p->log2 = start[10];
-	p->imageLength = pl_word(start + 12);
-	p->baseLength = pl_word(start + 16);
-	steps = pl_word(start + 20);
-	segments = start[24] | (start[25] << 8);
-	head = start[26] | (start[27] << 8);
-	tables = pl_word(start + 28);
-	if (p->isDelta > 1 || p->predictor > 2 || p->log2 < 12 || p->log2 > 16 || start[11] ||
-		p->imageLength < 1 || p->imageLength > PL_MAX_LENGTH || p->baseLength > PL_MAX_LENGTH ||
-		(p->baseLength > 0) != p->isDelta || (p->predictor && !p->isDelta) ||
-		(segments > 0) != (p->predictor > 0) || segments > PL_SEGMENTS || steps > PL_STEPS ||
-		(steps && !p->predictor) || head > p->imageLength || tables > startLength ||
-		PL_HEADER + head + tables > startLength)
-		return pl_fail(p, PAYLOAD_BAD);
-	at = PL_HEADER + head;
-	end = at + tables;
-	p->newCount = (uint8_t)segments;
-	for (n = 0; n < segments; n++, at += 12) {
-		payload_segment_t *segment = &p->new[n];
-		if (at + 12 > end)
-			return pl_fail(p, PAYLOAD_BAD);
-		segment->offset = pl_word(start + at);
-		segment->address = pl_word(start + at + 4);
-		segment->length = pl_word(start + at + 8);
-		if (segment->offset > p->imageLength || segment->length > p->imageLength - segment->offset)
-			return pl_fail(p, PAYLOAD_BAD);
-	}
-	p->steps = (uint16_t)steps;
-	for (n = 0; n < steps; n++) {
-		uint64_t delta, zigzag;
-		if (pl_varint(start, &at, end, &delta) || pl_varint(start, &at, end, &zigzag))
-			return pl_fail(p, PAYLOAD_BAD);
-		offset += delta;
-		shift += (zigzag & 1) ? -(int64_t)((zigzag + 1) / 2) : (int64_t)(zigzag / 2);
-		if ((n && delta < 1) || offset > p->baseLength || shift > (int64_t)PL_MAX_LENGTH ||
-			shift < -(int64_t)PL_MAX_LENGTH)
-			return pl_fail(p, PAYLOAD_BAD);
-		p->map[n].from = (int32_t)offset;
-		p->map[n].shift = (int32_t)shift;
-	}
-	count = (p->imageLength + (1u << p->log2) - 1) >> p->log2;
-	if (at + 3 * count != end)
-		return pl_fail(p, PAYLOAD_BAD);
-	p->lengths = at;
-	p->data = end;
-	total = end;
-	for (k = 0; k < count; k++, at += 3) {
-		uint32_t size = start[at] | (start[at + 1] << 8) | ((uint32_t)(start[at + 2] & 127) << 16);
-		uint32_t whole = p->imageLength - (k << p->log2);
-		if (whole > 1u << p->log2)
-			whole = 1u << p->log2;
-		if ((start[at + 2] & 128) ? size != whole : size >= whole)
-			return pl_fail(p, PAYLOAD_BAD);
-		total += size;
-	}
-	if (total != length)
-		return pl_fail(p, PAYLOAD_BAD);
-	return p->predictor ? pl_segments(&c) : 0;
+	memcpy(p->new, segments, segmentCount * sizeof(*segments));
+	memcpy(p->map, steps, stepCount * sizeof(*steps));
+	p->newCount = segmentCount;
+	p->steps = stepCount;
+	return header->predictor ? pl_segments(&c) : 0;
 }
 
 /* Prediction */
 
-static int pl_isPointer(uint32_t word)
+PL_ONCE int pl_isPointer(uint32_t word)
 {
 	uint32_t top = word >> 24;
 	return top == 0x3c || top == 0x3f || top == 0x40 || top == 0x42;
@@ -232,9 +169,9 @@ static int pl_isCode(uint32_t address)
 }
 
 /* The address of an offset in the new image; 0: none. */
-static uint32_t pl_located(const payload_t *p, int32_t offset)
+PL_ONCE uint32_t pl_located(const payload_t *p, int32_t offset)
 {
-	int n;
+	uint32_t n;
 	for (n = 0; n < p->newCount; n++) {
 		int32_t distance = offset - (int32_t)p->new[n].offset;
 		if (distance >= 0 && distance <= (int32_t)p->new[n].length)
@@ -244,19 +181,19 @@ static uint32_t pl_located(const payload_t *p, int32_t offset)
 }
 
 /* Where what stands at an address of the base is in the new image; 0: nowhere. */
-static uint32_t pl_map(const payload_t *p, uint32_t address)
+PL_ONCE uint32_t pl_map(const payload_t *p, uint32_t address)
 {
-	int n;
+	uint32_t n;
 	for (n = 0; n < p->oldCount; n++) {
 		uint32_t distance = address - p->old[n].address;
 		if (distance <= p->old[n].length) {
 			int32_t offset = (int32_t)(p->old[n].offset + distance);
-			int low = 0, high = p->steps;
+			uint32_t low = 0, high = p->steps;
 			if (!high)
 				return pl_located(p, offset);
 			/* The last step at or below; the first when there is none. */
 			while (high - low > 1) {
-				int middle = (low + high) >> 1;
+				uint32_t middle = (low + high) >> 1;
 				if (p->map[middle].from <= offset)
 					low = middle;
 				else
@@ -271,7 +208,7 @@ static uint32_t pl_map(const payload_t *p, uint32_t address)
 /* A part of the block: where the segment begins, what may be looked at, where the block ends, all in `plain`. */
 typedef struct { int32_t first, low, high, stop; uint32_t address; int32_t shift; } payload_sweep_t;
 
-static uint32_t pl_here(const payload_t *p, const payload_sweep_t *s, int32_t at)
+PL_ONCE uint32_t pl_here(const payload_t *p, const payload_sweep_t *s, int32_t at)
 {
 	return pl_located(p, (int32_t)p->blockFrom + at - s->shift);
 }
@@ -283,7 +220,7 @@ static void pl_pointers(payload_t *p, const payload_sweep_t *s)
 		uint32_t word = pl_word(p->plain + at), there = pl_isPointer(word) ? pl_map(p, word) : 0;
 		if (there)
 			pl_put(p->bytes + at, there);
-		else if (p->predictor == 2 && word + 0x10000000 > 0x100000) {
+		else if (PL_KNOWS(2) && p->header.predictor == 2 && word + 0x10000000 > 0x100000) {
 			uint32_t target = s->address + (uint32_t)at + word, here = pl_isCode(target) ? pl_here(p, s, at) : 0;
 			if (here && (there = pl_map(p, target)) != 0)
 				pl_put(p->bytes + at, there - here);
@@ -312,7 +249,7 @@ static void pl_xtensa(payload_t *p, const payload_sweep_t *s)
 			if (code == 5) {
 				int32_t offset = (int32_t)((operand | plain[at]) << 8) >> 14;
 				uint32_t there = here ? pl_map(p, (pc & ~3u) + 4 + 4 * (uint32_t)offset) : 0;
-				int64_t far = (int64_t)(int32_t)there - (((int64_t)(int32_t)here & ~(int64_t)3) + 4);
+				int32_t far = (int32_t)(there - (here & ~3u) - 4);
 				if (there && !(far & 3) && far >= -0x80000 && far < 0x80000) {
 					uint32_t bits = ((uint32_t)(far >> 2) << 6) | (plain[at] & 63);
 					p->bytes[at] = (uint8_t)bits;
@@ -322,8 +259,8 @@ static void pl_xtensa(payload_t *p, const payload_sweep_t *s)
 			}
 			else {
 				uint32_t there = here ? pl_map(p, ((pc + 3) & ~3u) + 4 * ((operand >> 8) - 65536)) : 0;
-				int64_t far = (int64_t)(int32_t)there - (int64_t)(int32_t)((here + 3) & ~3u) + 4 * 65536;
-				if (there && !(far & 3) && far >= 0 && far < 4 * 65536) {
+				int32_t far = (int32_t)(there - ((here + 3) & ~3u));
+				if (there && !(far & 3) && far >= -4 * 65536 && far < 0) {
 					p->bytes[at + 1] = (uint8_t)(far >> 2);
 					p->bytes[at + 2] = (uint8_t)(far >> 10);
 				}
@@ -337,7 +274,7 @@ static void pl_xtensa(payload_t *p, const payload_sweep_t *s)
 	}
 }
 
-static int pl_hasLow(uint32_t word, uint32_t rd, int jumps)
+PL_ONCE int pl_hasLow(uint32_t word, uint32_t rd, int jumps)
 {
 	uint32_t code = word & 127;
 	if (((word >> 15) & 31) != rd)
@@ -347,13 +284,13 @@ static int pl_hasLow(uint32_t word, uint32_t rd, int jumps)
 	return (code == 0x13 || (jumps && code == 0x67)) && !(word & 0x7000);
 }
 
-static uint32_t pl_lowOf(uint32_t word)
+PL_ONCE uint32_t pl_lowOf(uint32_t word)
 {
 	int32_t high = (int32_t)word >> 20;
 	return (uint32_t)((word & 127) == 0x23 ? (int32_t)((uint32_t)high & ~31u) | (int32_t)((word >> 7) & 31) : high);
 }
 
-static uint32_t pl_withLow(uint32_t word, uint32_t value)
+PL_ONCE uint32_t pl_withLow(uint32_t word, uint32_t value)
 {
 	if ((word & 127) != 0x23)
 		return (word & 0xfffff) | (value << 20);
@@ -411,7 +348,7 @@ static void pl_riscv(payload_t *p, const payload_sweep_t *s)
 			uint32_t offset = (((uint32_t)((int32_t)word >> 31)) << 20) | (word & 0xff000) |
 				((word >> 9) & 0x800) | ((word >> 20) & 0x7fe);
 			uint32_t there = pl_map(p, s->address + (uint32_t)at + offset), here = there ? pl_here(p, s, at) : 0;
-			int64_t far = (int64_t)(int32_t)there - (int32_t)here;
+			int32_t far = (int32_t)(there - here);
 			if (here && !(far & 1) && far >= -0x100000 && far < 0x100000)
 				pl_put(p->bytes + at, (word & 0xfff) | (((uint32_t)far & 0x100000) << 11) | ((uint32_t)far & 0xff000) |
 					(((uint32_t)far & 0x800) << 9) | (((uint32_t)far & 0x7fe) << 20));
@@ -435,18 +372,18 @@ static void pl_riscv(payload_t *p, const payload_sweep_t *s)
 }
 
 /* Predicts the block of the byte at `at`, which is within the base. Returns that byte's place in `bytes`; below 0: failed. */
-static int32_t pl_block(payload_call_t *c, uint32_t at)
+PL_ONCE int32_t pl_block(payload_call_t *c, uint32_t at)
 {
 	payload_t *p = c->p;
-	uint32_t start = at & ~(uint32_t)(PL_BLOCK - 1), margin = p->predictor ? PL_MARGIN : 0, end, n;
+	uint32_t start = at & ~(uint32_t)(PL_BLOCK - 1), margin = p->header.predictor ? PL_MARGIN : 0, end, n;
 
 	if (start == p->blockStart && p->shift == p->blockShift)
 		return (int32_t)(at - p->blockFrom);
 	p->blockStart = PL_NONE;
 	p->blockFrom = start > margin ? start - margin : 0;
 	end = start + PL_BLOCK + margin;
-	if (end > p->baseLength)
-		end = p->baseLength;
+	if (end > p->header.baseLength)
+		end = p->header.baseLength;
 	if (pl_read(c, PAYLOAD_BASE, p->blockFrom, p->plain, end - p->blockFrom))
 		return p->error;
 	memcpy(p->bytes, p->plain, end - p->blockFrom);
@@ -471,9 +408,9 @@ static int32_t pl_block(payload_call_t *c, uint32_t at)
 		s.shift = p->shift;
 		if (!pl_isCode(p->old[n].address))
 			pl_pointers(p, &s);
-		else if (p->predictor == 1)
+		else if (PL_KNOWS(1) && p->header.predictor == 1)
 			pl_xtensa(p, &s);
-		else
+		else if (PL_KNOWS(2))
 			pl_riscv(p, &s);
 	}
 	p->blockStart = start;
@@ -500,7 +437,7 @@ static uint32_t pl_byte(payload_call_t *c)
 	return p->input[p->next++];
 }
 
-static void pl_settle(payload_call_t *c)
+PL_ONCE void pl_settle(payload_call_t *c)
 {
 	payload_t *p = c->p;
 	while (p->range < 0x800000) {
@@ -509,7 +446,7 @@ static void pl_settle(payload_call_t *c)
 	}
 }
 
-static uint32_t pl_bit(payload_call_t *c, uint32_t place)
+PL_ONCE uint32_t pl_bit(payload_call_t *c, uint32_t place)
 {
 	payload_t *p = c->p;
 	uint16_t *odds = &p->odds[place];
@@ -528,7 +465,7 @@ static uint32_t pl_bit(payload_call_t *c, uint32_t place)
 	return bit;
 }
 
-static uint32_t pl_tree(payload_call_t *c, uint32_t place, uint32_t bits)
+PL_ONCE uint32_t pl_tree(payload_call_t *c, uint32_t place, uint32_t bits)
 {
 	uint32_t node = 1, n;
 	for (n = 0; n < bits; n++)
@@ -536,7 +473,7 @@ static uint32_t pl_tree(payload_call_t *c, uint32_t place, uint32_t bits)
 	return node - (1u << bits);
 }
 
-static uint32_t pl_number(payload_call_t *c, uint32_t place)
+PL_ONCE uint32_t pl_number(payload_call_t *c, uint32_t place)
 {
 	payload_t *p = c->p;
 	uint32_t exponent = pl_tree(c, place, 5), modelled = exponent < 2 ? exponent : 2, value, n;
@@ -559,32 +496,23 @@ static uint32_t pl_number(payload_call_t *c, uint32_t place)
 	return value - 1;
 }
 
-/* Begins segment `k`, which is one of the image, at its first byte. */
-static int payload_begin(payload_t *p, uint32_t k, payload_read_t read, void *context)
+/* Begins a segment: its first byte in the image, its data from `at` up to `end` in the payload, `raw` when stored. */
+static int payload_begin(payload_t *p, uint32_t position, uint32_t at, uint32_t end, uint32_t raw, payload_read_t read,
+	void *context)
 {
 	payload_call_t c = { p, read, context };
-	uint32_t n, at;
+	uint32_t n;
 
 	if (p->error)
 		return p->error;
-	if (k >= (p->imageLength + (1u << p->log2) - 1) >> p->log2)
+	if (position >= p->header.imageLength || at > end)
 		return pl_fail(p, PAYLOAD_BAD);
-	p->position = k << p->log2;
-	p->limit = p->imageLength - p->position > 1u << p->log2 ? p->position + (1u << p->log2) : p->imageLength;
-	p->at = p->data;
-	p->end = p->data;
-	for (n = 0, at = p->lengths; n <= k; n++, at += 3) {
-		/* By many at a time: PL_INPUT holds 85 of them. */
-		uint32_t place = 3 * (n % 85);
-		if (!place) {
-			uint32_t rest = 3 * (k + 1 - n);
-			if (pl_read(&c, PAYLOAD_FILE, at, p->input, rest < 255 ? rest : 255))
-				return p->error;
-		}
-		p->at = p->end;
-		p->end += p->input[place] | (p->input[place + 1] << 8) | ((uint32_t)(p->input[place + 2] & 127) << 16);
-		p->raw = p->input[place + 2] >> 7;
-	}
+	p->position = position;
+	n = p->header.imageLength - position;
+	p->limit = position + (n >> p->header.log2 ? 1u << p->header.log2 : n);
+	p->at = at;
+	p->end = end;
+	p->raw = raw;
 	p->next = p->filled = p->left = p->code = 0;
 	p->shift = 0;
 	p->last = 0;
@@ -608,10 +536,10 @@ static void pl_token(payload_call_t *c, uint8_t *out)
 {
 	payload_t *p = c->p;
 	uint32_t last = p->last, other, length;
-	int64_t place = (int64_t)p->position + p->shift;
+	int32_t place = (int32_t)p->position + p->shift;
 
 	if (!pl_bit(c, PL_IS_COPY + last)) {
-		if (p->isDelta && p->run < 6 && place >= 0 && place < p->baseLength) {
+		if (p->run < 6 && place >= 0 && (uint32_t)place < p->header.baseLength) {
 			uint32_t difference = pl_tree(c, PL_DIFFERENCE, 8);
 			int32_t n = pl_block(c, (uint32_t)place);
 			if (n < 0)
@@ -645,8 +573,8 @@ static void pl_token(payload_call_t *c, uint8_t *out)
 			p->shift += minus ? -by : by;
 		}
 		length = pl_number(c, PL_OLD_LENGTH) + 1;
-		place = (int64_t)p->position + p->shift;
-		if (place < 0 || place + length > p->baseLength)
+		place = (int32_t)p->position + p->shift;
+		if (place < 0 || (uint32_t)place + length > p->header.baseLength)
 			pl_fail(p, PAYLOAD_BAD);
 		p->last = 1;
 		p->run = 0;

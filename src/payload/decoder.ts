@@ -21,13 +21,24 @@ export interface PayloadSource {
 
 /** What the agent needs of a decoder, in JavaScript or native. */
 export interface PayloadDecoder {
-  /** Begins segment `k`, at its first byte. */
-  begin(k: number): void;
+  /**
+   * Begins a segment at its first byte, which is at `position` of the image.
+   * @param at where its data begins in the payload, and where it ends
+   * @param raw whether the data is stored as it is
+   */
+  begin(position: number, at: number, end: number, raw: boolean): void;
   /**
    * Decodes the bytes of the segment that follow, as many as `out` has room for; the segment has so many left.
    * @throws OtaError "bad-payload"; whatever reading throws
    */
   decode(out: Uint8Array): void;
+}
+
+/** Begins the segment of the image that `position` is the start of. */
+export function beginSegment(decoder: PayloadDecoder, header: PayloadHeader, position: number): void {
+  const { offsets, raw, segmentLog2 } = header;
+  const k = position >> segmentLog2;
+  decoder.begin(position, offsets[k], offsets[k + 1], raw[k] > 0);
 }
 
 /** Bytes of input, and of output read back, at a time. */
@@ -69,14 +80,14 @@ export class JsPayloadDecoder implements PayloadDecoder {
     this.#predictor = header.isDelta ? new Predictor(header, source.base) : undefined;
   }
 
-  begin(k: number): void {
-    const { offsets, segmentLog2, imageLength } = this.#header;
-    const limit = (k + 1) << segmentLog2;
-    this.#position = k << segmentLog2;
+  begin(position: number, at: number, end: number, raw: boolean): void {
+    const { segmentLog2, imageLength } = this.#header;
+    const limit = position + (1 << segmentLog2);
+    this.#position = position;
     this.#limit = limit < imageLength ? limit : imageLength;
-    this.#at = offsets[k];
-    this.#end = offsets[k + 1];
-    this.#raw = this.#header.raw[k] > 0;
+    this.#at = at;
+    this.#end = end;
+    this.#raw = raw;
     this.#next = this.#filled = this.#shift = this.#last = this.#left = this.#code = 0;
     this.#cachedAt = -1;
     this.#distance = 1;

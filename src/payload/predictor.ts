@@ -258,9 +258,9 @@ export class Predictor {
         if (code === 5) {
           const target = (pc & ~3) + 4 + 4 * (((operand | low8) << 8) >> 14);
           const there = here && this.#map(target);
-          const words = (there - ((here & ~3) + 4)) / 4;
-          if (there && words % 1 === 0 && words >= -0x20000 && words < 0x20000) {
-            const bits = (words << 6) | (low8 & 63);
+          const far = (there - (here & ~3) - 4) | 0;
+          if (there && !(far & 3) && far >= -0x80000 && far < 0x80000) {
+            const bits = (far << 4) | (low8 & 63);
             this.#bytes[p] = bits;
             this.#bytes[p + 1] = bits >> 8;
             this.#bytes[p + 2] = bits >> 16;
@@ -268,10 +268,10 @@ export class Predictor {
         } else {
           const target = ((pc + 3) & ~3) + 4 * ((operand >> 8) - 65536);
           const there = here && this.#map(target);
-          const words = (there - ((here + 3) & ~3)) / 4 + 65536;
-          if (there && words % 1 === 0 && words >= 0 && words < 65536) {
-            this.#bytes[p + 1] = words;
-            this.#bytes[p + 2] = words >> 8;
+          const far = (there - ((here + 3) & ~3)) | 0;
+          if (there && !(far & 3) && far >= -0x40000 && far < 0) {
+            this.#bytes[p + 1] = far >> 2;
+            this.#bytes[p + 2] = far >> 10;
           }
         }
       }
@@ -305,7 +305,7 @@ export class Predictor {
     const offset = ((word >> 31) << 20) | (word & 0xff000) | ((word >> 9) & 0x800) | ((word >> 20) & 0x7fe);
     const there = this.#map((address + p + offset) | 0);
     const here = there && this.#here(p, shift);
-    const far = there - here;
+    const far = (there - here) | 0;
     if (!here || far & 1 || far < -0x100000 || far >= 0x100000) return;
     this.#put(
       p,

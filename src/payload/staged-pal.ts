@@ -13,7 +13,7 @@ import { FlashPal, type FlashPalOptions } from "../slot/flash-pal.js";
 import { journalSectors } from "../slot/journal.js";
 import type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "../slot/pal.js";
 import type { TrustedKeys } from "../slot/signature.js";
-import { JsPayloadDecoder, type PayloadDecoder } from "./decoder.js";
+import { beginSegment, JsPayloadDecoder, type PayloadDecoder } from "./decoder.js";
 import { badPayload, HEADER_LENGTH, PayloadHeader, START_LENGTH } from "./header.js";
 import { PartFlash } from "./part-flash.js";
 import { type RunningImage, RunningSum } from "./running-image.js";
@@ -21,11 +21,17 @@ import { Slices } from "./slices.js";
 
 /**
  * Makes a decoder that reads the flash by itself.
- * @param start the first 4096 bytes of the payload, or all of it
- * @param length bytes of the payload
- * @param first offset in the slot of its second sector; the others follow, and then the first one
+ * @param numbers bytes of the image, bytes of the base, predictor, binary logarithm of the segment, bytes of the payload
+ * @param segments of the image: rows of offset, address, length
+ * @param steps of the map: rows of offset and shift
+ * @param first offset in the slot of the payload's second sector; the others follow, and then the first one
  */
-export type NativeDecoder = (start: Uint8Array, length: number, first: number) => PayloadDecoder;
+export type NativeDecoder = (
+  numbers: Int32Array,
+  segments: Int32Array,
+  steps: Int32Array,
+  first: number,
+) => PayloadDecoder;
 
 export interface StagedPalOptions extends FlashPalOptions {
   boot: BootControl;
@@ -84,7 +90,11 @@ class OpenPayload {
   /** A decoder of the payload. @throws OtaError "bad-payload" */
   decoder(header: PayloadHeader, running: Flash, slot: Flash, native?: NativeDecoder): PayloadDecoder {
     const { view, file, sectorLength } = this;
-    if (native) return native(this.readStart(), file.fileSize, view.place(1) * sectorLength);
+    if (native) {
+      const { imageLength, baseLength, predictor, segmentLog2, imageSegments, steps } = header;
+      const numbers = Int32Array.of(imageLength, baseLength, predictor, segmentLog2, file.fileSize);
+      return native(numbers, imageSegments, steps, view.place(1) * sectorLength);
+    }
     return new JsPayloadDecoder(header, {
       payload: (into, offset) => view.read(into, offset),
       base: (into, offset) => void running.read(into, offset),
@@ -429,7 +439,7 @@ export class StagedPal implements OtaPal {
             k++;
             return false;
           }
-          machine.begin(k);
+          beginSegment(machine, header, at);
         }
         const sector = buffer.subarray(0, Math.min(sectorLength, end - at));
         machine.decode(sector);

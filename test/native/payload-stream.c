@@ -1,7 +1,8 @@
 /*
  * The native decoder under test. As a program:  payload-stream base… < cases > outcomes
- * A case: number of its base and length, 32 bits little-endian each, then the payload. An outcome: error code, bytes of
- * whole sectors that were made, FNV-1a of them, 32 bits each. Built with -fsanitize=fuzzer the cases are the fuzzer's.
+ * A case, in words of 32 bits: number of its base, bytes of the payload, header (4 words), count of segments, of steps, of
+ * segments of data, and these: rows of 3, rows of 2, and offset, end and kind of each. Then the payload. An outcome: error
+ * code, bytes of whole sectors that were made, FNV-1a of them. Built with -fsanitize=fuzzer the cases are the fuzzer's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #define SECTOR 4096
 #define MOST (1u << 20)
+/* Words of a case before its tables. */
+#define LEAD 9
 
 typedef struct { const uint8_t *bytes[3]; uint32_t lengths[3]; } sources_t;
 
@@ -23,25 +26,28 @@ static int readSource(void *context, int what, uint32_t offset, uint8_t *into, u
 }
 
 /* Returns the error; `made` bytes of whole sectors are in `image`. */
-static int decode(const uint8_t *payload, uint32_t length, const uint8_t *base, uint32_t baseLength, uint8_t *image,
-	uint32_t *made)
+static int decode(const uint32_t *lead, const uint32_t *tables, const uint8_t *payload, const uint8_t *base,
+	uint32_t baseLength, uint8_t *image, uint32_t *made)
 {
 	payload_t *p = malloc(sizeof(*p));
-	sources_t sources = { { payload, base, image }, { length, baseLength, 0 } };
+	/* Reads of output are in blocks, which may go beyond the image. */
+	sources_t sources = { { payload, base, image }, { lead[1], baseLength, MOST } };
+	const uint32_t *data = tables + 3 * lead[6] + 2 * lead[7];
 	uint8_t *sector = malloc(SECTOR);
+	payload_header_t header;
 	uint32_t at = 0, segment = 0;
 	int error;
 
 	*made = 0;
-	error = payload_open(p, payload, length < 4096 ? length : 4096, length, readSource, &sources);
-	if (!error && p->imageLength > MOST)
-		error = PAYLOAD_BAD;
-	/* Reads of output are in blocks, which may go beyond the image. */
-	sources.lengths[PAYLOAD_OUTPUT] = MOST;
-	while (!error && at < p->imageLength) {
-		uint32_t end = p->imageLength - at < SECTOR ? p->imageLength - at : SECTOR;
-		if (!(at & ((1u << p->log2) - 1)))
-			error = payload_begin(p, segment++, readSource, &sources);
+	memcpy(&header, lead + 2, sizeof(header));
+	error = payload_open(p, &header, (const payload_segment_t *)tables, lead[6],
+		(const payload_step_t *)(tables + 3 * lead[6]), lead[7], readSource, &sources);
+	while (!error && at < header.imageLength && at < MOST) {
+		uint32_t end = header.imageLength - at < SECTOR ? header.imageLength - at : SECTOR;
+		if (!(at & ((1u << header.log2) - 1)) && segment < lead[8]) {
+			error = payload_begin(p, at, data[3 * segment], data[3 * segment + 1], data[3 * segment + 2], readSource, &sources);
+			segment++;
+		}
 		if (!error)
 			error = payload_decode(p, sector, end, readSource, &sources);
 		if (error)
@@ -60,9 +66,11 @@ static uint8_t *gImage;
 /* A base that has segments of code and data for both predictors. */
 static uint8_t gBase[3072];
 
+/* Input: lead and tables as in a case, with counts of a byte each; the rest is the payload. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint32_t made, n;
+	uint32_t lead[LEAD], tables[3 * 255 + 2 * 255 * 2 + 3 * 255], made, n, words;
+	uint8_t *payload;
 	if (!gImage) {
 		gImage = calloc(1, MOST);
 		for (n = 0; n < sizeof(gBase); n++)
@@ -75,7 +83,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		pl_put(gBase + 1032, 0x42000400);
 		pl_put(gBase + 1036, 2000);
 	}
-	decode(data, (uint32_t)size, gBase, sizeof(gBase), gImage, &made);
+	if (size < 20)
+		return 0;
+	memcpy(lead + 2, data, 16);
+	for (n = 0; n < 3; n++)
+		lead[6 + n] = data[16 + n];
+	lead[7] += data[19];
+	data += 20;
+	size -= 20;
+	words = 3 * lead[6] + 2 * lead[7] + 3 * lead[8];
+	if (size < 4 * words)
+		return 0;
+	memcpy(tables, data, 4 * words);
+	lead[1] = (uint32_t)size - 4 * words;
+	payload = malloc(lead[1] + !lead[1]);
+	memcpy(payload, data + 4 * words, lead[1]);
+	decode(lead, tables, payload, gBase, sizeof(gBase), gImage, &made);
+	free(payload);
 	return 0;
 }
 #else
@@ -97,20 +121,22 @@ static uint8_t *load(const char *path, uint32_t *length)
 int main(int argc, char *argv[])
 {
 	uint8_t *bases[16], row[12];
-	uint32_t lengths[16], n;
+	uint32_t lengths[16], lead[LEAD], n;
 
 	if (argc > 16)
 		return 64;
 	for (n = 1; n < (uint32_t)argc; n++)
 		bases[n - 1] = load(argv[n], &lengths[n - 1]);
 	gImage = calloc(1, MOST);
-	while (fread(row, 1, 8, stdin) == 8) {
-		uint32_t base = pl_word(row), length = pl_word(row + 4), made, sum = 2166136261u;
-		uint8_t *payload = malloc(length + !length);
+	while (fread(lead, 4, LEAD, stdin) == LEAD) {
+		uint32_t base = lead[0], words = 3 * lead[6] + 2 * lead[7] + 3 * lead[8], made, sum = 2166136261u;
+		uint32_t *tables = malloc(4 * words + 4);
+		uint8_t *payload = malloc(lead[1] + !lead[1]);
 		int error;
-		if (base >= (uint32_t)argc - 1 || fread(payload, 1, length, stdin) != length)
+		if (base >= (uint32_t)argc - 1 || fread(tables, 4, words, stdin) != words ||
+			fread(payload, 1, lead[1], stdin) != lead[1])
 			return 65;
-		error = decode(payload, length, bases[base], lengths[base], gImage, &made);
+		error = decode(lead, tables, payload, bases[base], lengths[base], gImage, &made);
 		for (n = 0; n < made; n++)
 			sum = (sum ^ gImage[n]) * 16777619u;
 		pl_put(row, (uint32_t)error);
@@ -119,6 +145,7 @@ int main(int argc, char *argv[])
 		fwrite(row, 1, 12, stdout);
 		fflush(stdout);
 		free(payload);
+		free(tables);
 	}
 	return 0;
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { OtaError } from "../../src/errors.js";
-import { JsPayloadDecoder } from "../../src/payload/decoder.js";
+import { beginSegment, JsPayloadDecoder } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import * as Vectors from "../data/payload-vectors.js";
@@ -21,42 +21,75 @@ const SOURCE = fileURLToPath(new URL("../native/payload-stream.c", import.meta.u
 const SECTOR = 4096;
 const MOST = 1 << 20;
 const OUTCOME = 12;
-/** `PAYLOAD_BAD` of hosts/esp32/payload-core.h. */
+const BATCH = 500;
+/** `PAYLOAD_BAD` and `PAYLOAD_UNREADABLE` of hosts/esp32/payload-core.h. */
 const BAD = -1;
+const UNREADABLE = -2;
 
 export interface Case {
   /** Number of its base. */
   readonly base: number;
   readonly payload: Uint8Array;
+  readonly header: PayloadHeader;
 }
+
+/** A case before its header is known to be good. */
+export type Seed = Omit<Case, "header">;
 
 /** Error code, bytes made, and their sum, as text. */
 export type Outcome = string;
 
+/** The header of a payload; undefined when it is refused, which native code leaves to `PayloadHeader`. */
+export function headerOf(payload: Uint8Array): PayloadHeader | undefined {
+  try {
+    const header = new PayloadHeader(payload.subarray(0, START_LENGTH), payload.length);
+    return header.imageLength > MOST ? undefined : header;
+  } catch (error) {
+    if (error instanceof OtaError && error.code === "bad-payload") return undefined;
+    throw error;
+  }
+}
+
 /** What the decoder in JavaScript makes of a payload. @throws what is no refusal */
-export function decodeInJs(payload: Uint8Array, base: Uint8Array, image: Uint8Array): Outcome {
+export function decodeInJs(
+  header: PayloadHeader,
+  payload: Uint8Array,
+  base: Uint8Array,
+  image: Uint8Array,
+): Outcome {
   let made = 0;
   let error = 0;
   try {
-    const header = new PayloadHeader(payload.subarray(0, START_LENGTH), payload.length);
-    if (header.imageLength > MOST) return outcome(BAD, 0, image);
     const source = { payload: reader(payload), base: reader(base), output: reader(image) };
     const decoder = new JsPayloadDecoder(header, source);
     const sector = new Uint8Array(SECTOR);
-    for (; made < header.imageLength; ) {
-      if (made % (1 << header.segmentLog2) === 0) decoder.begin(made >> header.segmentLog2);
+    while (made < header.imageLength) {
+      if (made % (1 << header.segmentLog2) === 0) beginSegment(decoder, header, made);
       const part = sector.subarray(0, Math.min(SECTOR, header.imageLength - made));
       decoder.decode(part);
       image.set(part, made);
       made += part.length;
     }
   } catch (cause) {
-    // A base that is too short for the header is the test's doing: native code calls that unreadable.
     if (cause instanceof OtaError && cause.code === "bad-payload") error = BAD;
-    else if ((cause as Error).message.startsWith("read of")) error = -2;
+    else if ((cause as Error).message.startsWith("read of")) error = UNREADABLE;
     else throw cause;
   }
   return outcome(error, made, image);
+}
+
+/** As the native program reads it. */
+function encodeCase({ base, payload, header }: Case): Uint8Array[] {
+  const { imageLength, baseLength, predictor, segmentLog2, imageSegments, steps, offsets, raw } = header;
+  const data = [...raw].flatMap((kind, k) => [offsets[k], offsets[k + 1], kind]);
+  const words = Int32Array.of(
+    ...[base, payload.length, imageLength, baseLength, predictor, segmentLog2],
+    ...[imageSegments.length / 3, steps.length / 2, raw.length],
+    ...imageSegments,
+    ...steps,
+    ...data,
+  );
+  return [new Uint8Array(words.buffer), payload];
 }
 
 function outcome(error: number, made: number, image: Uint8Array): Outcome {
@@ -107,13 +140,7 @@ export class NativeDecoder {
 
   /** @throws Error with what the sanitizers say */
   async decode(cases: readonly Case[]): Promise<Outcome[]> {
-    const parts = cases.flatMap(({ base, payload }) => {
-      const row = Buffer.alloc(8);
-      row.writeUInt32LE(base, 0);
-      row.writeUInt32LE(payload.length, 4);
-      return [row, payload];
-    });
-    this.#process.stdin.write(Buffer.concat(parts));
+    this.#process.stdin.write(Buffer.concat(cases.flatMap(encodeCase)));
     // Output is buffered: a last case that can not be one would end the process, so whole batches are waited for.
     const wanted = OUTCOME * cases.length;
     while (this.#output.length < wanted) {
@@ -136,11 +163,11 @@ export class NativeDecoder {
 }
 
 /** Bases, and payloads of them to begin with: every kind, predictor and way to store a segment. */
-export function seedCases(): { bases: Uint8Array[]; cases: Case[] } {
+export function seedCases(): { bases: Uint8Array[]; cases: Seed[] } {
   const c3 = decodeAll(Vectors.C3_V1).image;
   const esp32 = decodeAll(Vectors.ESP32X_V1).image;
   const bases = [new Uint8Array(), Vectors.TINY_DELTA_OLD, c3, esp32];
-  const cases: Case[] = [
+  const cases: Seed[] = [
     { base: 0, payload: Vectors.TINY_FULL },
     { base: 0, payload: Vectors.TINY_STORED },
     { base: 1, payload: Vectors.TINY_DELTA },
@@ -168,7 +195,7 @@ export function seedCases(): { bases: Uint8Array[]; cases: Case[] } {
 const EXTREMES = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff];
 
 /** An endless supply of spoiled payloads, the same for the same seed. */
-export function mutator(cases: readonly Case[], seed: number): () => Case {
+export function mutator(cases: readonly Seed[], seed: number): () => Seed {
   const random = seeded(seed);
   const below = (limit: number) => Math.floor(random() * limit);
   return () => {
@@ -198,4 +225,49 @@ export function mutator(cases: readonly Case[], seed: number): () => Case {
     }
     return { base, payload: copy };
   };
+}
+
+/**
+ * Compares both decoders over `count` spoiled payloads.
+ * @param progress told how many are done
+ * @returns how many had a usable header, and how many of these decoded to their end
+ * @throws Error naming the first case about which they differ
+ */
+export async function compare(
+  program: string,
+  count: number,
+  seed: number,
+  progress: (done: number) => void = () => {},
+): Promise<{ usable: number; decoded: number }> {
+  const { bases, cases } = seedCases();
+  const native = new NativeDecoder(program, bases);
+  const image = new Uint8Array(MOST);
+  const next = mutator(cases, seed);
+  let usable = 0;
+  let decoded = 0;
+  try {
+    for (let done = 0; done < count; done += BATCH) {
+      const batch: Case[] = [];
+      for (let n = 0; n < BATCH; n++) {
+        const spoiled = next();
+        const header = headerOf(spoiled.payload);
+        if (header) batch.push({ ...spoiled, header });
+      }
+      const outcomes = native.decode(batch);
+      const expected = batch.map(({ base, payload, header }) =>
+        decodeInJs(header, payload, bases[base], image),
+      );
+      (await outcomes).forEach((outcome, n) => {
+        usable++;
+        if (outcome.startsWith("0 ")) decoded++;
+        if (outcome === expected[n]) return;
+        const text = Buffer.from(batch[n].payload).toString("base64");
+        throw new Error(`base ${batch[n].base}: native ${outcome}, JavaScript ${expected[n]}: ${text}`);
+      });
+      progress(done + BATCH);
+    }
+  } finally {
+    native.close();
+  }
+  return { usable, decoded };
 }

@@ -3,7 +3,12 @@
  * @module
  */
 import { PureSha256 } from "../../hosts/formats/sha256.js";
-import { JsPayloadDecoder, type PayloadDecoder, type PayloadSource } from "../../src/payload/decoder.js";
+import {
+  beginSegment,
+  JsPayloadDecoder,
+  type PayloadDecoder,
+  type PayloadSource,
+} from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
 import { assemble, type Part, type Plan } from "../../tools/payload/assemble.js";
 
@@ -38,7 +43,7 @@ export function decodeAll(
   const decoder = make(header, source);
   const length = 1 << header.segmentLog2;
   for (let start = 0; start < image.length; start += length) {
-    decoder.begin(start / length);
+    beginSegment(decoder, header, start);
     const end = Math.min(start + length, image.length);
     for (let at = start; at < end; at += step) {
       // Output is on flash only once its sector is complete.

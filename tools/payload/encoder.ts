@@ -4,7 +4,7 @@
  * @module
  */
 import { equalBytes } from "../../src/bytes.js";
-import { JsPayloadDecoder } from "../../src/payload/decoder.js";
+import { beginSegment, JsPayloadDecoder } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
 import { align, type Stretch } from "./alignment.js";
 import { assemble, type Part, type Plan, type Sha256, segmentsOf } from "./assemble.js";
@@ -42,7 +42,7 @@ export function decodePayload(payload: Uint8Array, base?: Uint8Array): Uint8Arra
   });
   const length = 1 << header.segmentLog2;
   for (let at = 0; at < image.length; at += SECTOR) {
-    if (at % length === 0) decoder.begin(at / length);
+    if (at % length === 0) beginSegment(decoder, header, at);
     decoder.decode(image.subarray(at, at + SECTOR));
   }
   return image;
