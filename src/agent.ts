@@ -500,6 +500,7 @@ export class OtaAgent {
       onComplete: () => this.#transferEnded(active, Event.FileComplete),
       onFailed: (error) => this.#transferEnded(active, Event.TransferFailed, error),
       onRefresh: () => this.#post(Event.RequestJobDocument),
+      hasAlternative: () => active.planes.length > 1,
     });
     active.download = download;
     download.start();

@@ -1,7 +1,7 @@
 /**
- * The `HttpClient` port over an ECMA-419 HTTP client (`embedded:network/http/client`), whose class is injected.
- * One connection is kept, to the origin asked last. A response that is given up ends its connection; so does one
- * in chunks, where the SDK's client throws out of a timer over what it does not expect.
+ * The `HttpClient` port over an ECMA-419 HTTP client, whose class is injected: `HttpConnection`, or the SDK's
+ * (`embedded:network/http/client`), with which bodies in chunks are refused: it throws out of a timer over what it does not
+ * expect in them. One connection is kept, to the origin asked last. A response that is given up ends its connection.
  * @module
  */
 import type { Clock, HttpClient, HttpHandler } from "../../src/ports.js";
@@ -24,13 +24,17 @@ export interface EcmaHttpClient {
   close(): void;
 }
 
-export type EcmaHttpClientConstructor = new (
-  options: NetworkOptions & {
-    readonly host: string;
-    readonly port: number;
-    readonly onError: (error?: unknown) => void;
-  },
-) => EcmaHttpClient;
+export interface EcmaHttpClientConstructor {
+  new (
+    options: NetworkOptions & {
+      readonly host: string;
+      readonly port: number;
+      readonly onError: (error?: unknown) => void;
+    },
+  ): EcmaHttpClient;
+  /** Bodies in chunks are safe with it. */
+  readonly readsChunks?: boolean;
+}
 
 export interface ModdableHttpOptions {
   readonly Client: EcmaHttpClientConstructor;
@@ -42,8 +46,11 @@ export interface ModdableHttpOptions {
   readonly network: (secure: boolean, host: string) => NetworkOptions;
 }
 
-/** Scheme, host, port and path of an absolute URL without user information (RFC 3986). */
-const URL_PARTS = /^(https?):\/\/([a-z0-9.-]+)(?::(\d{1,5}))?(\/[^#]*|\?[^#]*|)(?:#.*)?$/i;
+/**
+ * Scheme, host, port and path of an absolute URL without user information (RFC 3986). Hosts of S3 buckets may have
+ * underscores; an address of IPv6 stands in brackets.
+ */
+const URL_PARTS = /^(https?):\/\/([\w.~-]+|\[[\w:.%~-]+\])(?::(\d{1,5}))?(\/[^#]*|\?[^#]*|)(?:#.*)?$/i;
 
 /** One request and its response. */
 class Exchange {
@@ -105,7 +112,8 @@ export class ModdableHttpClient implements HttpClient {
         onHeaders: (status, received) => {
           if (exchange.over) return;
           if (!handler.headers(status, received)) stop();
-          else if (received.get("transfer-encoding")) stop(new Error("HTTP body in chunks"));
+          else if (!this.#options.Client.readsChunks && received.get("transfer-encoding"))
+            stop(new Error("HTTP body in chunks"));
         },
         onReadable: (count) => {
           if (exchange.over) return;

@@ -3,11 +3,11 @@
  * want it.
  * @module
  */
-import HTTPClient from "embedded:network/http/client";
 import { HttpPlane, type HttpPlaneOptions } from "xs-ota-agent/http";
 import type { MqttConnection } from "../../src/ports.js";
 import { ModdableClock } from "./clock.js";
-import { type EcmaHttpClientConstructor, ModdableHttpClient } from "./http-client.js";
+import { ModdableHttpClient } from "./http-client.js";
+import { HttpConnection } from "./http-connection.js";
 import { networkOptions, type TlsOptions } from "./network.js";
 
 export { ModdableHttpClient } from "./http-client.js";
@@ -22,8 +22,11 @@ export interface HttpOptions extends Omit<HttpPlaneOptions, "http" | "clock"> {
 /** A data plane for the agent's option `dataPlanes`. */
 export function httpPlane({ tls, ...options }: HttpOptions): HttpPlane {
   const clock = new ModdableClock();
-  const Client = HTTPClient as unknown as EcmaHttpClientConstructor;
   const network = (secure: boolean, serverName: string) =>
     networkOptions(secure ? { serverName, ...tls } : undefined);
-  return new HttpPlane({ ...options, clock, http: new ModdableHttpClient({ Client, clock, network }) });
+  return new HttpPlane({
+    ...options,
+    clock,
+    http: new ModdableHttpClient({ Client: HttpConnection, clock, network }),
+  });
 }

@@ -54,6 +54,8 @@ class SystemResolver implements Resolver {
   resolve({ host: name, onResolved, onError }: Parameters<Resolver["resolve"]>[0]): void {
     const host = name.replace(/:\d+$/, "");
     if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return onResolved(host, host);
+    // An address of IPv6, where the firmware has it.
+    if (host.startsWith("[")) return onResolved(host, host.slice(1, -1));
     Net.resolve(host, (_name: string, address?: string) => {
       if (address) onResolved(host, address);
       else onError(new Error(`no address for ${host}`));

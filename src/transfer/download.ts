@@ -34,6 +34,8 @@ const ATTEMPTS = 6;
 /** First wait after a refusal, and the longest, milliseconds. */
 const BACK_OFF_MS = 500;
 const MAX_BACK_OFF_MS = 60_000;
+/** Refusals in a row after which another plane is tried, when there is one. */
+const PATIENCE = 3;
 /** How long a fresh job document may take until it is asked for again, milliseconds. */
 const REFRESH_MS = 30_000;
 /** The least rate is judged over this long, milliseconds. */
@@ -85,6 +87,8 @@ export interface DownloadOptions {
   onFailed(error: OtaError): void;
   /** A fresh job document is needed; `renew` brings what it says. */
   onRefresh(): void;
+  /** Whether another plane is left to fetch the file with. */
+  hasAlternative?(): boolean;
 }
 
 /** `OTA_GetStatistics`, and what shows how a transfer went. Counts of this life alone. */
@@ -282,10 +286,10 @@ export class Download implements BlockSink {
 
   refused(error: OtaError, remedy: "retry" | "refresh" | "final", afterMs = 0): void {
     if (!this.#running) return;
-    const { clock, random } = this.#options;
+    const { clock, random, hasAlternative } = this.#options;
     this.#refusals++;
     this.#lastRefusal = error.message;
-    if (remedy === "final") return this.#fail(error);
+    if (remedy === "final" || (this.#refused + 1 >= PATIENCE && hasAlternative?.())) return this.#fail(error);
     const now = clock.now();
     const wait = Math.max(afterMs, Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** this.#refused++));
     this.#forget(now);

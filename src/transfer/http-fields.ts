@@ -31,21 +31,48 @@ export function retryAfter(headers: ReadonlyMap<string, string>): number {
   return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : 0;
 }
 
+/** Longest URL, in characters. */
+const MAX_URL = 8192;
+
 /** True for an absolute URL of HTTP or HTTPS, one word of ASCII. */
 export function isUrl(url: string): boolean {
-  return /^https?:\/\/[!-~]+$/i.test(url);
+  return url.length <= MAX_URL && /^https?:\/\/[!-~]+$/i.test(url);
+}
+
+/**
+ * True when a body is the object itself: `Content-Encoding` is absent, `identity`, or what S3 keeps of an upload in
+ * chunks, `aws-chunked` (RFC 9110 §8.4: names in any case).
+ */
+export function isPlain(coding = ""): boolean {
+  return coding.split(",").every((name) => /^\s*(identity|aws-chunked)?\s*$/i.test(name));
 }
 
 /**
  * Where `location` leads from `base` (RFC 3986 §5, without dot segments): an absolute URL, or undefined when it
- * is none the agent follows. Never from https to http.
+ * is none the agent follows. Blanks and bytes of UTF-8 in it, which servers send, are written as they should have been.
+ * Never from https to http.
  */
 export function resolveUrl(base: string, location: string): string | undefined {
-  const [, origin, scheme, directory = "/"] = /^((https?:)\/\/[^/?#]+)([^?#]*\/)?/i.exec(base) ?? [];
-  if (!origin) return undefined;
-  let url = location;
-  if (location.startsWith("//")) url = scheme + location;
-  else if (location[0] === "/") url = origin + location;
-  else if (!/^[a-z][a-z\d+.-]*:/i.test(location)) url = origin + directory + location;
+  const [, origin, scheme, directory = "/", file = ""] =
+    /^((https?:)\/\/[^/?#]+)([^?#]*\/)?([^?#]*)/i.exec(base) ?? [];
+  if (!origin || location.length > MAX_URL) return undefined;
+  let url = location
+    .trim()
+    .replace(/#.*/, "")
+    .replace(/[ \x80-\uffff]+/g, encode);
+  if (url.startsWith("//")) url = scheme + url;
+  else if (url[0] === "/") url = origin + url;
+  else if (url[0] === "?" || url === "") url = origin + directory + file + url;
+  else if (!/^[a-z][a-z\d+.-]*:/i.test(url)) url = origin + directory + url;
   return isUrl(url) && !/^https:.* http:/i.test(`${base} ${url}`) ? url : undefined;
+}
+
+/** What clients make of the bytes of a header field: a character for each, or of each character of UTF-8. */
+function encode(text: string): string {
+  try {
+    return /[\u0100-\uffff]/.test(text) ? encodeURIComponent(text) : escape(text);
+  } catch {
+    // Half of a character: no URL can have it.
+    return " ";
+  }
 }

@@ -8,7 +8,7 @@ import type { JobFile } from "../control/job-document.js";
 import { OtaError } from "../errors.js";
 import type { Clock, HttpClient, HttpHandler, MqttConnection, MqttObserver, Timer } from "../ports.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
-import { isUrl, parseContentRange, resolveUrl, retryAfter } from "./http-fields.js";
+import { isPlain, isUrl, parseContentRange, resolveUrl, retryAfter } from "./http-fields.js";
 
 /** Redirects followed for one range. */
 const MAX_REDIRECTS = 5;
@@ -58,6 +58,8 @@ class Range implements HttpHandler {
   #live = true;
   /** Where a redirect leads. */
   location = "";
+  /** The server has said something. */
+  answered = false;
   /** Blocks delivered that had been asked for. */
   delivered = 0;
   /** Here when it was refused, and what may help. */
@@ -109,6 +111,7 @@ class Range implements HttpHandler {
     const { blockSize, file, sink } = this.#session;
     const { fileSize } = file;
     this.#lastSign = this.#options.clock.now();
+    this.answered = true;
     if (status > 300 && status < 309 && status !== 304) {
       this.location = headers.get("location") ?? "";
       return this.#give(`redirect to ${this.location}`, this.location && "refresh");
@@ -119,8 +122,8 @@ class Range implements HttpHandler {
       this.afterMs = retryAfter(headers);
       return this.#give(`status ${status}`, gone ? "refresh" : busy ? "retry" : "final");
     }
-    const coding = headers.get("content-encoding") || "identity";
-    if (coding !== "identity") return this.#give(`content-encoding ${coding}`, "final");
+    const coding = headers.get("content-encoding");
+    if (!isPlain(coding)) return this.#give(`content-encoding ${coding}`, "final");
     let total = fileSize;
     if (status === 206) {
       const field = headers.get("content-range");
@@ -199,6 +202,8 @@ export class HttpPlane implements DataPlane, MqttObserver {
   /** Where the next range is asked for: the job's URL, or where a redirect led. */
   #url = "";
   #redirects = 0;
+  /** Requests in a row that no server answered. */
+  #unanswered = 0;
   #timer: Timer | undefined;
 
   /** @throws TypeError, RangeError naming an option */
@@ -286,7 +291,8 @@ export class HttpPlane implements DataPlane, MqttObserver {
   }
 
   #ended(range: Range): void {
-    const { location, error, remedy, delivered } = range;
+    const { location, error, delivered } = range;
+    let { remedy } = range;
     const { file, sink, asked } = this.#session as Session;
     this.#range = undefined;
     const follow = location && ++this.#redirects <= MAX_REDIRECTS;
@@ -296,6 +302,9 @@ export class HttpPlane implements DataPlane, MqttObserver {
     if (!url) this.#redirects = 0;
     // A response that was cut brought something; the rest is asked for at once.
     if (url || !error || (delivered > 0 && remedy === "retry")) return this.#later();
+    // Nobody there a second time: the file may be elsewhere by now.
+    this.#unanswered = range.answered ? 0 : this.#unanswered + 1;
+    if (this.#unanswered > 1 && remedy === "retry") remedy = "refresh";
     asked.fill(0);
     sink.refused(error, remedy, range.afterMs);
   }

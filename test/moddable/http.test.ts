@@ -1,13 +1,13 @@
 /**
- * The HTTP client of the Moddable runtime over real sockets, with the client of the SDK.
+ * The HTTP client of the Moddable runtime over real sockets.
  * @module
  */
 
 import Listener from "embedded:io/socket/listener";
-import HTTPClient from "embedded:network/http/client";
 import Timer from "timer";
 import { ModdableClock } from "../../hosts/moddable/clock.js";
-import { type EcmaHttpClientConstructor, ModdableHttpClient } from "../../hosts/moddable/http-client.js";
+import { ModdableHttpClient } from "../../hosts/moddable/http-client.js";
+import { HttpConnection } from "../../hosts/moddable/http-connection.js";
 import { networkOptions } from "../../hosts/moddable/network.js";
 import { type HttpHarness, httpConformance } from "../conformance/http-client.js";
 import { fail } from "../support/assert.js";
@@ -29,7 +29,7 @@ function harness(): HttpHarness {
     listener = undefined;
   };
   return {
-    readsChunks: false,
+    readsChunks: true,
     async open(peer) {
       listener = new Listener({
         port: 0,
@@ -44,9 +44,8 @@ function harness(): HttpHarness {
           }
         },
       });
-      const Client = HTTPClient as unknown as EcmaHttpClientConstructor;
       const network = () => networkOptions(undefined);
-      const client = new ModdableHttpClient({ Client, clock: new ModdableClock(), network });
+      const client = new ModdableHttpClient({ Client: HttpConnection, clock: new ModdableClock(), network });
       return { client, origin: `http://127.0.0.1:${listener.port}` };
     },
     async until(condition, what) {

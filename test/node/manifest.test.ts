@@ -20,7 +20,6 @@ const SUPPLIED: Readonly<Record<string, readonly string[]>> = {
   "modules/files/file/manifest.json": ["file"],
   "modules/files/preference/manifest.json": ["preference"],
   "io/tcp/tlssocket/manifest.json": ["embedded:io/socket/tcp/tls", "crypt", "curve", "ecdsa", "ecp", "rsa"],
-  "tcp/httpclient/manifest_httpclient.json": ["embedded:network/http/client"],
 };
 /** In every application, by the tool itself. */
 const BUILT_IN = ["mc/config"];

@@ -16,6 +16,8 @@ export interface HttpRequest {
 }
 
 export interface HttpResponse {
+  /** No connection is made. */
+  refused?: boolean;
   status: number;
   headers?: Record<string, string>;
   body?: Uint8Array;
@@ -101,6 +103,7 @@ export class VirtualHttp implements HttpClient {
     clock.post(clock.now() + this.#rtt, () => {
       if (over) return;
       const {
+        refused,
         status,
         headers: fields = {},
         body = new Uint8Array(0),
@@ -109,6 +112,7 @@ export class VirtualHttp implements HttpClient {
         piece = 1460,
         interval = 0,
       } = this.server(request);
+      if (refused) return finish(new Error("connection refused"));
       if (!handler.headers(status, new Map(Object.entries(fields)))) return stop();
       const end = Math.min(body.length, stall ?? body.length, reset ?? body.length);
       let at = 0;

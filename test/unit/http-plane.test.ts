@@ -16,6 +16,7 @@ interface Setup {
   noProgressTimeoutMs?: number;
   blockSize?: number;
   url?: string;
+  hasAlternative?: () => boolean;
 }
 
 /** A transfer over HTTP; fresh job documents are answered as `onRefresh` says. */
@@ -30,12 +31,14 @@ class HttpTransfer extends Transfer {
       url = URL,
       noProgressTimeoutMs = 120_000,
       blockSize,
+      hasAlternative,
     } = setup;
     const http = new VirtualHttp(clock, server);
     super(SIZE, {
       clock,
       blockSize,
       noProgressTimeoutMs,
+      hasAlternative,
       file: fileOf(SIZE, { url }),
       plane: new HttpPlane({ http, clock, rangeBytes }) as never,
     });
@@ -415,6 +418,48 @@ describe("HTTP data plane: misbehaving servers", () => {
     t.fails("http", "gzip");
   });
 
+  for (const coding of ["Identity", "aws-chunked", "AWS-Chunked, identity", "aws-chunked,", ""])
+    it(`not a body whose Content-Encoding says no more than ${JSON.stringify(coding)}`, () => {
+      const headers = { "content-encoding": coding };
+      new HttpTransfer({
+        server: odd((_n, proper) => ({ ...proper, headers: { ...proper.headers, ...headers } })),
+      }).succeeds();
+    });
+
+  for (const [what, answer] of [
+    ["an expired URL", { status: 403 }],
+    ["a server that is busy", { status: 503 }],
+    ["a connection that is refused", { status: 0, refused: true }],
+  ] as const)
+    it(`${what}: goes another way within seconds, not after noProgressTimeoutMs`, () => {
+      const t: HttpTransfer = new HttpTransfer({
+        server: () => ({ ...answer }),
+        noProgressTimeoutMs: 300_000,
+        hasAlternative: () => true,
+      });
+      const refreshed = () => t.events.filter((event) => event === "refresh").length;
+      t.start();
+      for (let seen = 0; t.failures.length === 0 && t.clock.now() < 10_000; t.clock.run(50))
+        if (refreshed() > seen) {
+          seen = refreshed();
+          t.download.renew(t.file);
+        }
+      equal(t.failures.length, 1);
+      ok(t.clock.now() < 5_000, `after ${t.clock.now()} ms`);
+      // Where a fresh document may help, one was asked for.
+      ok(answer.status === 503 || refreshed() > 0, "without a fresh document");
+    });
+
+  it("a connection that is refused, with no other way: asked again until there was no progress for too long", () => {
+    const t = new HttpTransfer({
+      server: () => ({ status: 0, refused: true }),
+      noProgressTimeoutMs: 30_000,
+      hasAlternative: () => false,
+    });
+    t.fails("no-progress", "");
+    ok(t.events.includes("refresh"), "a fresh document names another server, perhaps");
+  });
+
   it("a status nobody expects", () => {
     new HttpTransfer({ server: () => ({ status: 402 }) }).fails("http", "402");
   });
@@ -540,8 +585,27 @@ describe("HTTP header fields", () => {
     equal(resolveUrl(base, "x"), "https://h:1/a/x");
     equal(resolveUrl("https://h", "x"), "https://h/x");
     equal(resolveUrl(base, "//x/y"), "https://x/y");
-    for (const location of ["http://x/", "javascript:x", "https://x/ y", ""])
-      ok(resolveUrl(base, location) === undefined || location === "", location);
+    equal(resolveUrl(base, "?x=y/z"), "https://h:1/a/b?x=y/z");
+    equal(resolveUrl(base, ""), "https://h:1/a/b");
+    equal(resolveUrl("https://h", "?x"), "https://h/?x");
+    equal(resolveUrl(base, "/x#part"), "https://h:1/x");
+    for (const location of [
+      "http://x/",
+      "javascript:x",
+      "https://x/\ty",
+      "https://x/y\0",
+      "https://x/\r\nA: b",
+    ])
+      equal(resolveUrl(base, location), undefined, location);
+    equal(resolveUrl(base, `/${"x".repeat(9000)}`), undefined);
     equal(resolveUrl("nonsense", "/x"), undefined);
+  });
+
+  it("locations with blanks and UTF-8, as bytes or as characters, are written as they should be", () => {
+    const base = "https://h/a";
+    equal(resolveUrl(base, "https://x/my app.bin"), "https://x/my%20app.bin");
+    equal(resolveUrl(base, " /f\u00c3\u00bcr?x=a%20b "), "https://h/f%C3%BCr?x=a%20b");
+    equal(resolveUrl(base, "/\u65b0.bin"), "https://h/%E6%96%B0.bin");
+    equal(resolveUrl(base, "/\ud800"), undefined);
   });
 });

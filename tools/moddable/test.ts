@@ -32,7 +32,6 @@ const SUITE_INCLUDE = [
   "modules/files/preference/manifest.json",
   "examples/io/tcp/tlssocket/manifest.json",
   "examples/io/tcp/mqttclient/manifest_mqttclient.json",
-  "examples/io/tcp/httpclient/manifest_httpclient.json",
 ];
 
 let failures = 0;
