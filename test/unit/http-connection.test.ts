@@ -258,9 +258,12 @@ describe("HTTP client of the chip: requests", () => {
 
   it("stops when the handler wants no body, or no more of it, or cancels", () => {
     const long = concat(ascii("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"), new Uint8Array(5000));
-    for (const change of [{ takes: false }, { enough: 100 }]) {
+    const changes: Pick<Partial<Recorder>, "takes" | "enough">[] = [{ takes: false }, { enough: 100 }];
+    for (const { takes = true, enough = Number.POSITIVE_INFINITY } of changes) {
       const { wires, get, run } = client((wire) => wire.send(long));
-      const recorder = Object.assign(new Recorder(), change);
+      const recorder = new Recorder();
+      recorder.takes = takes;
+      recorder.enough = enough;
       get(undefined, recorder);
       run();
       deepEqual(recorder.results, [undefined]);

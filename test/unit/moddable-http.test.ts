@@ -1,5 +1,6 @@
 import { ModdableClock } from "../../hosts/moddable/clock.js";
-import { ModdableHttpClient } from "../../hosts/moddable/http-client.js";
+import { type EcmaHttpClientConstructor, ModdableHttpClient } from "../../hosts/moddable/http-client.js";
+import { HttpConnection } from "../../hosts/moddable/http-connection.js";
 import { networkOptions } from "../../hosts/moddable/network.js";
 import { type HttpHarness, httpConformance, Recorder } from "../conformance/http-client.js";
 import { equal, fail, ok } from "../support/assert.js";
@@ -14,23 +15,28 @@ async function jobs(): Promise<void> {
   for (let i = 0; i < JOBS; i++) await undefined;
 }
 
-function makeClient(): ModdableHttpClient {
+function makeClient(Client: EcmaHttpClientConstructor = HTTPClient as never): ModdableHttpClient {
   return new ModdableHttpClient({
-    Client: HTTPClient as never,
+    Client,
     clock: new ModdableClock(),
     network: (tls, serverName) => networkOptions(tls ? { serverName } : undefined),
   });
 }
 
-function harness(scheme: "http" | "https", readable: number, writable: number): HttpHarness {
+function harness(
+  scheme: "http" | "https",
+  readable: number,
+  writable: number,
+  Client?: EcmaHttpClientConstructor,
+): HttpHarness {
   return {
-    readsChunks: false,
+    readsChunks: Client !== undefined,
     async open(peer) {
       sdk.reset();
       Object.assign(sdk, { readable, writable });
       sdk.addresses.set("server.test", "192.0.2.1");
       sdk.accept = scheme === "https" ? secure((wire) => peer.accept(wire)) : (wire) => peer.accept(wire);
-      return { client: makeClient(), origin: `${scheme}://server.test:8080` };
+      return { client: makeClient(Client), origin: `${scheme}://server.test:8080` };
     },
     async until(condition, what) {
       await jobs();
@@ -51,6 +57,11 @@ function harness(scheme: "http" | "https", readable: number, writable: number): 
 httpConformance("HTTP client on the SDK's, roomy sockets", () => harness("http", 1_536, 5_744));
 httpConformance("HTTP client on the SDK's, 16 bytes in and 40 out at a time", () => harness("http", 16, 40));
 httpConformance("HTTP client on the SDK's over TLS", () => harness("https", 1_536, 5_744));
+httpConformance("HTTP client, roomy sockets", () => harness("http", 1_536, 5_744, HttpConnection));
+httpConformance("HTTP client, 16 bytes in and 40 out at a time", () =>
+  harness("http", 16, 40, HttpConnection),
+);
+httpConformance("HTTP client over TLS", () => harness("https", 1_536, 5_744, HttpConnection));
 
 describe("HTTP client on the SDK's", () => {
   let peer: HttpPeer;
