@@ -15,9 +15,11 @@ export interface FlashCommand {
 /**
  * How far a command came when the power failed. "prefix": its first half is done. "bits": some of the bits it
  * should have changed are changed, all over its range. "all-pages" (a write of several pages): the first half
- * of this and each following page is done, as by a driver that had queued them.
+ * of this and each following page is done, as by a driver that had queued them. "weak": it looks done. Whatever the tear,
+ * some of the cells that were to change are left unstable: they read differently from time to time until the next
+ * erasure of their sector is complete.
  */
-export type Tear = "prefix" | "bits" | "all-pages";
+export type Tear = "prefix" | "bits" | "all-pages" | "weak";
 
 /** What becomes of a command. "ignore": reported done, though nothing happened. "fail": reported failed, nothing happened. */
 export type Fate =
@@ -43,6 +45,7 @@ export const CUT_MOMENTS: readonly CutMoment[] = Object.freeze([
   "prefix",
   "bits",
   "all-pages",
+  "weak",
   "after",
 ]);
 

@@ -1,6 +1,7 @@
 /**
  * An emulated NOR flash chip over any storage: writes only clear bits, erasing works by 4 KB sector, and every
- * page program and erase command can be made to fail, to do nothing, or to lose power half-way.
+ * page program and erase command can be made to fail, to do nothing, or to lose power half-way. What it then leaves is
+ * not stable: some bits read differently from time to time, until the sector is erased as a whole.
  *
  * What a chip does in one command is one operation here: the programming of up to 256 bytes within a page, and
  * the erasing of a 4 KB sector or of an aligned 64 KB block.
@@ -44,9 +45,14 @@ export const TYPICAL_TIMING: FlashTiming = Object.freeze({
   readPerKilobyte: 0.05,
 });
 
+/** Cells an interrupted command leaves unstable in each sector. */
+const UNSTABLE_CELLS = 3;
+
 export interface NorFlashOptions {
   readonly faults?: FlashFaults;
   readonly timing?: FlashTiming;
+  /** Where an interrupted command leaves cells unstable. Default: everywhere. */
+  readonly unstable?: (offset: number) => boolean;
   /** Told after each call how many milliseconds the chip was busy with it. */
   readonly onBusy?: (ms: number) => void;
 }
@@ -61,10 +67,14 @@ export class NorFlash {
   onBusy: ((ms: number) => void) | undefined;
   readonly #storage: FlashStorage;
   readonly #timing: FlashTiming;
+  readonly #canBeUnstable: (offset: number) => boolean;
   readonly #page = new Uint8Array(PAGE_SIZE);
   readonly #sector = new Uint8Array(SECTOR_SIZE);
   #operations = 0;
   #powered = true;
+  /** Unstable bits: masks by the offset of their byte. */
+  readonly #unstable = new Map<number, number>();
+  #noise = 1;
 
   /**
    * @param storage bits to use, or a size in bytes for an erased chip in memory
@@ -80,6 +90,7 @@ export class NorFlash {
     this.faults = options.faults;
     this.#timing = options.timing ?? TYPICAL_TIMING;
     this.onBusy = options.onBusy;
+    this.#canBeUnstable = options.unstable ?? (() => true);
   }
 
   /** Page programs and erase commands issued so far. */
@@ -108,6 +119,7 @@ export class NorFlash {
       if (typeof fate === "object") this.#cut();
     }
     this.#storage.read(offset, into);
+    this.#disturb(offset, into);
     this.#busy((into.length / 1024) * this.#timing.readPerKilobyte);
   }
 
@@ -149,6 +161,32 @@ export class NorFlash {
     this.#storage.write(offset, cell);
   }
 
+  /** Lets unstable bits read as they like. */
+  #disturb(offset: number, into: Uint8Array): void {
+    for (const [at, mask] of this.#unstable) {
+      const index = at - offset;
+      if (index < 0 || index >= into.length) continue;
+      this.#noise ^= this.#noise << 13;
+      this.#noise ^= this.#noise >>> 17;
+      this.#noise ^= this.#noise << 5;
+      // Three times out of four as it looks: a sector that is not erased often enough seems to be.
+      if ((this.#noise & 3) === 0) into[index] ^= mask;
+    }
+  }
+
+  /** Leaves some of the cells that a command was to change unstable. `mask` gives the bits of a byte it was to change. */
+  #weaken(offset: number, length: number, seed: number | undefined, mask: (index: number) => number): void {
+    let left = this.#canBeUnstable(offset) ? UNSTABLE_CELLS : 0;
+    for (let n = 0; n < length && left > 0; n++) {
+      // Every byte once, in an order that the seed gives: 40503 is odd, and lengths are powers of two or short.
+      const index = (Math.imul(n, 40_503) + (seed ?? 0) * 97 + 31) % length;
+      const bits = mask(index);
+      if (!bits) continue;
+      this.#unstable.set(offset + index, bits & -bits);
+      left--;
+    }
+  }
+
   #program(offset: number, bytes: Uint8Array, rest: Uint8Array): void {
     const fate = this.#fate("write", offset, bytes.length);
     if (fate === undefined || (typeof fate === "object" && fate.cut === "after"))
@@ -183,6 +221,8 @@ export class NorFlash {
   }
 
   #setBits(offset: number, length: number): void {
+    for (const at of this.#unstable.keys())
+      if (at >= offset && at < offset + length) this.#unstable.delete(at);
     for (const end = offset + length; offset < end; offset += SECTOR_SIZE) {
       this.#sector.fill(0xff);
       this.#store(offset, this.#sector.subarray(0, Math.min(SECTOR_SIZE, end - offset)));
@@ -190,6 +230,13 @@ export class NorFlash {
   }
 
   #tearWrite(offset: number, bytes: Uint8Array, rest: Uint8Array, { tear, seed }: Torn): void {
+    const before = new Uint8Array(bytes.length);
+    this.#storage.read(offset, before);
+    this.#weaken(offset, bytes.length, seed, (index) => before[index] & ~bytes[index]);
+    if (tear === "weak") {
+      this.#clearBits(offset, bytes);
+      return;
+    }
     if (tear === "bits") {
       this.#clearBits(
         offset,
@@ -205,8 +252,18 @@ export class NorFlash {
   }
 
   #tearErase(offset: number, length: number, { tear, seed }: Torn): void {
+    const before = new Uint8Array(SECTOR_SIZE);
+    const changing = (index: number) => ~before[index] & 0xff;
+    const weak: number[] = [];
+    for (let at = offset; at < offset + length; at += SECTOR_SIZE) {
+      this.#storage.read(at, before);
+      this.#weaken(at, SECTOR_SIZE, seed, changing);
+    }
+    for (const [at, mask] of this.#unstable) if (at >= offset && at < offset + length) weak.push(at, mask);
     if (tear !== "bits") {
-      this.#setBits(offset, length >> 1);
+      this.#setBits(offset, tear === "weak" ? length : length >> 1);
+      // What looks erased is not, there.
+      for (let n = 0; n < weak.length; n += 2) this.#unstable.set(weak[n], weak[n + 1]);
       return;
     }
     const sector = this.#sector;

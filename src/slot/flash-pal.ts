@@ -17,7 +17,7 @@ import type {
   Timer,
 } from "../ports.js";
 import { checkStructure, HEAD_LENGTH, parseHead } from "./esp-image.js";
-import { digestOf, Journal, journalSectors } from "./journal.js";
+import { digestOf, isJournal, Journal, journalSectors } from "./journal.js";
 import type { ImageState, OtaPal, PlatformImageState, Received } from "./pal.js";
 import type { TrustedKeys } from "./signature.js";
 import { compareVersions } from "./version.js";
@@ -78,8 +78,8 @@ class OpenFile implements Received {
   journal: Journal | undefined;
   /** Digest of the verified file. */
   digest: Uint8Array | undefined;
-  /** Digest of an erased sector. */
-  blank: Uint8Array | undefined;
+  /** Something was erased for it, in this life. */
+  begun = false;
 
   /** @param most sectors in the slot: no memory for more, whatever a job says */
   constructor(file: JobFile, slot: Flash, sectorLength: number, most: number) {
@@ -389,10 +389,10 @@ export class FlashPal implements OtaPal {
     const { slot, journal, crypto } = this.#options;
     const { fileSize: size, signature } = file;
     const sectors = journalSectors(data, this.#sectorLength);
-    const first = this.#sectors - sectors;
     const bytes = Uint8Array.of(size, size >> 8, size >> 16, size >> 24);
     const identity = digestOf(crypto, bytes, signature!.bytes);
-    if (first >= data) return new Journal(slot, first, sectors, crypto, identity);
+    if (data + sectors <= this.#sectors)
+      return new Journal(slot, this.#sectors - 1, -sectors, crypto, identity);
     if (journal && journal.status().blocks >= sectors)
       return new Journal(journal, 0, sectors, crypto, identity);
     this.#noResume(`no room for a journal of ${sectors} sectors`);
@@ -408,36 +408,42 @@ export class FlashPal implements OtaPal {
     }
   }
 
-  /** Erases `sector`, and with it untouched ones in its `eraseLength`, unless blank already. */
+  /**
+   * Erases `sector`, and with it untouched ones in its `eraseLength`. Also what reads as erased: after a power cut in the middle
+   * of an erasure it may read otherwise the next time.
+   */
   #erase(open: OpenFile, sector: number): void {
     const { slot, boot } = this.#options;
     const { sectors } = open;
     // From here on the slot belongs to the file. An old verdict about it must not be taken for one about the image
     // that is coming.
     boot?.clearOther();
+    if (!open.begun) this.#begin(open);
     const first = sector - (sector % this.#group);
-    const dirty: number[] = [];
+    const own: number[] = [];
     let at = first;
-    let whole = true;
     for (; at < first + this.#group && at < sectors.length; at++)
       if (sectors[at] === UNTOUCHED) {
-        if (!this.#blank(open, at)) dirty.push(at);
+        own.push(at);
         sectors[at] = ERASED;
-      } else whole = false;
+      }
     // ESP-IDF turns a range into block erases, each of which takes as long as three or four sectors alone.
-    if (whole && dirty.length * 4 > at - first) slot.eraseBlock(first, at);
-    else for (const s of dirty) slot.eraseBlock(s);
+    if (own.length === at - first) slot.eraseBlock(first, at);
+    else for (const s of own) slot.eraseBlock(s);
   }
 
-  #blank(open: OpenFile, sector: number): boolean {
-    const { scratch, sectorLength } = open;
-    const { crypto } = this.#options;
-    open.slot.read(scratch, sector * sectorLength);
-    // A sector in use shows in its first byte; only a likely blank one is worth a digest.
-    if (scratch[0] !== 0xff) return false;
-    const digest = digestOf(crypto, scratch);
-    open.blank ??= digestOf(crypto, scratch.fill(0xff));
-    return equalBytes(digest, open.blank);
+  /** No journal of another file may outlive the first erasure, wherever it is. */
+  #begin(open: OpenFile): void {
+    const { slot, journal } = this.#options;
+    open.begun = true;
+    if (open.journal?.live) return;
+    const last = this.#sectors - 1;
+    // Where the file fills the slot the last sector is its own, and may hold what it is made of.
+    if (open.sectors.length <= last || isJournal(slot, last)) {
+      slot.eraseBlock(last);
+      open.sectors[last] = ERASED;
+    }
+    journal?.eraseBlock(0);
   }
 
   /** Writes `part` of `sector`, and records the sector once it is complete. */

@@ -8,6 +8,8 @@
  * - A record carries a digest of the sector it vouches for and is believed only when the sector still has it:
  *   a torn record, a half-written sector and a flipped bit all end the same way, the sector is fetched again.
  * - The header names the file by a digest of its signature and size: two files are never mixed.
+ * - It goes before the first sector of another file is erased: what an interrupted erasure leaves may read as it was, once.
+ *   For that it is always at the same place, whatever the size of the file.
  * @module
  */
 import { encodeUtf8, equalBytes } from "../bytes.js";
@@ -23,10 +25,10 @@ const DIGEST_OFFSET = 4;
 const IDENTITY_OFFSET = 16;
 /** Offset in the header of its own check, a digest of what stands before. */
 const CHECK_OFFSET = 48;
-/** Record slots kept beyond one for each sector: a power cut can spoil one, a bad sector needs a second. */
-const SPARE_RECORDS = 32;
+/** Record slots kept beyond one for each sector: a power cut can cost two, a bad sector needs a second. */
+const SPARE_RECORDS = 64;
 /** A NUL follows. Changes with the layout. */
-const MAGIC = "XSOTAJ1";
+const MAGIC = "XSOTAJ2";
 
 /** How many sectors of `sectorLength` bytes the journal of a file of `sectors` sectors takes. */
 export function journalSectors(sectors: number, sectorLength: number): number {
@@ -41,14 +43,24 @@ export function digestOf(crypto: Crypto, bytes: Uint8Array, more?: Uint8Array): 
   return hash.digest();
 }
 
+/** Whether a journal, of whatever file, begins in `sector`. */
+export function isJournal(flash: Flash, sector: number): boolean {
+  const found = new Uint8Array(MAGIC.length);
+  flash.read(found, sector * flash.status().blockLength);
+  return equalBytes(found, encodeUtf8(MAGIC));
+}
+
 export class Journal {
   /** True while the journal on flash is that of this file. */
   live = false;
+  /** It has been erased in this life. */
+  #blank = false;
   readonly #flash: Flash;
   readonly #crypto: Crypto;
   readonly #sectorLength: number;
-  /** Byte offsets in the partition: of the journal and of what is behind it, */
-  readonly #base: number;
+  readonly #first: number;
+  readonly #step: number;
+  /** Bytes of the journal. Offsets in it: */
   readonly #limit: number;
   /** of the record to read next, */
   #at: number;
@@ -64,7 +76,7 @@ export class Journal {
   /**
    * @param flash the partition it lies in
    * @param first its first sector there
-   * @param sectors how many it takes
+   * @param sectors how many it takes, upwards, or downwards when negative
    * @param identity 32 bytes that name the file
    */
   constructor(flash: Flash, first: number, sectors: number, crypto: Crypto, identity: Uint8Array) {
@@ -76,15 +88,16 @@ export class Journal {
     this.#record = both.subarray(identity.length);
     this.#view = new DataView(both.buffer, identity.length);
     this.#sectorLength = flash.status().blockLength;
-    this.#base = first * this.#sectorLength;
-    this.#limit = this.#base + sectors * this.#sectorLength;
-    this.#at = this.#end = this.#good = this.#base + HEADER_LENGTH;
+    this.#first = first;
+    this.#step = Math.sign(sectors);
+    this.#limit = Math.abs(sectors) * this.#sectorLength;
+    this.#at = this.#end = this.#good = HEADER_LENGTH;
   }
 
   /** @returns whether the journal on flash belongs to this file: then it is live, and can be read with `next` */
   open(): boolean {
     const found = new Uint8Array(HEADER_LENGTH);
-    this.#flash.read(found, this.#base);
+    this.#flash.read(found, this.#place(0));
     this.live = equalBytes(found, this.#header());
     return this.live;
   }
@@ -94,8 +107,10 @@ export class Journal {
    * what a power cut leaves of the others says nothing without it.
    */
   clear(): void {
-    for (let at = this.#base; at < this.#limit; at += this.#sectorLength)
-      this.#flash.eraseBlock(at / this.#sectorLength);
+    this.live = false;
+    for (let at = 0; at < this.#limit; at += this.#sectorLength)
+      this.#flash.eraseBlock(this.#place(at) / this.#sectorLength);
+    this.#blank = true;
   }
 
   /**
@@ -104,15 +119,16 @@ export class Journal {
    */
   next(sectors: number): number | undefined {
     while (this.#at < this.#limit) {
-      this.#flash.read(this.#record, this.#at);
+      this.#flash.read(this.#record, this.#place(this.#at));
       this.#at += RECORD_LENGTH;
       if (this.#record.some((byte) => byte !== 0xff)) this.#end = this.#at;
       const sector = this.#view.getUint32(0, true);
       if (sector < sectors) return sector;
     }
-    // Where erased flash reads as 0xff the next record follows the last used slot. On an encrypted partition it
-    // reads as noise: then the slot behind the last good record may be a torn one, and is left out.
-    if (this.#end === this.#limit) this.#end = this.#good + RECORD_LENGTH;
+    // Where erased flash reads as 0xff the next record follows the last used slot, on an encrypted partition, where it
+    // reads as noise, the last good record. The slot behind may be a torn one, even if it reads as erased: it is left out.
+    if (this.#end === this.#limit) this.#end = this.#good;
+    this.#end += RECORD_LENGTH;
     return undefined;
   }
 
@@ -129,13 +145,13 @@ export class Journal {
    */
   append(sector: number, bytes: Uint8Array): void {
     if (!this.live) {
-      this.clear();
-      this.#flash.write(this.#header(), this.#base);
+      if (!this.#blank) this.clear();
+      this.#flash.write(this.#header(), this.#place(0));
       this.live = true;
     }
     if (this.#end >= this.#limit) return;
     this.#record.set(this.#digest(sector, bytes), DIGEST_OFFSET);
-    this.#flash.write(this.#record, this.#end);
+    this.#flash.write(this.#record, this.#place(this.#end));
     this.#end += RECORD_LENGTH;
   }
 
@@ -143,6 +159,13 @@ export class Journal {
   #digest(sector: number, bytes: Uint8Array): Uint8Array {
     this.#view.setUint32(0, sector, true);
     return digestOf(this.#crypto, this.#lead, bytes).subarray(0, RECORD_LENGTH - DIGEST_OFFSET);
+  }
+
+  /** Where a byte of the journal is in the partition. */
+  #place(offset: number): number {
+    const within = offset % this.#sectorLength;
+    const sector = (offset - within) / this.#sectorLength;
+    return (this.#first + this.#step * sector) * this.#sectorLength + within;
   }
 
   #header(): Uint8Array {

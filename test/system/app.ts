@@ -11,11 +11,13 @@ import {
   type OtaEvent,
   type OtaJob,
 } from "../../src/index.js";
-import type { MqttConnection } from "../../src/ports.js";
+import type { HttpClient, MqttConnection } from "../../src/ports.js";
 import type { FlashPal } from "../../src/slot/flash-pal.js";
+import { HttpPlane } from "../../src/transfer/http.js";
 import { seeded } from "../support/virtual-clock.js";
+import { type HttpServer, objectServer, VirtualHttp } from "../support/virtual-http.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
-import type { Firmware } from "./images.js";
+import { type Firmware, IMAGES } from "./images.js";
 import type { LifeClock } from "./life.js";
 import type { AppDevice } from "./parts.js";
 import type { Anchor, AppAct } from "./scenario.js";
@@ -74,6 +76,7 @@ export class StoryApp {
       log: (level, text) => (clock.over ? undefined : note(`${level}: ${text}`)),
       onState: (state) => (clock.over ? undefined : note(`agent: ${state}`)),
     };
+    if (scenario.device.http) options.dataPlanes = [this.#httpPlane(scenario.link.rtt)];
     if (scenario.app.claims) options.onCustomJob = (job) => this.#claim(job);
     if (!scenario.app.bare) {
       options.onEvent = (event) => this.#handle(event);
@@ -196,6 +199,32 @@ export class StoryApp {
   #arrangeBeat(): void {
     const due = this.#clock.now() + BEAT_MS;
     this.#clock.set(() => this.#beat(due), BEAT_MS);
+  }
+
+  #httpPlane(rtt: number): HttpPlane {
+    const { parts } = this.#device;
+    const serve: HttpServer = (request) => {
+      const version = request.url.slice(IMAGES.length);
+      const firmware = parts.firmware.find((made) => made.version === version);
+      if (!firmware) return { status: 404 };
+      // In pieces of one TCP segment: a power cut loses what is on its way.
+      return { ...objectServer(firmware.bytes)(request), interval: 1 };
+    };
+    const http = new VirtualHttp(this.#clock, serve, rtt);
+    const client: HttpClient = {
+      get: (url, headers, handler) =>
+        http.get(url, headers, {
+          headers: (status, fields) => handler.headers(status, fields),
+          buffer: () => handler.buffer(),
+          data: (length) => {
+            parts.fetched?.(length);
+            return handler.data(length);
+          },
+          done: (error) => handler.done(error),
+        }),
+      close: () => http.close(),
+    };
+    return new HttpPlane({ http: client, clock: this.#device.agentClock, mqtt: this.#mqtt });
   }
 
   /** State of the image that runs. */

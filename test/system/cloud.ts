@@ -12,7 +12,7 @@ import { encodeUtf8 } from "../../src/bytes.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
 import { THING } from "./app.js";
-import type { Firmware, Foundry } from "./images.js";
+import { type Firmware, type Foundry, IMAGES } from "./images.js";
 import { FINAL_SIZE, type JobStory, type Scenario } from "./scenario.js";
 import type { Trouble } from "./trouble.js";
 
@@ -198,6 +198,7 @@ export class Cloud {
     const uuid = `00000000-0000-0000-0000-${String(++this.#uuid).padStart(12, "0")}`;
     createUpdate(this, {
       ...{ updateId, uuid, fileId, image: firmware.bytes, things: [THING] },
+      ...(this.#scenario.device.http ? { protocols: ["HTTP"], url: `${IMAGES}${version}` } : {}),
       signature: firmware.signature ? { key: "sig-sha256-ecdsa", value: firmware.signature } : undefined,
       timeoutInMinutes: timeoutInMinutes || undefined,
       retries: { failed: retries, timedOut: timeoutInMinutes ? retries : 0 },

@@ -56,7 +56,11 @@ export class Device {
     const content = { ota_0: firmware[0].bytes };
     const otadata = [makeEntry(1, STATE_VALID)];
     const dump = buildFlashDump({ flashSize: FLASH_SIZE, table, content, otadata, encrypted });
-    this.flash = new NorFlash(new MemoryStorage(dump));
+    // Not in otadata: the check sum of its entries leaves out their state, so that there is nothing an image could do about
+    // one that reads differently from start to start.
+    const { offset, size } = table.find(({ label }) => label === "otadata") as Partition;
+    const unstable = (at: number) => at < offset || at >= offset + size;
+    this.flash = new NorFlash(new MemoryStorage(dump), { unstable });
     this.#options = {
       ...{ flash: this.flash, target: { chipId: 5 }, sha256: foundry.sha256, rollback: true, encrypted },
       efuse: efuse ? { secureVersion: 1 } : undefined,

@@ -9,6 +9,8 @@ import { signDigest } from "../support/test-crypto.js";
 import { BOOTABLE, type JobKind } from "./scenario.js";
 
 export const PROJECT = "story";
+/** Where images are, by their version, in stories that fetch them over HTTP. */
+export const IMAGES = "https://images.test/";
 export const SLOT_SIZE = 0x10000;
 const SECURE_VERSION = 1;
 

@@ -29,6 +29,8 @@ export interface Setup {
   /** The slot held something before. Default true. */
   readonly used?: boolean;
   readonly bandwidth?: number;
+  /** The image comes over HTTP. */
+  readonly http?: boolean;
 }
 
 export interface Result {
@@ -59,9 +61,10 @@ const FRAMING = 24;
 
 export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry): Result {
   const { size, blockSize, encrypted = false, storage = false, used = true, bandwidth = 0 } = setup;
+  const { http = false } = setup;
   const scenario: Scenario = {
     seed: 1,
-    device: { encrypted, storage, efuse: false, eraseLength: 65_536, connect: 10 },
+    device: { encrypted, storage, efuse: false, eraseLength: 65_536, connect: 10, http },
     agent: {
       ...{ blockSize, maxOutstandingBytes: 16_384, statusInterval: 64, noProgressTimeoutMs: 60_000 },
       ...{ selfTestTimeoutMs: 30_000, pollMs: 3_600_000 },
@@ -94,7 +97,11 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
     allowed += SECTOR + Math.max(0, sentInLife - written);
   };
   const { firmware } = cloud;
-  const device = new Device({ scenario, broker, trouble, judge, foundry, firmware, random, note });
+  const fetched = (bytes: number) => {
+    sent += bytes;
+    sentInLife += bytes;
+  };
+  const device = new Device({ scenario, broker, trouble, judge, foundry, firmware, random, note, fetched });
   if (used) device.fillOtherSlot();
   const operations: string[] = [];
   const { faults } = device.flash;

@@ -21,6 +21,8 @@ export interface DeviceParts {
   readonly firmware: readonly Firmware[];
   readonly random: () => number;
   readonly note: (text: string) => void;
+  /** Told of the bytes of images that reach the device over HTTP. */
+  readonly fetched?: (bytes: number) => void;
 }
 
 /** The device as its application sees it. */

@@ -145,6 +145,8 @@ export interface Scenario {
     readonly eraseLength: number;
     /** Milliseconds from power to a connection. */
     readonly connect: number;
+    /** Images come over HTTP, by a connection of their own. */
+    readonly http?: boolean;
   };
   readonly agent: {
     readonly blockSize: number;

@@ -132,7 +132,7 @@ for (const encrypted of [false, true])
         ok(last >= 0, "writes to the flash");
         for (let index = 0; index <= last; index++)
           for (const moment of CUT_MOMENTS) {
-            if (moment === "bits") continue;
+            if (moment === "bits" || moment === "weak") continue;
             const device = new BootDevice({ otadata, encrypted });
             ok(cut(device, act, index, moment, 0));
             let expected = between;
@@ -145,11 +145,14 @@ for (const encrypted of [false, true])
       it(`${title}: boots a good image whichever bits were half-way`, () => {
         const last = countOperations(new BootDevice({ otadata, encrypted }), act) - 1;
         for (let index = 0; index <= last; index++)
-          for (const seed of SEEDS) {
-            const device = new BootDevice({ otadata, encrypted });
-            ok(cut(device, act, index, "bits", seed));
-            ok(device.boot() !== undefined, `operation ${index}, seed ${seed}`);
-          }
+          for (const seed of SEEDS)
+            for (const moment of ["bits", "weak"] as const) {
+              const device = new BootDevice({ otadata, encrypted });
+              ok(cut(device, act, index, moment, seed));
+              // Unstable bits: what was read once need not be read again.
+              for (let n = 0; n < 3; n++)
+                ok(device.boot() !== undefined, `${moment} operation ${index}, seed ${seed}`);
+            }
       });
 
       it(`${title}: boots after a second cut during the boot`, () => {

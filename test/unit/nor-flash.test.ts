@@ -1,6 +1,13 @@
 import { CUT_MOMENTS, combine, cutPowerAt, refuse, StuckBits } from "../../hosts/emulated/flash-faults.js";
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
-import { FlashError, MemoryStorage, NorFlash, PowerCut } from "../../hosts/emulated/nor-flash.js";
+import {
+  FlashError,
+  MemoryStorage,
+  NorFlash,
+  PAGE_SIZE,
+  PowerCut,
+  SECTOR_SIZE,
+} from "../../hosts/emulated/nor-flash.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 
 const SIZE = 0x40000;
@@ -18,6 +25,62 @@ function filled(length: number, value: number): Uint8Array {
 function count(bytes: Uint8Array, value: number): number {
   return bytes.filter((byte) => byte === value).length;
 }
+
+describe("NorFlash: unstable bits", () => {
+  /** What a sector reads as, in many readings. */
+  function readings(flash: NorFlash): string[] {
+    const found = new Set<string>();
+    const bytes = new Uint8Array(SECTOR_SIZE);
+    for (let n = 0; n < 100; n++) {
+      flash.read(0, bytes);
+      found.add(bytes.join());
+    }
+    return [...found];
+  }
+
+  for (const kind of ["erase", "write"] as const)
+    for (const moment of ["prefix", "bits", "weak"] as const)
+      it(`are what a power cut (${moment}) leaves of a ${kind}, until the next whole erasure`, () => {
+        const flash = new NorFlash(SECTOR_SIZE);
+        if (kind === "erase") flash.write(0, new Uint8Array(SECTOR_SIZE));
+        flash.faults = cutPowerAt(flash.operations, moment, 3);
+        throws(() =>
+          kind === "erase"
+            ? flash.erase(0, SECTOR_SIZE)
+            : flash.write(0, new Uint8Array(PAGE_SIZE).fill(0x5a)),
+        );
+        flash.faults = undefined;
+        flash.restorePower();
+        ok(readings(flash).length > 1);
+        if (kind === "write") {
+          flash.write(0, new Uint8Array(PAGE_SIZE).fill(0x5a));
+          ok(readings(flash).length > 1, "programming again does not help");
+        }
+        flash.erase(0, SECTOR_SIZE);
+        deepEqual(readings(flash), [new Uint8Array(SECTOR_SIZE).fill(0xff).join()]);
+      });
+
+  it("let a sector read as erased now and then that is not", () => {
+    const flash = new NorFlash(SECTOR_SIZE);
+    flash.write(0, new Uint8Array(SECTOR_SIZE));
+    flash.faults = cutPowerAt(flash.operations, "weak");
+    throws(() => flash.erase(0, SECTOR_SIZE));
+    flash.faults = undefined;
+    flash.restorePower();
+    const found = readings(flash);
+    ok(found.includes(new Uint8Array(SECTOR_SIZE).fill(0xff).join()) && found.length > 1);
+  });
+
+  it("are not where the chip is told to have none", () => {
+    const flash = new NorFlash(SECTOR_SIZE, { unstable: () => false });
+    flash.write(0, new Uint8Array(SECTOR_SIZE));
+    flash.faults = cutPowerAt(flash.operations, "weak");
+    throws(() => flash.erase(0, SECTOR_SIZE));
+    flash.faults = undefined;
+    flash.restorePower();
+    equal(readings(flash).length, 1);
+  });
+});
 
 describe("NorFlash", () => {
   it("starts erased", () => {

@@ -70,7 +70,7 @@ const JOURNALS = [written(1), written(2), written(5), written(252)];
 export const journal: FuzzTarget = {
   name: "journal",
   corpus: [...JOURNALS, new Uint8Array(SECTOR).fill(0xff), new Uint8Array(SECTOR)],
-  dictionary: [hex("ffffffff"), hex("00000000"), new Uint8Array(16).fill(0xff), ascii("XSOTAJ1\0")],
+  dictionary: [hex("ffffffff"), hex("00000000"), new Uint8Array(16).fill(0xff), ascii("XSOTAJ2\0")],
   weight: 0.1,
   generate(random: Random) {
     const bytes = random.pick(JOURNALS).slice();

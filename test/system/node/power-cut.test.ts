@@ -14,6 +14,11 @@ const SETUPS: readonly [string, Setup][] = [
   ["a block of several sectors", { size: 13_000, blockSize: 8192 }],
   ["a journal in a partition of its own", { size: 62_000, blockSize: 16_384, storage: true }],
   ["a slot never used", { size: 5_000, blockSize: 1024, used: false }],
+  ["an image over HTTP", { size: 9_000, blockSize: 1024, http: true }],
+  [
+    "an image over HTTP into an encrypted slot",
+    { size: 9_000, blockSize: 1024, encrypted: true, http: true },
+  ],
 ];
 
 /** Where the switch to the new image begins. */
@@ -43,15 +48,13 @@ describe("power cut at every flash operation of an update, from the first boot t
         equal(clean.status, "SUCCEEDED");
         const sectors = Math.ceil(setup.size / SECTOR);
         const wear = clean.wear.slice(0, sectors);
-        deepEqual(wear, new Array(sectors).fill(setup.used === false ? 0 : 1));
+        deepEqual(wear, new Array(sectors).fill(1));
       });
 
       for (const moment of CUT_MOMENTS)
         it(`${moment}: boots, ends truthfully, fetches at most a sector and what was on its way again`, function () {
-          this.timeout(60_000);
-          // A large file has many sectors alike.
-          const step = operations.length > 100 ? 5 : 1;
-          for (let index = CUT_MOMENTS.indexOf(moment) % step; index < operations.length; index += step) {
+          this.timeout(240_000);
+          for (let index = 0; index < operations.length; index++) {
             const result = check(setup, [{ index, moment }]);
             equal(result.cuts, 1);
             ok(result.surplus <= bound, `${result.surplus} bytes too many, ${moment} operation ${index}`);
@@ -64,7 +67,7 @@ describe("power cut at every flash operation of an update, from the first boot t
 
 describe("a second power cut at every flash operation of what follows the first", () => {
   const setup: Setup = { size: 5_000, blockSize: 1024 };
-  const moments: readonly CutMoment[] = ["before", "prefix", "bits"];
+  const moments: readonly CutMoment[] = ["before", "bits", "weak"];
   const { operations } = oneUpdate(setup, [], foundry);
   let played = 0;
 
