@@ -13,6 +13,8 @@ import {
   stringProblem,
 } from "./aws-limits.js";
 import { ServiceError } from "./errors.js";
+import { type AbortCriteria, checkAbort, checkRollout, type RolloutConfig } from "./rollout.js";
+import { checkSchedule, type Schedule } from "./schedule.js";
 
 export type ExecutionStatus =
   | "QUEUED"
@@ -24,7 +26,10 @@ export type ExecutionStatus =
   | "REMOVED"
   | "CANCELED";
 
-export type JobStatus = "IN_PROGRESS" | "CANCELED" | "COMPLETED";
+export type JobStatus = "SCHEDULED" | "IN_PROGRESS" | "CANCELED" | "COMPLETED";
+
+/** SNAPSHOT: the things at the moment of creation; CONTINUOUS: also those that join a group of the job later. */
+export type TargetSelection = "SNAPSHOT" | "CONTINUOUS";
 
 export type StatusDetails = Readonly<Record<string, string>>;
 
@@ -77,9 +82,24 @@ export interface Job {
   /** In-progress timer, 1 … 10080; undefined: none. */
   readonly timeoutInMinutes?: number;
   readonly retries: Retries;
+  /** Default: SNAPSHOT. */
+  readonly targetSelection?: TargetSelection;
+  /** Names of the thing groups the targets come from. */
+  readonly groups?: readonly string[];
+  readonly rollout?: RolloutConfig;
+  readonly abort?: readonly AbortCriteria[];
+  readonly schedule?: Schedule;
+  /** Why no further thing is offered the job, until it is resumed. */
+  readonly paused?: string;
+  /** Things that did not succeed and are not held against the next stages: a person has resumed the job. */
+  readonly forgiven?: number;
+  /** Why the job was cancelled (AWS: reasonCode and comment). */
+  readonly reasonCode?: string;
+  readonly comment?: string;
 }
 
-export interface JobOptions {
+export interface JobOptions
+  extends Pick<Job, "targetSelection" | "groups" | "rollout" | "abort" | "schedule"> {
   /** 1 … 64 of `a-z A-Z 0-9 _ -`. */
   jobId: string;
   document: Readonly<Record<string, unknown>>;
@@ -133,7 +153,11 @@ export function newJob(options: JobOptions, now: number): Job {
   if (typeof document !== "object" || document === null || Array.isArray(document))
     throw new ServiceError("InvalidRequest", "The job document must be a JSON object.");
   checkString(JSON.stringify(document), STRINGS.jobDocument);
-  if (!Array.isArray(targets) || targets.length === 0)
+  const { targetSelection, groups, rollout, abort, schedule } = options;
+  if (targetSelection !== undefined && targetSelection !== "SNAPSHOT" && targetSelection !== "CONTINUOUS")
+    throw new ServiceError("InvalidRequest", "targetSelection must be SNAPSHOT or CONTINUOUS.");
+  for (const group of groups ?? []) checkString(group, STRINGS.thingGroupName);
+  if (!Array.isArray(targets) || (targets.length === 0 && !(groups && targetSelection === "CONTINUOUS")))
     throw new ServiceError("InvalidRequest", "A job needs at least one target.");
   targets.forEach(checkThingName);
   if (timeoutInMinutes !== undefined) checkMinutes(timeoutInMinutes, "timeoutInMinutes");
@@ -148,11 +172,16 @@ export function newJob(options: JobOptions, now: number): Job {
     jobId,
     document,
     targets: [...new Set(targets)],
-    status: "IN_PROGRESS",
+    status: (schedule?.startTime ?? now) > now ? "SCHEDULED" : "IN_PROGRESS",
     createdAt: now,
     lastUpdatedAt: now,
     timeoutInMinutes,
     retries,
+    ...(targetSelection && { targetSelection }),
+    ...(groups && { groups }),
+    ...(rollout && { rollout: checkRollout(rollout) }),
+    ...(abort && { abort: checkAbort(abort) }),
+    ...(schedule && { schedule: checkSchedule(schedule, now) }),
   };
 }
 

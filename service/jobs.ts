@@ -10,11 +10,14 @@
 
 import { encodeUtf8 } from "../src/bytes.js";
 import type { Clock, Timer } from "../src/ports.js";
+import { STRINGS } from "./aws-limits.js";
 import { Delivery, type Intercept, type Publish } from "./delivery.js";
 import { ServiceError } from "./errors.js";
 import {
+  checkString,
   type Execution,
   type ExecutionChange,
+  type ExecutionStatus,
   HISTORY_LIMIT,
   isTerminal,
   type Job,
@@ -23,6 +26,8 @@ import {
 } from "./job-records.js";
 import { handleJobRequest, type JobOperations } from "./job-requests.js";
 import { describeExecution, seconds, summarizePending } from "./job-views.js";
+import { type AbortCriteria, abortedBy, decide, type RolloutFacts } from "./rollout.js";
+import { isOpen } from "./schedule.js";
 
 /** Told about every change before it is answered or notified. */
 export interface JobObserver {
@@ -30,6 +35,8 @@ export interface JobObserver {
   execution?(execution: Execution): void;
   /** A job and all its executions are gone. */
   deleted?(jobId: string, executions: readonly Execution[]): void;
+  /** An execution of a thing that is forgotten is gone. */
+  forgotten?(execution: Execution): void;
 }
 
 export interface JobServiceOptions {
@@ -48,6 +55,8 @@ export interface JobServiceOptions {
 }
 
 const MINUTE = 60_000;
+/** Timers of engines count milliseconds in 31 bits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class JobService implements JobOperations {
   readonly delivery: Delivery;
@@ -60,7 +69,11 @@ export class JobService implements JobOperations {
   readonly #jobs = new Map<string, Job>();
   /** Thing → job → attempts, oldest first. */
   readonly #things = new Map<string, Map<string, Execution[]>>();
+  /** Job → thing → the same attempts. */
+  readonly #attempts = new Map<string, Map<string, Execution[]>>();
   readonly #timers = new Map<string, Timer>();
+  /** By job id: when its rollout is looked at again. */
+  readonly #rollouts = new Map<string, Timer>();
   #sequence = 0;
 
   constructor(options: JobServiceOptions) {
@@ -78,6 +91,8 @@ export class JobService implements JobOperations {
       this.#sequence = Math.max(this.#sequence, execution.sequence);
       this.#arm(execution);
     }
+    for (const { jobId, status } of this.#jobs.values())
+      if (status === "IN_PROGRESS" || status === "SCHEDULED") this.#look(jobId, 0);
   }
 
   /** Milliseconds since 1970. */
@@ -85,25 +100,80 @@ export class JobService implements JobOperations {
     return Math.floor(this.#epoch + this.#clock.now());
   }
 
-  /** Queues an execution for every target. @throws ServiceError InvalidRequest, ResourceAlreadyExists */
+  /** Offers the job to its targets, as its rollout and schedule allow. @throws ServiceError InvalidRequest, ResourceAlreadyExists */
   createJob(options: JobOptions): Job {
     const job = newJob(options, this.now());
     if (this.#jobs.has(job.jobId))
       throw new ServiceError("ResourceAlreadyExists", `There is a job "${job.jobId}" already.`);
     this.#keep(job);
-    for (const thingName of job.targets) this.transact(thingName, () => this.#queue(job, thingName, 1));
-    return job;
+    this.#roll(job.jobId);
+    return this.job(job.jobId);
+  }
+
+  /** Offers the job to no further thing. @throws ServiceError ResourceNotFound, InvalidStateTransition */
+  pauseJob(jobId: string, reason = "paused by an operator"): Job {
+    const job = this.#open(jobId);
+    checkString(reason, { ...STRINGS.comment, name: "reason" });
+    this.#keep({ ...job, paused: reason, lastUpdatedAt: this.now() });
+    return this.job(jobId);
+  }
+
+  /**
+   * Goes on with a rollout that was paused, from the next stage also where the last one did not succeed.
+   * @throws ServiceError ResourceNotFound, InvalidStateTransition
+   */
+  resumeJob(jobId: string): Job {
+    const job = this.#open(jobId);
+    if (job.paused === undefined)
+      throw new ServiceError("InvalidStateTransition", `Job "${jobId}" is not paused.`);
+    const { paused: _, ...rest } = job;
+    const facts = this.facts(job);
+    // What a person lets pass is not held against the stages that follow.
+    const isHeld = decide(job.rollout, facts, this.now()).pause !== undefined;
+    const forgiven = isHeld ? facts.notified - (facts.counts.SUCCEEDED ?? 0) : job.forgiven;
+    this.#keep({ ...rest, ...(forgiven && { forgiven }), lastUpdatedAt: this.now() });
+    this.#roll(jobId);
+    return this.job(jobId);
+  }
+
+  /** A thing has joined groups: continuous jobs of these are for it, too. */
+  joined(thingName: string, groups: readonly string[]): void {
+    for (const job of this.#jobs.values()) {
+      const isMeant =
+        job.targetSelection === "CONTINUOUS" &&
+        (job.status === "IN_PROGRESS" || job.status === "SCHEDULED") &&
+        !job.targets.includes(thingName) &&
+        job.groups?.some((group) => groups.includes(group));
+      if (!isMeant) continue;
+      this.#keep({ ...job, targets: [...job.targets, thingName], lastUpdatedAt: this.now() });
+      this.#roll(job.jobId);
+    }
+  }
+
+  /** Where a job's things are. */
+  facts(job: Job): RolloutFacts {
+    const counts: Partial<Record<ExecutionStatus, number>> = {};
+    let lastNotifiedAt = -Infinity;
+    const things = this.#attempts.get(job.jobId);
+    for (const attempts of things?.values() ?? []) {
+      const { status } = attempts[attempts.length - 1];
+      counts[status] = (counts[status] ?? 0) + 1;
+      lastNotifiedAt = Math.max(lastNotifiedAt, attempts[0].queuedAt);
+    }
+    const notified = things?.size ?? 0;
+    return { targets: job.targets.length, notified, counts, lastNotifiedAt, forgiven: job.forgiven };
   }
 
   /**
    * Cancels the queued executions, and with `force` those in progress. An execution left in progress may still end.
    * @throws ServiceError ResourceNotFound, InvalidStateTransition when the job has ended
    */
-  cancelJob(jobId: string, force = false): Job {
-    const job = this.job(jobId);
-    if (job.status !== "IN_PROGRESS")
-      throw new ServiceError("InvalidStateTransition", `Job "${jobId}" is ${job.status}.`);
-    this.#keep({ ...job, status: "CANCELED", lastUpdatedAt: this.now() });
+  cancelJob(jobId: string, force = false, why: { reasonCode?: string; comment?: string } = {}): Job {
+    const { paused: _, ...job } = this.#open(jobId);
+    if (why.reasonCode !== undefined) checkString(why.reasonCode, STRINGS.reasonCode);
+    if (why.comment !== undefined) checkString(why.comment, STRINGS.comment);
+    this.#keep({ ...job, ...why, status: "CANCELED", lastUpdatedAt: this.now() });
+    this.#forgetRollout(jobId);
     for (const execution of this.executions({ jobId })) {
       if (execution.status === "QUEUED" || (force && execution.status === "IN_PROGRESS"))
         this.transact(execution.thingName, () => this.change(execution, { status: "CANCELED" }));
@@ -128,16 +198,36 @@ export class JobService implements JobOperations {
    */
   deleteJob(jobId: string, force = false): void {
     const job = this.job(jobId);
-    if (job.status === "IN_PROGRESS" && !force)
+    if ((job.status === "IN_PROGRESS" || job.status === "SCHEDULED") && !force)
       throw new ServiceError("InvalidStateTransition", `Job "${jobId}" is in progress.`);
     const gone = this.executions({ jobId });
+    this.#forgetRollout(jobId);
     this.#jobs.delete(jobId);
     this.#observer.deleted?.(jobId, gone);
-    for (const [thingName, executions] of this.#things)
+    for (const thingName of this.#attempts.get(jobId)?.keys() ?? [])
       this.transact(thingName, () => {
-        for (const execution of executions.get(jobId) ?? []) this.#disarm(execution);
-        executions.delete(jobId);
+        const executions = this.#things.get(thingName);
+        for (const execution of executions?.get(jobId) ?? []) this.#disarm(execution);
+        executions?.delete(jobId);
       });
+    this.#attempts.delete(jobId);
+  }
+
+  /** Forgets a thing: its executions are gone, and no job is for it any more. */
+  forgetThing(thingName: string): void {
+    for (const attempts of this.#things.get(thingName)?.values() ?? []) {
+      for (const execution of attempts) {
+        this.#disarm(execution);
+        this.#observer.forgotten?.(execution);
+      }
+      this.#attempts.get(attempts[0].jobId)?.delete(thingName);
+    }
+    this.#things.delete(thingName);
+    for (const job of this.#jobs.values()) {
+      if (!job.targets.includes(thingName)) continue;
+      this.#keep({ ...job, targets: job.targets.filter((name) => name !== thingName) });
+      if (job.status === "IN_PROGRESS") this.#roll(job.jobId);
+    }
   }
 
   jobs(): Job[] {
@@ -165,12 +255,13 @@ export class JobService implements JobOperations {
 
   /** Every attempt, in the order queued. */
   executions(filter: { jobId?: string; thingName?: string } = {}): Execution[] {
-    const found: Execution[] = [];
-    for (const [thingName, executions] of this.#things) {
-      if (filter.thingName !== undefined && filter.thingName !== thingName) continue;
-      for (const [jobId, attempts] of executions)
-        if (filter.jobId === undefined || filter.jobId === jobId) found.push(...attempts);
-    }
+    const { jobId, thingName } = filter;
+    let found: Execution[];
+    if (jobId !== undefined && thingName !== undefined)
+      found = [...(this.#things.get(thingName)?.get(jobId) ?? [])];
+    else if (jobId !== undefined) found = [...(this.#attempts.get(jobId)?.values() ?? [])].flat();
+    else if (thingName !== undefined) found = [...(this.#things.get(thingName)?.values() ?? [])].flat();
+    else found = [...this.#attempts.values()].flatMap((things) => [...things.values()].flat());
     return found.sort((a, b) => a.sequence - b.sequence);
   }
 
@@ -246,15 +337,87 @@ export class JobService implements JobOperations {
     const allowed = status === "FAILED" ? failed : status === "TIMED_OUT" ? timedOut : 0;
     const attempts = this.#things.get(thingName)!.get(job.jobId)!;
     const used = attempts.filter((attempt) => attempt.status === status).length - 1;
-    if (job.status === "IN_PROGRESS" && used < allowed) {
+    const now = this.#jobs.get(job.jobId)?.status;
+    if (now === "IN_PROGRESS" && used < allowed) {
       this.#queue(job, thingName, executionNumber + 1);
       return;
     }
-    if (
-      job.status === "IN_PROGRESS" &&
-      this.executions({ jobId: job.jobId }).every((e) => isTerminal(e.status))
-    )
-      this.#keep({ ...job, status: "COMPLETED", lastUpdatedAt: this.now() });
+    this.#roll(job.jobId);
+  }
+
+  /** Takes a rollout as far as it may go now: the next things, the end of the job, or its stop by a threshold. */
+  #roll(jobId: string): void {
+    let job = this.#jobs.get(jobId);
+    this.#forgetRollout(jobId);
+    if (!job || job.status === "CANCELED" || job.status === "COMPLETED") return;
+    const now = this.now();
+    const { endTime, endBehavior = "STOP_ROLLOUT" } = job.schedule ?? {};
+    if (endTime !== undefined && now >= endTime && endBehavior !== "STOP_ROLLOUT") {
+      this.cancelJob(jobId, endBehavior === "FORCE_CANCEL", { reasonCode: "END_TIME_REACHED" });
+      return;
+    }
+    const facts = this.facts(job);
+    const criterion = abortedBy(job.abort, facts);
+    if (criterion) {
+      this.cancelJob(jobId, false, {
+        reasonCode: "ABORT_THRESHOLD_REACHED",
+        comment: abortText(criterion, facts),
+      });
+      return;
+    }
+    const { open, until } = isOpen(job.schedule, now);
+    const isPast = endTime !== undefined && now >= endTime;
+    if (open && job.status === "SCHEDULED")
+      this.#keep((job = { ...job, status: "IN_PROGRESS", lastUpdatedAt: now }));
+    const isDone =
+      (facts.notified >= facts.targets || isPast) && !(facts.counts.QUEUED || facts.counts.IN_PROGRESS);
+    if (isDone && (job.targetSelection !== "CONTINUOUS" || isPast)) {
+      this.#keep({ ...job, status: "COMPLETED", lastUpdatedAt: now });
+      return;
+    }
+    if (open && job.paused === undefined) {
+      const { release, at, pause } = decide(job.rollout, facts, now);
+      if (pause !== undefined) this.#keep({ ...job, paused: pause, lastUpdatedAt: now });
+      else if (release > 0) this.#release(job, release);
+      // What is released may have ended or changed the job at once.
+      if (at !== undefined && this.#jobs.get(jobId)?.status === "IN_PROGRESS") this.#look(jobId, at - now);
+    }
+    if (!this.#rollouts.has(jobId) && until !== Infinity) this.#look(jobId, until - now);
+  }
+
+  #release(job: Job, count: number): void {
+    const known = this.#attempts.get(job.jobId);
+    let left = count;
+    for (const thingName of job.targets) {
+      if (left === 0) return;
+      if (known?.has(thingName)) continue;
+      left--;
+      this.transact(thingName, () => this.#queue(job, thingName, 1));
+    }
+  }
+
+  #look(jobId: string, ms: number): void {
+    const wait = Math.min(Math.max(0, ms), LONGEST_TIMER_MS);
+    this.#rollouts.set(
+      jobId,
+      this.#clock.set(() => {
+        this.#rollouts.delete(jobId);
+        this.#roll(jobId);
+      }, wait),
+    );
+  }
+
+  #forgetRollout(jobId: string): void {
+    this.#clock.clear(this.#rollouts.get(jobId));
+    this.#rollouts.delete(jobId);
+  }
+
+  /** @throws ServiceError ResourceNotFound, InvalidStateTransition when the job has ended */
+  #open(jobId: string): Job {
+    const job = this.job(jobId);
+    if (job.status !== "IN_PROGRESS" && job.status !== "SCHEDULED")
+      throw new ServiceError("InvalidStateTransition", `Job "${jobId}" is ${job.status}.`);
+    return job;
   }
 
   #queue(job: Job, thingName: string, executionNumber: number): void {
@@ -292,6 +455,9 @@ export class JobService implements JobOperations {
     const index = attempts.findIndex((attempt) => attempt.executionNumber === executionNumber);
     if (index < 0) attempts.push(execution);
     else attempts[index] = execution;
+    let things = this.#attempts.get(jobId);
+    if (!things) this.#attempts.set(jobId, (things = new Map()));
+    things.set(thingName, attempts);
   }
 
   #arm(execution: Execution): void {
@@ -338,8 +504,15 @@ export class JobService implements JobOperations {
   close(): void {
     for (const timer of this.#timers.values()) this.#clock.clear(timer);
     this.#timers.clear();
+    for (const jobId of [...this.#rollouts.keys()]) this.#forgetRollout(jobId);
     this.delivery.close();
   }
+}
+
+function abortText({ failureType, thresholdPercentage }: AbortCriteria, { counts }: RolloutFacts): string {
+  const list = (["SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT"] as const).filter((status) => counts[status]);
+  const where = list.map((status) => `${counts[status]} ${status}`).join(", ");
+  return `${thresholdPercentage} % ${failureType === "ALL" ? "failures" : failureType} reached: ${where}`;
 }
 
 function key({ thingName, jobId, executionNumber }: Execution): string {
