@@ -7,11 +7,18 @@
  * | GET /api/status | addresses, signing, memory |
  * | GET /api/state | devices, jobs, executions |
  * | GET /api/events | server-sent events: "state" at first, then "change"; "status" when storing fails or works again |
+ * | GET /api/ticks | server-sent events: "tick" at most once a second when something has changed, and "status" |
+ * | GET /api/devices | part of the list: `text`, `version`, `state`, `group`, `failedIn`, `sort`, `desc`, `offset`, `limit` |
+ * | GET /api/devices/{thing} | the device with its history |
+ * | PATCH /api/devices/{thing} | `{"label"?, "groups"?}`; makes it known |
+ * | DELETE /api/devices/{thing} | forgets it |
+ * | GET /api/jobs | part of the list, the latest first: `text`, `offset`, `limit` |
  * | GET /api/images | the images in the folder |
  * | POST /api/inspect | inspection of the image in the body, or of `?image=` in the folder |
  * | GET /api/jobs/{id} | the job with the history of its executions |
  * | POST /api/jobs | deploys the image in the body, or `?image=`; options in the query |
- * | POST /api/jobs/{id}/cancel | cancels |
+ * | POST /api/preview | whom a deployment would touch, and what stands against it; as POST /api/jobs |
+ * | POST /api/jobs/{id}/cancel, pause, resume | cancels, or stops and goes on with its rollout |
  * | DELETE /api/jobs/{id} | forgets |
  *
  * Errors are `{"error":{"code","message"}}`. There is no authentication: who reaches the port may deploy. Requests
@@ -20,11 +27,13 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import { ImageError } from "../hosts/formats/esp-image-layout.js";
 import type { Desk, DeskChange, DeskDeployment } from "./desk.js";
 import { ServiceError } from "./errors.js";
 import { HostCheck } from "./hosts.js";
 import { inspectImageBytes } from "./inspection.js";
+import { type ListQuery, ROWS_LIMIT } from "./lists.js";
 import { PageFiles } from "./page-files.js";
 
 export interface ApiOptions {
@@ -60,12 +69,18 @@ export interface StatusView {
 const BODY_LIMIT = 24 * 1_048_576;
 /** Thing names of a fleet stand in the query. */
 const HEADER_LIMIT = 65_536;
+const EDIT_LIMIT = 65_536;
+/** Least time between two ticks. */
+const TICK_MS = 1000;
+/** Smaller answers are not worth packing. */
+const PACK_FROM = 1024;
 const KEEP_ALIVE_MS = 15_000;
 /** A listener that does not read is cut off; it may come again. */
 const BACKLOG_LIMIT = 8 * 1_048_576;
 
 const STATUS: Partial<Record<ServiceError["code"], number>> = {
   ResourceNotFound: 404,
+  UnknownThing: 404,
   ResourceAlreadyExists: 409,
   InvalidStateTransition: 409,
   InternalError: 500,
@@ -87,6 +102,9 @@ export class ApiServer {
   readonly #files = new PageFiles();
   readonly #server: Server;
   readonly #listeners = new Set<ServerResponse>();
+  /** Of the page: they are only told that something has changed. */
+  readonly #viewers = new Set<ServerResponse>();
+  #ticking: NodeJS.Timeout | undefined;
   readonly #keepAlive: NodeJS.Timeout;
   #origin = "";
   #toldProblem: string | null = null;
@@ -147,7 +165,8 @@ export class ApiServer {
     const url = this.#hosts.check(request);
     if (!(url instanceof URL)) throw new HttpError(url.status, url.message);
     const route = `${request.method === "HEAD" ? "GET" : request.method} ${url.pathname}`;
-    const [, jobId, action] = /^\/api\/jobs\/([\w-]+)(\/cancel)?$/.exec(url.pathname) ?? [];
+    const [, jobId, action] = /^\/api\/jobs\/([\w-]+)(?:\/(cancel|pause|resume))?$/.exec(url.pathname) ?? [];
+    const [, thing] = /^\/api\/devices\/([\w:-]+)$/.exec(decodePath(url.pathname)) ?? [];
     const desk = this.#desk;
     switch (route) {
       case "GET /api/status":
@@ -156,6 +175,16 @@ export class ApiServer {
         return sendJson(response, 200, desk.state());
       case "GET /api/events":
         return this.#listenTo(response);
+      case "GET /api/ticks":
+        return this.#tickTo(response);
+      case "GET /api/devices":
+        return sendJson(response, 200, desk.listDevices(readList(url.searchParams)), request);
+      case "GET /api/jobs":
+        return sendJson(response, 200, desk.listJobs(readList(url.searchParams)), request);
+      case "POST /api/preview": {
+        const image = await this.#image(request, url.searchParams);
+        return sendJson(response, 200, desk.preview(readDeployment(image, url.searchParams)));
+      }
       case "GET /api/images":
         return sendJson(response, 200, desk.images());
       case "POST /api/inspect":
@@ -167,9 +196,27 @@ export class ApiServer {
     }
     if (jobId !== undefined) {
       if (request.method === "GET" && !action) return sendJson(response, 200, desk.job(jobId));
-      if (request.method === "POST" && action) return sendJson(response, 200, await desk.cancel(jobId));
+      if (request.method === "POST" && action === "cancel")
+        return sendJson(response, 200, await desk.cancel(jobId, !url.searchParams.has("gently")));
+      if (request.method === "POST" && action === "pause")
+        return sendJson(response, 200, await desk.pause(jobId));
+      if (request.method === "POST" && action === "resume")
+        return sendJson(response, 200, await desk.resume(jobId));
       if (request.method === "DELETE" && !action) {
         await desk.delete(jobId);
+        return sendJson(response, 200, {});
+      }
+    }
+    if (thing !== undefined) {
+      if (request.method === "GET") return sendJson(response, 200, desk.device(thing), request);
+      if (request.method === "PATCH")
+        return sendJson(
+          response,
+          200,
+          await desk.editDevice(thing, readEdit(await readBody(request, EDIT_LIMIT))),
+        );
+      if (request.method === "DELETE") {
+        await desk.forgetDevice(thing);
         return sendJson(response, 200, {});
       }
     }
@@ -197,20 +244,41 @@ export class ApiServer {
 
   /** Proxies end connections on which nothing happens; the status is told when it has changed. */
   #beat(): void {
-    if ((this.#desk.service.storageProblem ?? null) === this.#toldProblem) this.#broadcast(":\n\n");
+    if ((this.#desk.service.storageProblem ?? null) === this.#toldProblem) this.#broadcast(":\n\n", true);
     else this.#tellStatus();
   }
 
   readonly #tellStatus = (): void => {
     const status = this.status();
     this.#toldProblem = status.storageProblem;
-    this.#broadcast(eventText("status", status));
+    this.#broadcast(eventText("status", status), true);
   };
 
-  readonly #tell = (change: DeskChange): void => this.#broadcast(eventText("change", change));
+  #tickTo(response: ServerResponse): void {
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    response.on("error", () => response.destroy());
+    response.write(eventText("status", this.status()));
+    response.write(eventText("tick", { revision: this.#desk.revision }));
+    this.#viewers.add(response);
+    response.on("close", () => this.#viewers.delete(response));
+  }
 
-  #broadcast(text: string): void {
-    for (const response of this.#listeners) {
+  /** Viewers ask for what they show themselves, at most once a second. */
+  #tick(): void {
+    this.#ticking ??= setTimeout(() => {
+      this.#ticking = undefined;
+      const text = eventText("tick", { revision: this.#desk.revision });
+      for (const response of this.#viewers) if (!response.destroyed) response.write(text);
+    }, TICK_MS);
+  }
+
+  readonly #tell = (change: DeskChange): void => {
+    this.#tick();
+    if (this.#listeners.size > 0) this.#broadcast(eventText("change", change));
+  };
+
+  #broadcast(text: string, everybody = false): void {
+    for (const response of everybody ? [...this.#listeners, ...this.#viewers] : this.#listeners) {
       if (response.writableLength > BACKLOG_LIMIT) response.destroy();
       else if (!response.destroyed) response.write(text);
     }
@@ -235,6 +303,7 @@ export class ApiServer {
   /** Ends every connection. */
   async close(): Promise<void> {
     clearInterval(this.#keepAlive);
+    clearTimeout(this.#ticking);
     this.#desk.off("change", this.#tell);
     this.#desk.off("failure", this.#tellStatus);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -251,6 +320,11 @@ function readDeployment(image: Uint8Array, query: URLSearchParams): DeskDeployme
     if (!/^\d{1,6}$/.test(value)) throw new HttpError(400, `${name} must be a whole number.`);
     return Number(value);
   };
+  // The service checks what is in it.
+  const json = (name: string) => {
+    const value = query.get(name);
+    return value === null ? undefined : (parseJson(value, name) as never);
+  };
   const protocols = query.getAll("protocol").map((name) => name.toUpperCase());
   const key = text("signatureKey");
   const value = text("signature");
@@ -266,18 +340,70 @@ function readDeployment(image: Uint8Array, query: URLSearchParams): DeskDeployme
     certFile: text("signer"),
     timeoutInMinutes: number("timeoutInMinutes"),
     retries: number("retries"),
+    retriesTimedOut: number("retriesTimedOut"),
+    groups: query.getAll("group"),
+    addThings: query.has("addThings"),
+    targetSelection: query.has("continuous") ? "CONTINUOUS" : undefined,
+    rollout: json("rollout"),
+    abort: json("abort"),
+    schedule: json("schedule"),
+    description: text("description"),
   };
 }
 
-async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+function readList(query: URLSearchParams): ListQuery {
+  const text = (name: string) => query.get(name) || undefined;
+  const whole = (name: string, otherwise: number) => {
+    const value = query.get(name) ?? String(otherwise);
+    if (!/^\d{1,9}$/.test(value)) throw new HttpError(400, `${name} must be a whole number.`);
+    return Number(value);
+  };
+  const sort = text("sort");
+  if (sort !== undefined && sort !== "name" && sort !== "version" && sort !== "state" && sort !== "seen")
+    throw new HttpError(400, "sort must be name, version, state or seen.");
+  return {
+    ...{ text: text("text"), version: text("version"), state: text("state"), group: text("group") },
+    ...{ failedIn: text("failedIn"), sort, descending: query.has("desc") },
+    ...{ offset: whole("offset", 0), limit: whole("limit", ROWS_LIMIT) },
+  };
+}
+
+function readEdit(body: Uint8Array): { label?: string; groups?: string[] } {
+  const edit: unknown = parseJson(new TextDecoder().decode(body), "The body");
+  if (typeof edit !== "object" || edit === null || Array.isArray(edit))
+    throw new HttpError(400, "The body must be a JSON object.");
+  const { label, groups } = edit as Record<string, unknown>;
+  if (label !== undefined && typeof label !== "string") throw new HttpError(400, "label must be a string.");
+  if (groups !== undefined && !(Array.isArray(groups) && groups.every((group) => typeof group === "string")))
+    throw new HttpError(400, "groups must be a list of strings.");
+  return { ...(label !== undefined && { label }), ...(groups !== undefined && { groups }) };
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpError(400, `${name} is no JSON.`);
+  }
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Promise<Uint8Array> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     length += part.length;
-    if (length > BODY_LIMIT) throw new HttpError(413, `An image has at most ${BODY_LIMIT} bytes.`);
+    if (length > limit) throw new HttpError(413, `A body has at most ${limit} bytes here.`);
     parts.push(part);
   }
-  if (length === 0) throw new HttpError(400, "The request has no image.");
+  if (length === 0) throw new HttpError(400, "The request has no body.");
   return new Uint8Array(Buffer.concat(parts));
 }
 
@@ -285,12 +411,17 @@ function eventText(name: string, data: unknown): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
+/** @param request where the answer may be packed: what its sender understands */
+function sendJson(response: ServerResponse, status: number, body: unknown, request?: IncomingMessage): void {
+  const text = Buffer.from(JSON.stringify(body));
+  const packed =
+    text.length >= PACK_FROM && /\bgzip\b/.test(String(request?.headers["accept-encoding"] ?? ""));
+  const bytes = packed ? gzipSync(text, { level: 1 }) : text;
   response.writeHead(status, {
     "Content-Type": "application/json",
-    "Content-Length": Buffer.byteLength(text),
+    ...(packed ? { "Content-Encoding": "gzip" } : {}),
+    "Content-Length": bytes.length,
     "Cache-Control": "no-store",
   });
-  response.end(text);
+  response.end(bytes);
 }

@@ -7,11 +7,11 @@ import { EventEmitter } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describeApp, imageBytes } from "../hosts/formats/esp-image-layout.js";
-import { replaceFile } from "../hosts/node/replace-file.js";
 import { ServiceError } from "./errors.js";
 import { DevelopmentService, type ServiceOptions } from "./index.js";
 import { type ImageInspection, inspectImageBytes } from "./inspection.js";
-import type { Execution } from "./job-records.js";
+import { checkThingName, type Execution, isTerminal, type Job } from "./job-records.js";
+import { type DeviceList, type JobList, type ListQuery, listDevices, listJobs } from "./lists.js";
 import { readRegularFile } from "./regular-file.js";
 import type { SigningIdentity } from "./signer.js";
 import { diskProblem } from "./store.js";
@@ -34,6 +34,8 @@ export interface DeskOptions extends Pick<ServiceOptions, "broker" | "listen" | 
   readonly identity?: SigningIdentity;
   /** Folder with images to choose from. */
   readonly images?: string;
+  /** Jobs that have ended are kept up to this age and number. Default: a year, 10,000. */
+  readonly keep?: { readonly days?: number; readonly jobs?: number };
 }
 
 export interface DeskDeployment {
@@ -46,7 +48,26 @@ export interface DeskDeployment {
   readonly signature?: { readonly key: string; readonly value: string };
   readonly certFile?: string;
   readonly timeoutInMinutes?: number;
+  /** For devices that failed, and for those that timed out. */
   readonly retries?: number;
+  readonly retriesTimedOut?: number;
+  /** Names of groups whose devices are targets, too. */
+  readonly groups?: readonly string[];
+  /** Makes things known that are not; they are refused otherwise. */
+  readonly addThings?: boolean;
+  readonly targetSelection?: Job["targetSelection"];
+  readonly rollout?: Job["rollout"];
+  readonly abort?: Job["abort"];
+  readonly schedule?: Job["schedule"];
+  readonly description?: string;
+}
+
+/** Who a deployment would touch. */
+export interface DeploymentPreview {
+  readonly things: readonly string[];
+  readonly offline: readonly string[];
+  /** What stands against it, in words. */
+  readonly warnings: readonly string[];
 }
 
 /** Everything at one moment. */
@@ -60,6 +81,8 @@ export interface DeskState {
 export interface DeskChange extends DeskState {
   /** Jobs that are gone. */
   readonly deleted: readonly string[];
+  /** Devices that are gone. */
+  readonly forgotten: readonly string[];
 }
 
 export interface ImageFile {
@@ -78,25 +101,36 @@ export interface DeskEvents {
 const CHANGE_MS = 100;
 /** Larger files are no firmware. */
 const IMAGE_LIMIT = 24 * 1_048_576;
+const DAY_MS = 86_400_000;
+const KEEP_DAYS = 365;
+const KEEP_JOBS = 10_000;
+const PRUNE_MS = 3_600_000;
 /** Files of a folder that are offered. */
 const FOLDER_LIMIT = 1000;
 
 export class Desk extends EventEmitter<DeskEvents> {
   readonly service: DevelopmentService;
   readonly #options: DeskOptions;
-  readonly #labels: Map<string, ImageLabel>;
+  /** Of jobs made by earlier releases. */
+  readonly #labels: ReadonlyMap<string, ImageLabel>;
+  #pruning: NodeJS.Timeout;
+  #revision = 0;
   readonly #inspections = new Map<string, { readonly stamp: string; readonly file: ImageFile }>();
   readonly #changedThings = new Set<string>();
   readonly #changedJobs = new Set<string>();
   readonly #changedExecutions = new Map<string, Execution>();
   readonly #deleted = new Set<string>();
+  readonly #forgotten = new Set<string>();
+  /** Views of devices, and the names of those whose view is of before. */
+  readonly #known = new Map<string, DeviceView>();
+  readonly #stale = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @throws Error when the folder, an address or the broker can not be used */
   static async open(options: DeskOptions): Promise<Desk> {
     const { folder, broker, listen, http, identity } = options;
     mkdirSync(folder, { recursive: true });
-    const labels = readLabels(labelFile(folder));
+    const labels = readLabels(join(folder, "images.json"));
     const service = await DevelopmentService.start({
       ...{ broker, listen, http, identity },
       state: join(folder, "state"),
@@ -109,14 +143,29 @@ export class Desk extends EventEmitter<DeskEvents> {
     this.#options = options;
     this.service = service;
     this.#labels = labels;
-    service.on("device", ({ thingName }) => this.#touch(this.#changedThings, thingName));
+    for (const { thingName } of service.devices()) this.#stale.add(thingName);
+    service.on("device", ({ thingName }) => {
+      this.#stale.add(thingName);
+      this.#touch(this.#changedThings, thingName);
+    });
     service.on("job", ({ jobId }) => this.#touch(this.#changedJobs, jobId));
-    service.on("deleted", (jobId) => this.#touch(this.#deleted, jobId));
+    service.on("deleted", (jobId) => {
+      for (const name of this.#known.keys()) this.#stale.add(name);
+      this.#touch(this.#deleted, jobId);
+    });
+    service.on("forgotten", (thingName) => {
+      this.#stale.add(thingName);
+      this.#touch(this.#forgotten, thingName);
+    });
     service.on("failure", (error) => this.emit("failure", error));
+    this.#prune();
+    this.#pruning = setInterval(() => this.#prune(), PRUNE_MS);
+    this.#pruning.unref();
     service.on("execution", (execution) => {
       const { thingName, jobId, executionNumber } = execution;
       this.#changedExecutions.set(`${thingName} ${jobId} ${executionNumber}`, execution);
       this.#changedThings.add(thingName);
+      this.#stale.add(thingName);
       this.#touch(this.#changedJobs, jobId);
     });
   }
@@ -135,6 +184,42 @@ export class Desk extends EventEmitter<DeskEvents> {
     };
   }
 
+  /** A part of the list of devices. */
+  listDevices(query: ListQuery): DeviceList {
+    const { failedIn } = query;
+    const failed =
+      failedIn === undefined
+        ? undefined
+        : new Set(
+            this.service.jobs
+              .executions({ jobId: failedIn })
+              .filter(({ status }) => status === "FAILED" || status === "REJECTED" || status === "TIMED_OUT")
+              .map(({ thingName }) => thingName),
+          );
+    return listDevices(this.#views(), query, failed);
+  }
+
+  /** A part of the list of jobs, the latest first. */
+  listJobs(query: ListQuery): JobList {
+    const text = (job: Job) => {
+      const { fileName, project, version } = this.#label(job) ?? {};
+      return [job.jobId, fileName, project, version, job.status, ...(job.groups ?? [])].join(" ");
+    };
+    return listJobs(this.service.jobs.jobs(), query, text, ({ jobId }) => this.#jobView(jobId));
+  }
+
+  /** Views of all devices, made anew of those alone that have changed. */
+  #views(): DeviceView[] {
+    for (const name of this.#stale) {
+      const device = this.service.device(name);
+      if (device)
+        this.#known.set(name, deviceView(device, this.service.jobs.executions({ thingName: name })));
+      else this.#known.delete(name);
+    }
+    this.#stale.clear();
+    return [...this.#known.values()];
+  }
+
   /** A job with the history of every execution. @throws ServiceError ResourceNotFound */
   job(jobId: string): { job: JobView; executions: (ExecutionView & { history: HistoryView[] })[] } {
     const job = this.#jobView(jobId);
@@ -144,43 +229,149 @@ export class Desk extends EventEmitter<DeskEvents> {
     return { job, executions };
   }
 
+  /** Counts changes. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** A device with all that happened on it, the latest first. @throws ServiceError ResourceNotFound */
+  device(thingName: string): {
+    device: DeviceView;
+    executions: (ExecutionView & { image?: ImageLabel; history: HistoryView[] })[];
+  } {
+    const device = this.service.device(thingName);
+    if (!device) throw new ServiceError("ResourceNotFound", `There is no device "${thingName}".`);
+    const executions = this.service.jobs.executions({ thingName });
+    return {
+      device: deviceView(device, executions),
+      executions: executions.reverse().map((execution) => ({
+        ...executionView(execution),
+        image: this.#label(this.service.jobs.job(execution.jobId)),
+        history: historyView(execution),
+      })),
+    };
+  }
+
+  /** Names a device, or puts it into groups. Stored when this resolves. @throws ServiceError */
+  async editDevice(
+    thingName: string,
+    change: { label?: string; groups?: readonly string[] },
+  ): Promise<DeviceView> {
+    this.service.editDevice(thingName, change);
+    await this.service.settled();
+    return this.device(thingName).device;
+  }
+
+  /** Forgets a device. @throws ServiceError */
+  async forgetDevice(thingName: string): Promise<void> {
+    this.service.forgetDevice(thingName);
+    await this.service.settled();
+  }
+
+  /** Whom a deployment would touch, and what stands against it. @throws ServiceError */
+  preview(deployment: DeskDeployment): DeploymentPreview {
+    const things = this.#targets(deployment);
+    const devices = things.map((name) => this.service.device(name));
+    const offline = things.filter((_, index) => devices[index]?.connected !== true);
+    const warnings: string[] = [];
+    const { chip, project, version } = labelOf(deployment.image, "");
+    const views = devices.flatMap((device) =>
+      device ? deviceView(device, this.service.jobs.executions({ thingName: device.thingName })) : [],
+    );
+    const count = (test: (view: DeviceView) => boolean) => views.filter(test).length;
+    const warn = (number: number, text: string) => {
+      if (number > 0) warnings.push(`${number} of ${things.length} devices ${text}`);
+    };
+    warn(
+      count(({ firmware }) => chip !== undefined && firmware.chip !== undefined && firmware.chip !== chip),
+      `have another chip than ${chip}`,
+    );
+    warn(
+      count(
+        ({ firmware }) =>
+          project !== undefined && firmware.project !== undefined && firmware.project !== project,
+      ),
+      `run another project than ${project}`,
+    );
+    warn(
+      count(({ firmware }) => firmware.version === version && version !== undefined),
+      `run ${version} already`,
+    );
+    warn(
+      count(({ update }) => update !== undefined && !update.ended),
+      "have an update under way or waiting",
+    );
+    return { things, offline, warnings };
+  }
+
+  #targets({ things, groups, addThings, targetSelection }: DeskDeployment): string[] {
+    const devices = this.service.devices();
+    const known = new Set(devices.map(({ thingName }) => thingName));
+    const named = things === "all" ? [...known] : things;
+    const unknown = named.filter((name) => !known.has(name));
+    for (const name of unknown) checkThingName(name);
+    if (unknown.length > 0 && !addThings)
+      throw new ServiceError(
+        "UnknownThing",
+        `No device is known by the name ${unknown.slice(0, 3).join(", ")}${unknown.length > 3 ? " …" : ""}.`,
+      );
+    for (const group of groups ?? [])
+      if (targetSelection !== "CONTINUOUS" && !devices.some((device) => device.groups.includes(group)))
+        throw new ServiceError("ResourceNotFound", `No device is in the group "${group}".`);
+    const members = devices.filter((device) => device.groups.some((group) => groups?.includes(group)));
+    const all = [...new Set([...named, ...members.map(({ thingName }) => thingName)])];
+    if (all.length === 0 && targetSelection !== "CONTINUOUS")
+      throw new ServiceError("InvalidRequest", "No device is known yet.");
+    return all;
+  }
+
   /**
    * Signs an image unless it comes with a signature, and creates the job. Stored when this resolves.
    * @throws ServiceError InvalidRequest and others, in words
    */
   async deploy(deployment: DeskDeployment): Promise<JobView> {
     const { image, fileName, signature, certFile, timeoutInMinutes, retries, protocols } = deployment;
-    const known = this.service.devices().map(({ thingName }) => thingName);
-    const things = deployment.things === "all" ? known : deployment.things;
-    if (things.length === 0) throw new ServiceError("InvalidRequest", "No device is known yet.");
+    const { groups, targetSelection, rollout, abort, schedule, description } = deployment;
+    const things = this.#targets(deployment);
     if (!signature && !this.#options.identity)
       throw new ServiceError(
         "InvalidRequest",
         "There is no signing key here: give a signature, or start with a key.",
       );
     const job = this.service.deploy({
-      ...{ image, things, signature, certFile, timeoutInMinutes },
+      ...{ image, things, signature, certFile, timeoutInMinutes, targetSelection, rollout, abort, schedule },
+      ...{ description, label: labelOf(image, basename(fileName)) },
+      groups: groups && groups.length > 0 ? groups : undefined,
       protocols: protocols && protocols.length > 0 ? protocols : undefined,
-      retries: retries === undefined ? undefined : { failed: retries },
+      retries: { failed: retries, timedOut: deployment.retriesTimedOut },
     });
-    this.#labels.set(job.jobId, labelOf(image, basename(fileName)));
     try {
-      this.#saveLabels();
       await this.service.settled();
     } catch (error) {
       // No device has heard of it: what is not stored is not sent.
-      this.#labels.delete(job.jobId);
       this.service.delete(job.jobId, true);
-      throw error instanceof ServiceError
-        ? error
-        : new ServiceError("StorageFull", `Nothing can be stored: ${diskProblem(error)}.`);
+      throw error;
     }
     return this.#jobView(job.jobId);
   }
 
-  /** Cancels a job, also where it is in progress. @throws ServiceError */
-  async cancel(jobId: string): Promise<JobView> {
-    this.service.cancel(jobId, true);
+  /** Cancels a job; with `force` also where it is in progress. @throws ServiceError */
+  async cancel(jobId: string, force = true, comment?: string): Promise<JobView> {
+    this.service.cancel(jobId, force, { reasonCode: "USER_INITIATED", ...(comment && { comment }) });
+    await this.service.settled();
+    return this.#jobView(jobId);
+  }
+
+  /** Offers a job to no further device. @throws ServiceError */
+  async pause(jobId: string): Promise<JobView> {
+    this.service.jobs.pauseJob(jobId);
+    await this.service.settled();
+    return this.#jobView(jobId);
+  }
+
+  /** @throws ServiceError */
+  async resume(jobId: string): Promise<JobView> {
+    this.service.jobs.resumeJob(jobId);
     await this.service.settled();
     return this.#jobView(jobId);
   }
@@ -188,9 +379,20 @@ export class Desk extends EventEmitter<DeskEvents> {
   /** Forgets a job. @throws ServiceError */
   async delete(jobId: string): Promise<void> {
     this.service.delete(jobId, true);
-    this.#labels.delete(jobId);
-    this.#saveLabels();
     await this.service.settled();
+  }
+
+  /** Jobs that ended long ago, or too many of them, are forgotten. */
+  #prune(): void {
+    const { days = KEEP_DAYS, jobs: most = KEEP_JOBS } = this.#options.keep ?? {};
+    const { jobs } = this.service;
+    const ended = jobs.jobs().filter(({ status }) => status === "COMPLETED" || status === "CANCELED");
+    const oldest = jobs.now() - days * DAY_MS;
+    ended.sort((a, b) => b.lastUpdatedAt - a.lastUpdatedAt);
+    for (const [index, { jobId, lastUpdatedAt }] of ended.entries()) {
+      if (index < most && lastUpdatedAt >= oldest) continue;
+      if (jobs.executions({ jobId }).every(({ status }) => isTerminal(status))) this.service.delete(jobId);
+    }
   }
 
   /** The images in the folder, by name. */
@@ -227,23 +429,31 @@ export class Desk extends EventEmitter<DeskEvents> {
 
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    clearInterval(this.#pruning);
     await this.service.close();
   }
 
   #deviceViews(only?: ReadonlySet<string>): DeviceView[] {
-    const devices = this.service.devices();
-    return devices
-      .filter(({ thingName }) => !only || only.has(thingName))
-      .map((device) => deviceView(device, this.service.jobs.executions({ thingName: device.thingName })));
+    const { service } = this;
+    const devices = only ? [...only].flatMap((name) => service.device(name) ?? []) : service.devices();
+    return devices.map((device) =>
+      deviceView(device, service.jobs.executions({ thingName: device.thingName })),
+    );
   }
 
   #jobView(jobId: string): JobView {
     const { jobs } = this.service;
-    return jobView(jobs.job(jobId), jobs.executions({ jobId }), this.#labels.get(jobId));
+    const job = jobs.job(jobId);
+    return jobView({ ...job, image: this.#label(job) }, jobs.executions({ jobId }), jobs.facts(job));
+  }
+
+  #label(job: Job): ImageLabel | undefined {
+    return job.image ?? this.#labels.get(job.jobId);
   }
 
   #touch(set: Set<string>, name: string): void {
     set.add(name);
+    this.#revision++;
     this.#timer ??= setTimeout(() => this.#tell(), CHANGE_MS);
   }
 
@@ -257,8 +467,15 @@ export class Desk extends EventEmitter<DeskEvents> {
         .filter(({ jobId }) => alive.has(jobId))
         .map(executionView),
       deleted: [...this.#deleted].filter((jobId) => !alive.has(jobId)),
+      forgotten: [...this.#forgotten].filter((name) => !this.service.device(name)),
     };
-    for (const set of [this.#changedThings, this.#changedJobs, this.#changedExecutions, this.#deleted])
+    for (const set of [
+      this.#forgotten,
+      this.#changedThings,
+      this.#changedJobs,
+      this.#changedExecutions,
+      this.#deleted,
+    ])
       set.clear();
     this.emit("change", change);
   }
@@ -270,10 +487,6 @@ export class Desk extends EventEmitter<DeskEvents> {
     const file = inspectFile(path, name);
     this.#inspections.set(path, { stamp, file });
     return file;
-  }
-
-  #saveLabels(): void {
-    replaceFile(labelFile(this.#options.folder), JSON.stringify(Object.fromEntries(this.#labels)));
   }
 }
 
@@ -304,10 +517,6 @@ function labelOf(image: Uint8Array, fileName: string): ImageLabel {
     // A file that is no image can be deployed too, to see it refused.
     return { fileName, size };
   }
-}
-
-function labelFile(folder: string): string {
-  return join(folder, "images.json");
 }
 
 function readLabels(path: string): Map<string, ImageLabel> {

@@ -5,13 +5,17 @@
 
 import type { Reported } from "./shadows.js";
 
-/** A thing that has sent a request. */
+/** A thing that has sent a request, or that somebody has named. */
 export interface DeviceRecord {
   readonly thingName: string;
+  /** What people call it. */
+  readonly label?: string;
+  /** Names of the thing groups it is in, sorted. */
+  readonly groups?: readonly string[];
   /** Undefined when the broker does not tell. */
   readonly connected: boolean | undefined;
-  /** Of its last request, milliseconds since 1970. */
-  readonly lastSeen: number;
+  /** Of its last request, milliseconds since 1970; undefined when there was none. */
+  readonly lastSeen: number | undefined;
   /** MQTT client identifier of its last request, where the broker tells. */
   readonly clientId: string | undefined;
   /** What it says of itself in its shadow. */
@@ -69,11 +73,38 @@ export class DeviceRegistry {
     this.#changed(changed);
   }
 
+  /** Makes a thing known that has not been heard of. */
+  add(thingName: string): void {
+    if (this.#devices.has(thingName)) return;
+    const device = { thingName, connected: undefined, lastSeen: undefined, clientId: undefined };
+    this.#devices.set(thingName, device);
+    this.#changed(device);
+  }
+
+  /** @param change an empty label takes it away */
+  edit(thingName: string, change: { label?: string; groups?: readonly string[] }): DeviceRecord {
+    this.add(thingName);
+    const { label, groups, ...device } = this.#devices.get(thingName)!;
+    const now = { label, groups, ...change };
+    const changed = {
+      ...device,
+      ...(now.label ? { label: now.label } : {}),
+      ...(now.groups?.length ? { groups: [...new Set(now.groups)].sort() } : {}),
+    };
+    this.#devices.set(thingName, changed);
+    this.#changed(changed);
+    return changed;
+  }
+
+  forget(thingName: string): void {
+    this.#devices.delete(thingName);
+  }
+
   get(thingName: string): DeviceRecord | undefined {
     return this.#devices.get(thingName);
   }
 
-  names(): Iterable<string> {
-    return this.#devices.keys();
+  all(): Iterable<DeviceRecord> {
+    return this.#devices.values();
   }
 }

@@ -28,7 +28,8 @@ export type ServiceErrorCode =
   | "ResourceAlreadyExists"
   | "LimitExceeded"
   // This service alone
-  | "StorageFull";
+  | "StorageFull"
+  | "UnknownThing";
 
 export class ServiceError extends Error {
   override readonly name = "ServiceError";

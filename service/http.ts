@@ -114,6 +114,11 @@ export class ImageServer {
     this.#objects.set(key, { bytes, etag, lastModified: new Date(this.#now()).toUTCString() });
   }
 
+  /** What is served as /`key`. */
+  get(key: string): Uint8Array | undefined {
+    return this.#objects.get(key)?.bytes;
+  }
+
   delete(key: string): void {
     this.#objects.delete(key);
   }

@@ -3,15 +3,16 @@
  * A tool for developing and testing devices; a fleet uses AWS IoT Core, and the agent does not know the difference.
  * @module
  */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
+import { STRINGS } from "./aws-limits.js";
 import { type Broker, connectBroker, type EmbeddedBrokerOptions, startEmbeddedBroker } from "./broker.js";
 import type { Intercept, Publish } from "./delivery.js";
 import { type DeviceRecord, DeviceRegistry } from "./devices.js";
 import { OTA_PREFIX, presignedPlaceholder, signPlaceholders } from "./documents.js";
 import { ServiceError } from "./errors.js";
 import { ImageServer, type ImageServerOptions, type Served } from "./http.js";
-import { type Execution, isTerminal, type Job } from "./job-records.js";
+import { checkString, checkThingName, type Execution, isTerminal, type Job } from "./job-records.js";
 import { JobService, type JobServiceOptions } from "./jobs.js";
 import { nodeClock } from "./node-clock.js";
 import { randomCredentials } from "./presign.js";
@@ -55,6 +56,10 @@ export interface Device {
   readonly thingName: string;
   /** Undefined when the broker does not tell. */
   readonly connected: boolean | undefined;
+  /** What people call it. */
+  readonly label?: string;
+  /** Names of the thing groups it is in, sorted. */
+  readonly groups: readonly string[];
   /** Of its last request, milliseconds since 1970; undefined when there was none. */
   readonly lastSeen: number | undefined;
   /** What it says of itself in its shadow. */
@@ -68,6 +73,8 @@ export interface ServiceEvents {
   execution: [Execution];
   /** A job and its executions are gone. */
   deleted: [jobId: string];
+  /** A device is forgotten. */
+  forgotten: [thingName: string];
   /** A device was seen for the first time, connected, disconnected, or reported something of itself. */
   device: [Device];
   /** The connection to a broker elsewhere failed and is tried again, or state could not be written. */
@@ -129,8 +136,10 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
       observer: {
         job: (job) => {
           store?.putJob(job);
+          if (job.status === "COMPLETED") this.#unserve(job);
           this.emit("job", job);
         },
+        forgotten: (execution) => store?.deleteExecution(execution),
         execution: (execution) => {
           store?.putExecution(execution);
           this.emit("execution", execution);
@@ -144,9 +153,10 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     this.streams = new StreamService({ clock: nodeClock, publish, intercept });
     const changed = (device: DeviceRecord) => {
       store?.putDevice(device);
-      this.emit("device", device);
+      this.emit("device", deviceOf(device));
     };
     this.#devices = new DeviceRegistry({ changed, known });
+    for (const job of this.jobs.jobs()) for (const name of job.targets) this.#devices.add(name);
     this.#shadows = new ShadowService({
       now: () => this.jobs.now(),
       reported: (thingName) => this.#devices.get(thingName)?.reported,
@@ -210,13 +220,28 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
 
   /** Serves again the image of a job that has not ended. */
   async #restoreImage(job: Job): Promise<void> {
-    const key = imageKey(job.jobId.slice(OTA_PREFIX.length));
-    const open = this.jobs.executions({ jobId: job.jobId }).some(({ status }) => !isTerminal(status));
-    const image = open ? await this.#store?.image(key) : undefined;
+    const key = imageKey(job);
+    const open = job.status === "IN_PROGRESS" || job.status === "SCHEDULED" || this.#hasOpen(job.jobId);
+    if (!open) return;
+    const image = this.#images?.get(key) ?? (await this.#store?.image(key));
     if (!image) return;
     this.#images?.put(key, image);
     const streamId = streamOf(job);
     if (streamId) this.streams.create(streamId, [memoryFile(fileIdOf(job), image)]);
+  }
+
+  #hasOpen(jobId: string): boolean {
+    return this.jobs.executions({ jobId }).some(({ status }) => !isTerminal(status));
+  }
+
+  /** A job has ended: its image leaves the memory, unless another job needs it. */
+  #unserve(job: Job): void {
+    const streamId = streamOf(job);
+    if (streamId && this.streams.has(streamId)) this.streams.delete(streamId);
+    const key = imageKey(job);
+    const others = this.jobs.jobs().filter((other) => other.jobId !== job.jobId && imageKey(other) === key);
+    if (!others.some((other) => other.status === "IN_PROGRESS" || other.status === "SCHEDULED"))
+      this.#images?.delete(key);
   }
 
   /**
@@ -228,10 +253,15 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const { signature, updateId = randomUUID(), ...rest } = options;
     if (signature === undefined && !identity)
       throw new TypeError("deploy: no signature given, and the service has no identity to sign with");
-    const key = imageKey(updateId);
-    this.#store?.requireRoom(options.image.length);
+    const digest = createHash("sha256").update(options.image).digest("hex");
+    const key = imageKey({ digest });
+    const isKept = this.jobs.jobs().some((job) => job.digest === digest);
+    this.#store?.requireRoom(isKept ? 0 : options.image.length);
+    // It is there before a device can ask for it.
+    this.#images?.put(key, options.image);
     const job = createUpdate(this, {
       ...rest,
+      digest,
       updateId,
       uuid: randomUUID(),
       url: rest.url ?? presignedPlaceholder(IMAGE_STORE + key),
@@ -240,24 +270,48 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
           ? signImage(options.image, identity!.privateKeyPem)
           : (signature ?? undefined),
     });
-    this.#images?.put(key, options.image);
-    this.#store?.putImage(key, options.image);
+    if (!isKept) this.#store?.putImage(key, options.image);
+    for (const name of job.targets) this.#devices.add(name);
     return job;
   }
 
   /** As `JobService.cancelJob`. */
-  cancel(jobId: string, force = false): Job {
-    return this.jobs.cancelJob(jobId, force);
+  cancel(jobId: string, force = false, why?: { reasonCode?: string; comment?: string }): Job {
+    return this.jobs.cancelJob(jobId, force, why);
   }
 
-  /** Deletes a job with its executions and its stream. As `JobService.deleteJob`. */
+  /** Deletes a job with its executions, its stream, and its image unless another job has it. As `JobService.deleteJob`. */
   delete(jobId: string, force = false): void {
-    const streamId = streamOf(this.jobs.job(jobId));
+    const job = this.jobs.job(jobId);
     this.jobs.deleteJob(jobId, force);
-    if (streamId && this.streams.has(streamId)) this.streams.delete(streamId);
-    const key = imageKey(jobId.slice(OTA_PREFIX.length));
-    this.#images?.delete(key);
-    this.#store?.deleteImage(key);
+    this.#unserve(job);
+    const key = imageKey(job);
+    if (!this.jobs.jobs().some((other) => imageKey(other) === key)) this.#store?.deleteImage(key);
+  }
+
+  /**
+   * Names a device and puts it into groups; one not heard of becomes known.
+   * @throws ServiceError InvalidRequest
+   */
+  editDevice(thingName: string, change: { label?: string; groups?: readonly string[] }): Device {
+    checkThingName(thingName);
+    if (change.label) checkString(change.label, { ...STRINGS.detailsValue, max: 128, name: "name" });
+    for (const group of change.groups ?? []) checkString(group, STRINGS.thingGroupName);
+    const before = this.#devices.get(thingName)?.groups ?? [];
+    const device = this.#devices.edit(thingName, change);
+    const joined = (device.groups ?? []).filter((group) => !before.includes(group));
+    if (joined.length > 0) this.jobs.joined(thingName, joined);
+    return deviceOf(device);
+  }
+
+  /** Forgets a device and what happened on it. @throws ServiceError ResourceNotFound */
+  forgetDevice(thingName: string): void {
+    if (!this.#devices.get(thingName))
+      throw new ServiceError("ResourceNotFound", `There is no device "${thingName}".`);
+    this.jobs.forgetThing(thingName);
+    this.#devices.forget(thingName);
+    this.#store?.deleteDevice(thingName);
+    this.emit("forgotten", thingName);
   }
 
   /**
@@ -291,12 +345,14 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   }
 
   devices(): Device[] {
-    const names = new Set(this.#devices.names());
-    for (const job of this.jobs.jobs()) for (const target of job.targets) names.add(target);
-    return [...names].sort().map((thingName) => {
-      const { connected, lastSeen, reported } = this.#devices.get(thingName) ?? {};
-      return { thingName, connected, lastSeen, reported };
-    });
+    return [...this.#devices.all()]
+      .map(deviceOf)
+      .sort((a, b) => (a.thingName < b.thingName ? -1 : Number(a.thingName !== b.thingName)));
+  }
+
+  device(thingName: string): Device | undefined {
+    const device = this.#devices.get(thingName);
+    return device && deviceOf(device);
   }
 
   /** Resolves when every change so far is stored. @throws ServiceError StorageFull when they can not be at present */
@@ -320,6 +376,12 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   }
 }
 
-function imageKey(updateId: string): string {
-  return `${updateId}.bin`;
+/** By what is in it; jobs of earlier releases by their name. */
+function imageKey({ digest, jobId = "" }: { digest?: string; jobId?: string }): string {
+  return `${digest ?? jobId.slice(OTA_PREFIX.length)}.bin`;
+}
+
+function deviceOf(record: DeviceRecord): Device {
+  const { thingName, connected, lastSeen, reported, label, groups = [] } = record;
+  return { thingName, connected, lastSeen, reported, label, groups };
 }

@@ -70,8 +70,23 @@ export interface Retries {
   readonly timedOut: number;
 }
 
+/** What a job deploys, for people. */
+export interface ImageLabel {
+  readonly fileName: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly project?: string;
+  readonly version?: string;
+  readonly chip?: string;
+}
+
 export interface Job {
   readonly jobId: string;
+  /** SHA-256 of the image in hexadecimal digits, where the service keeps it. */
+  readonly digest?: string;
+  readonly image?: ImageLabel;
+  /** What people say of it (AWS: description). */
+  readonly description?: string;
   /** A JSON object. */
   readonly document: Readonly<Record<string, unknown>>;
   /** Thing names. */
@@ -98,8 +113,13 @@ export interface Job {
   readonly comment?: string;
 }
 
-export interface JobOptions
-  extends Pick<Job, "targetSelection" | "groups" | "rollout" | "abort" | "schedule"> {
+/** What of a job is given as it is kept. */
+export type JobMatters = Pick<
+  Job,
+  "targetSelection" | "groups" | "rollout" | "abort" | "schedule" | "digest" | "image" | "description"
+>;
+
+export interface JobOptions extends JobMatters {
   /** 1 … 64 of `a-z A-Z 0-9 _ -`. */
   jobId: string;
   document: Readonly<Record<string, unknown>>;
@@ -156,6 +176,7 @@ export function newJob(options: JobOptions, now: number): Job {
   const { targetSelection, groups, rollout, abort, schedule } = options;
   if (targetSelection !== undefined && targetSelection !== "SNAPSHOT" && targetSelection !== "CONTINUOUS")
     throw new ServiceError("InvalidRequest", "targetSelection must be SNAPSHOT or CONTINUOUS.");
+  if (options.description) checkString(options.description, STRINGS.description);
   for (const group of groups ?? []) checkString(group, STRINGS.thingGroupName);
   if (!Array.isArray(targets) || (targets.length === 0 && !(groups && targetSelection === "CONTINUOUS")))
     throw new ServiceError("InvalidRequest", "A job needs at least one target.");
@@ -177,6 +198,9 @@ export function newJob(options: JobOptions, now: number): Job {
     lastUpdatedAt: now,
     timeoutInMinutes,
     retries,
+    ...(options.digest && { digest: options.digest }),
+    ...(options.image && { image: options.image }),
+    ...(options.description && { description: options.description }),
     ...(targetSelection && { targetSelection }),
     ...(groups && { groups }),
     ...(rollout && { rollout: checkRollout(rollout) }),

@@ -58,23 +58,32 @@ export interface RolloutDecision {
 }
 
 const MINUTE = 60_000;
+/** Stages, criteria or windows of a job. */
+const LIST_LIMIT = 100;
 const FAILURES: readonly string[] = Object.freeze(["FAILED", "REJECTED", "TIMED_OUT"]);
 const FAILURE_TYPES: readonly string[] = Object.freeze([...FAILURES, "ALL"]);
 
 /** @throws ServiceError InvalidRequest */
 export function checkRollout(config: RolloutConfig): RolloutConfig {
-  const { maximumPerMinute, exponentialRate, stages = [], stageSuccessPercentage } = config;
+  const { maximumPerMinute, exponentialRate, stages = [], stageSuccessPercentage } = plain(config, "rollout");
   if (maximumPerMinute !== undefined) check(maximumPerMinute, NUMBERS.maximumPerMinute);
   if (exponentialRate) {
-    const { baseRatePerMinute, incrementFactor, rateIncreaseCriteria: criteria } = exponentialRate;
+    const {
+      baseRatePerMinute,
+      incrementFactor,
+      rateIncreaseCriteria: criteria,
+    } = plain(exponentialRate, "rate");
     check(baseRatePerMinute, NUMBERS.baseRatePerMinute);
     check(incrementFactor, NUMBERS.incrementFactor);
-    const { numberOfNotifiedThings: notified, numberOfSucceededThings: succeeded } = criteria ?? {};
+    const { numberOfNotifiedThings: notified, numberOfSucceededThings: succeeded } = plain(
+      criteria,
+      "criteria",
+    );
     if ((notified === undefined) === (succeeded === undefined))
       throw bad("The rate increases with numberOfNotifiedThings or with numberOfSucceededThings.");
     check(notified ?? succeeded, NUMBERS.rateIncreaseThings);
   }
-  for (const stage of stages)
+  for (const stage of list(stages, "stages").map((one) => plain(one, "stage")))
     if ("count" in stage) check(stage.count, { ...NUMBERS.rateIncreaseThings, name: "count of a stage" });
     else check(stage.percent, { ...PERCENT, min: 0.01, name: "percent of a stage" });
   if (stageSuccessPercentage !== undefined)
@@ -83,15 +92,16 @@ export function checkRollout(config: RolloutConfig): RolloutConfig {
 }
 
 /** @throws ServiceError InvalidRequest */
-export function checkAbort(list: readonly AbortCriteria[]): readonly AbortCriteria[] {
-  for (const { failureType, action, thresholdPercentage, minNumberOfExecutedThings } of list) {
+export function checkAbort(criteria: readonly AbortCriteria[]): readonly AbortCriteria[] {
+  for (const criterion of list(criteria, "abort")) {
+    const { failureType, action, thresholdPercentage, minNumberOfExecutedThings } = plain(criterion, "abort");
     if (!FAILURE_TYPES.includes(failureType))
       throw bad(`failureType must be one of ${FAILURE_TYPES.join(", ")}.`);
     if (action !== "CANCEL") throw bad("The action must be CANCEL.");
     check(thresholdPercentage, NUMBERS.thresholdPercentage);
     check(minNumberOfExecutedThings, NUMBERS.minNumberOfExecutedThings);
   }
-  return list;
+  return criteria;
 }
 
 const PERCENT: NumberLimit = NUMBERS.thresholdPercentage;
@@ -195,6 +205,19 @@ function ratePerMinute(config: RolloutConfig | undefined, facts: RolloutFacts): 
 function check(value: unknown, limit: NumberLimit): void {
   const problem = numberProblem(value, limit);
   if (problem) throw bad(problem);
+}
+
+/** What comes from outside may be of any type. */
+export function plain<T extends object>(value: T, name: string): T {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw bad(`${name} must be an object.`);
+  return value;
+}
+
+export function list<T>(value: readonly T[], name: string): readonly T[] {
+  if (!Array.isArray(value) || value.length > LIST_LIMIT)
+    throw bad(`${name} must be a list of at most ${LIST_LIMIT}.`);
+  return value;
 }
 
 function bad(message: string): ServiceError {

@@ -5,6 +5,7 @@
  */
 import { NUMBERS, numberProblem } from "./aws-limits.js";
 import { ServiceError } from "./errors.js";
+import { list, plain } from "./rollout.js";
 
 export type EndBehavior = "STOP_ROLLOUT" | "CANCEL" | "FORCE_CANCEL";
 
@@ -32,15 +33,15 @@ const LOOK_AHEAD_DAYS = 8;
 
 /** @throws ServiceError InvalidRequest */
 export function checkSchedule(schedule: Schedule, now: number): Schedule {
-  const { startTime, endTime, endBehavior, maintenanceWindows = [] } = schedule;
+  const { startTime, endTime, endBehavior, maintenanceWindows = [] } = plain(schedule, "schedule");
   const bad = (message: string) => new ServiceError("InvalidRequest", message);
   for (const [name, time] of Object.entries({ startTime, endTime }))
     if (time !== undefined && !Number.isFinite(time)) throw bad(`${name} is no time.`);
   if (endTime !== undefined && endTime <= (startTime ?? now)) throw bad("endTime must be after startTime.");
   if (endBehavior !== undefined && !BEHAVIORS.includes(endBehavior))
     throw bad(`endBehavior must be one of ${BEHAVIORS.join(", ")}.`);
-  for (const window of maintenanceWindows) {
-    if (!readCron(window.startTime))
+  for (const window of list(maintenanceWindows, "maintenanceWindows")) {
+    if (!readCron(String(plain(window, "window").startTime)))
       throw bad(
         "A maintenance window starts at cron(minute hour ? * days *), such as cron(0 2 ? * MON-FRI *).",
       );

@@ -130,6 +130,10 @@ export class ServiceStore {
     for (const execution of executions) this.#delete("executions", executionKey(execution));
   }
 
+  deleteExecution(execution: Execution): void {
+    this.#delete("executions", executionKey(execution));
+  }
+
   deleteDevice(thingName: string): void {
     this.#delete("devices", thingName);
   }

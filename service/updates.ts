@@ -3,7 +3,7 @@
  * @module
  */
 import { type DocumentFile, otaDocument, otaJobId, otaStreamId, type Protocol } from "./documents.js";
-import type { Job, Retries } from "./job-records.js";
+import type { ImageLabel, Job, JobMatters, Retries } from "./job-records.js";
 import type { JobService } from "./jobs.js";
 import { memoryFile, type StreamService } from "./streams.js";
 
@@ -16,7 +16,7 @@ export interface UpdatePayload {
   readonly url?: string;
 }
 
-export interface UpdateOptions {
+export interface UpdateOptions extends Omit<JobMatters, "image"> {
   /** 1 … 56 of `a-z A-Z 0-9 _ -`; the job id is `AFR_OTA-` and this. */
   updateId: string;
   /** Ends the stream's name; 36 characters. */
@@ -24,6 +24,7 @@ export interface UpdateOptions {
   image: Uint8Array;
   /** Further files of the job; a device takes one. */
   payloads?: readonly UpdatePayload[];
+  label?: ImageLabel;
   /** Thing names. */
   things: readonly string[];
   /** Undefined: the file is unsigned. */
@@ -100,6 +101,14 @@ export function createUpdate(
       targets: things,
       timeoutInMinutes: options.timeoutInMinutes,
       retries: options.retries,
+      targetSelection: options.targetSelection,
+      groups: options.groups,
+      rollout: options.rollout,
+      abort: options.abort,
+      schedule: options.schedule,
+      digest: options.digest,
+      image: options.label,
+      description: options.description,
     });
   } catch (error) {
     if (streamId) services.streams.delete(streamId);

@@ -3,7 +3,8 @@
  * @module
  */
 import type { Device } from "./index.js";
-import { type Execution, isTerminal, type Job, type StatusDetails } from "./job-records.js";
+import { type Execution, type ImageLabel, isTerminal, type Job, type StatusDetails } from "./job-records.js";
+import { type RolloutFacts, stageOf } from "./rollout.js";
 
 /** Where in its life an update is. */
 export type Phase =
@@ -45,17 +46,11 @@ export interface HistoryView {
   readonly status: Execution["status"];
   readonly phase: Phase;
   readonly text: string;
+  /** What else the device has said, as name and value: why it failed. */
+  readonly details?: Readonly<Record<string, string>>;
 }
 
-/** What was deployed. */
-export interface ImageLabel {
-  readonly fileName: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly project?: string;
-  readonly version?: string;
-  readonly chip?: string;
-}
+export type { ImageLabel } from "./job-records.js";
 
 export interface JobView {
   readonly jobId: string;
@@ -66,8 +61,25 @@ export interface JobView {
   readonly image?: ImageLabel;
   /** How many devices are where; the latest attempt of each counts. */
   readonly phases: Partial<Record<Phase, number>>;
-  /** True when no execution is open. */
+  /** Things the job has not been offered to yet. */
+  readonly waiting: number;
+  /** Mean of the devices' progress, 0 to 1. */
+  readonly progress: number;
+  /** True when no execution is open, and none will be. */
   readonly ended: boolean;
+  readonly description?: string;
+  readonly targetSelection?: Job["targetSelection"];
+  readonly groups?: readonly string[];
+  /** The stage the rollout is in, of how many; undefined without stages. */
+  readonly stage?: { readonly stage: number; readonly stages: number };
+  readonly rollout?: Job["rollout"];
+  readonly abort?: Job["abort"];
+  readonly schedule?: Job["schedule"];
+  /** Why the rollout stands still. */
+  readonly paused?: string;
+  /** Why the job was cancelled. */
+  readonly reasonCode?: string;
+  readonly comment?: string;
 }
 
 /** What a device says it runs; any of it may be unknown. */
@@ -83,6 +95,9 @@ export interface DeviceView {
   readonly thingName: string;
   readonly connected?: boolean;
   readonly lastSeen?: number;
+  /** What people call it. */
+  readonly label?: string;
+  readonly groups: readonly string[];
   readonly firmware: FirmwareView;
   /** Its newest execution that is open, or else its last one. */
   readonly update?: ExecutionView;
@@ -129,37 +144,63 @@ export function executionView(execution: Execution): ExecutionView {
 export function historyView(execution: Execution): HistoryView[] {
   return execution.history.map(({ at, status, statusDetails }) => {
     const phase = phaseOf(status, statusDetails);
-    return { at, status, phase, text: textOf(phase, statusDetails) };
+    const details = furtherDetails(statusDetails);
+    return { at, status, phase, text: textOf(phase, statusDetails), ...(details && { details }) };
   });
 }
 
-/** @param executions of this job */
-export function jobView(job: Job, executions: readonly Execution[], image?: ImageLabel): JobView {
+/** @param executions of this job, in the order queued */
+export function jobView(job: Job, executions: readonly Execution[], facts: RolloutFacts): JobView {
   const latest = new Map(executions.map((execution) => [execution.thingName, execution]));
   const phases: Partial<Record<Phase, number>> = {};
-  for (const { status, statusDetails } of latest.values()) {
-    const phase = phaseOf(status, statusDetails);
+  let progress = 0;
+  let isOpen = job.status === "IN_PROGRESS" || job.status === "SCHEDULED";
+  for (const execution of latest.values()) {
+    const phase = phaseOf(execution.status, execution.statusDetails);
     phases[phase] = (phases[phase] ?? 0) + 1;
+    progress += progressOf(execution);
+    isOpen ||= !isTerminal(execution.status);
   }
+  const { jobId, status, createdAt, targets, image, description, targetSelection, groups } = job;
+  const { rollout, abort, schedule, paused, reasonCode, comment } = job;
   const update = job.document["afr_ota"] as { protocols?: readonly string[] } | undefined;
   return {
-    ...{ jobId: job.jobId, status: job.status, createdAt: job.createdAt, things: job.targets.length },
-    ...{ protocols: update?.protocols ?? [], image, phases },
-    ended: [...latest.values()].every(({ status }) => isTerminal(status)),
+    ...{
+      jobId,
+      status,
+      createdAt,
+      things: targets.length,
+      protocols: update?.protocols ?? [],
+      image,
+      phases,
+    },
+    waiting: status === "CANCELED" ? 0 : Math.max(0, targets.length - latest.size),
+    progress: targets.length === 0 ? 0 : Math.min(1, progress / targets.length),
+    ended: !isOpen,
+    ...{ description, targetSelection, groups, rollout, abort, schedule, paused, reasonCode, comment },
+    stage: rollout?.stages ? stageOf(rollout, facts) : undefined,
   };
 }
 
 /** @param executions of this device, in the order queued */
 export function deviceView(device: Device, executions: readonly Execution[]): DeviceView {
-  const { thingName, connected, lastSeen } = device;
+  const { thingName, connected, lastSeen, label, groups } = device;
   const current = executions.find(({ status }) => !isTerminal(status)) ?? executions.at(-1);
   const started = executions.find(({ status }) => status === "IN_PROGRESS");
   const update = started ?? current;
   return {
-    ...{ thingName, connected, lastSeen },
+    ...{ thingName, connected, lastSeen, label, groups },
     firmware: firmwareOf(device, executions),
     update: update && executionView(update),
   };
+}
+
+/** Details that `textOf` and the phase have put into words already, and those of the original agent. */
+const SHOWN: readonly string[] = Object.freeze(["receive", "self_test", "message", "updatedBy"]);
+
+function furtherDetails(details: StatusDetails): Record<string, string> | undefined {
+  const entries = Object.entries(details).filter(([name]) => !SHOWN.includes(name));
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
 function phaseOf(status: Execution["status"], details: StatusDetails): Phase {

@@ -86,7 +86,7 @@ describe("xs-ota: hostile surroundings", function () {
       const here = ["--service", await started];
       await folder.good("demo-image", "big.bin", "--size", "3M");
       const small = JSON.parse(
-        await folder.good("deploy", "v2.bin", "--thing", "a", "--no-wait", "--json", ...here),
+        await folder.good("deploy", "v2.bin", "--thing", "a", "--new", "--no-wait", "--json", ...here),
       );
       await folder.bad(1, /Nothing can be stored: /, "deploy", "big.bin", "--thing", "a", ...here);
       const listed = await folder.run("jobs", "--json", ...here);

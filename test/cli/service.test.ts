@@ -229,7 +229,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
 
   it("deploy gives up after --timeout, and cancels the job with --cancel", async () => {
     await start("--data", "five", ...ANY_PORTS);
-    const args = ["--thing", "nobody", "--timeout", "0.5", "--service", at.page];
+    const args = ["--thing", "nobody", "--new", "--timeout", "0.5", "--service", at.page];
     const first = await folder.run("deploy", "v2.bin", ...args);
     equal(first.code, 1);
     ok(first.stdout.includes("The time is up: the job goes on"), first.stdout);
@@ -247,7 +247,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
 
   it("deploy stops at Ctrl-C with 130, and leaves the job to go on", async () => {
     await start("--data", "six", ...ANY_PORTS);
-    const deploy = folder.start("deploy", "v2.bin", "--thing", "nobody", "--service", at.page);
+    const deploy = folder.start("deploy", "v2.bin", "--thing", "nobody", "--new", "--service", at.page);
     await deploy.until(/offered/);
     const { code, stdout, stderr } = await deploy.stop("SIGINT");
     equal(code, 130);
@@ -258,10 +258,10 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
   it("deploy refuses what can not work in one line", async () => {
     await start("--data", "seven", ...ANY_PORTS);
     const here = ["--service", at.page];
-    await folder.bad(2, "name devices with --thing, or take --all", "deploy", "v2.bin", ...here);
+    await folder.bad(2, "name devices with --thing or --group, or take --all", "deploy", "v2.bin", ...here);
     await folder.bad(
       2,
-      "name devices with --thing, or take --all",
+      "name devices with --thing or --group, or take --all",
       "deploy",
       "v2.bin",
       "--all",
@@ -290,7 +290,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
       const running = keyless.start("serve", "--json", ...ANY_PORTS);
       const [, line] = await running.until(/^(\{"event":"serving".*\})$/m);
       const { page } = JSON.parse(line);
-      const args = ["deploy", "v2.bin", "--thing", "a", "--no-wait", "--service", page];
+      const args = ["deploy", "v2.bin", "--thing", "a", "--new", "--no-wait", "--service", page];
       await keyless.bad(1, "There is no signing key here", ...args);
       await keyless.good(...args, "--key", folder.file("ota-key.pem"));
       await keyless.bad(2, "there is no certificate to trust", "device", "--service", page);
@@ -304,7 +304,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
     const here = ["--service", at.page];
     equal(await folder.good("jobs", ...here), "There are no jobs.\n");
     equal(await folder.good("devices", ...here), "No device has been heard of yet.\n");
-    const text = await folder.good("deploy", "v2.bin", "--thing", "a,b", "--no-wait", ...here);
+    const text = await folder.good("deploy", "v2.bin", "--thing", "a,b", "--new", "--no-wait", ...here);
     const jobId = /AFR_OTA-[\w-]+/.exec(text)![0];
     ok(
       (await folder.good("jobs", jobId, "--cancel", ...here)).includes("cancelled: cancelled by the service"),

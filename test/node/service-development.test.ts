@@ -128,7 +128,7 @@ describe("service: development service", () => {
     const device = await connect();
     await device.job("$next/get", {});
     const [other, thing] = service!.devices();
-    deepEqual(other, { thingName: "other" });
+    deepEqual(other, { thingName: "other", groups: [] });
     equal(thing.connected, true);
     ok(Math.abs(thing.lastSeen! - Date.now()) < 60_000, `${thing.lastSeen}`);
     const gone = once(service!, "device");

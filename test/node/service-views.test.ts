@@ -100,14 +100,15 @@ describe("service: views", () => {
       execution([receiving("1/4")], { thingName: "a", executionNumber: 2 }),
       execution([SUCCEEDED], { thingName: "b" }),
     ];
-    const view = jobView(job, executions);
+    const view = jobView(job, executions, { targets: 2, notified: 2, counts: {}, lastNotifiedAt: 1 });
+    equal(view.waiting, 0);
     deepEqual(view.phases, { downloading: 1, accepted: 1 });
     equal(view.ended, false);
     deepEqual(view.protocols, ["MQTT"]);
   });
 
   it("knows a device's firmware from its shadow, or else from what it accepted last", () => {
-    const device = { thingName: "board", connected: true, lastSeen: 5 };
+    const device = { thingName: "board", connected: true, lastSeen: 5, groups: [] };
     const firmware = { project: "p", version: "3.0.0", chip: "ESP32", slot: "ota_0", state: "valid" };
     deepEqual(deviceView({ ...device, reported: { firmware } }, []).firmware, firmware);
     equal(deviceView(device, [execution([SUCCEEDED])]).firmware.version, "2.0.0");
@@ -121,7 +122,7 @@ describe("service: views", () => {
   });
 
   it("shows of a device what is in progress, then what waits, then what was last", () => {
-    const device = { thingName: "board", connected: true, lastSeen: 5 };
+    const device = { thingName: "board", connected: true, lastSeen: 5, groups: [] };
     const done = execution([SUCCEEDED], { jobId: "done" });
     const waits = execution([QUEUED], { jobId: "waits" });
     const runs = execution([receiving("1/2")], { jobId: "runs" });

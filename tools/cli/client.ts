@@ -4,7 +4,7 @@
  */
 import type { StatusView } from "../../service/api.js";
 import type { DeskChange, DeskState } from "../../service/desk.js";
-import type { ExecutionView, HistoryView, JobView } from "../../service/views.js";
+import type { DeviceView, ExecutionView, HistoryView, ImageLabel, JobView } from "../../service/views.js";
 import { FAILED, Failure } from "./failure.js";
 import { pause } from "./interrupt.js";
 import { printableData } from "./printable.js";
@@ -18,6 +18,26 @@ export type ServiceEvent =
 export interface JobDetails {
   readonly job: JobView;
   readonly executions: readonly (ExecutionView & { readonly history: readonly HistoryView[] })[];
+}
+
+/** What the service has refused. */
+export class ServiceFailure extends Failure {
+  /** As in the service's answer. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code: string | undefined) {
+    super(message, FAILED);
+    this.code = code;
+  }
+}
+
+export interface DeviceDetails {
+  readonly device: DeviceView;
+  /** The latest first. */
+  readonly executions: readonly (ExecutionView & {
+    readonly image?: ImageLabel;
+    readonly history: readonly HistoryView[];
+  })[];
 }
 
 const ANSWER_MS = 30_000;
@@ -48,6 +68,27 @@ export class ServiceClient {
 
   cancel(jobId: string): Promise<JobView> {
     return this.#ask("POST", `/api/jobs/${encodeURIComponent(jobId)}/cancel`);
+  }
+
+  pause(jobId: string): Promise<JobView> {
+    return this.#ask("POST", `/api/jobs/${encodeURIComponent(jobId)}/pause`);
+  }
+
+  resume(jobId: string): Promise<JobView> {
+    return this.#ask("POST", `/api/jobs/${encodeURIComponent(jobId)}/resume`);
+  }
+
+  device(thingName: string): Promise<DeviceDetails> {
+    return this.#ask("GET", `/api/devices/${encodeURIComponent(thingName)}`);
+  }
+
+  editDevice(thingName: string, change: { label?: string; groups?: readonly string[] }): Promise<DeviceView> {
+    const body = new TextEncoder().encode(JSON.stringify(change));
+    return this.#ask("PATCH", `/api/devices/${encodeURIComponent(thingName)}`, body);
+  }
+
+  forgetDevice(thingName: string): Promise<unknown> {
+    return this.#ask("DELETE", `/api/devices/${encodeURIComponent(thingName)}`);
   }
 
   delete(jobId: string): Promise<unknown> {
@@ -97,13 +138,11 @@ export class ServiceClient {
       throw this.#unreachable(error);
     }
     const answer = printableData(await response.json().catch(() => undefined)) as
-      | { error?: { message: string } }
+      | { error?: { message: string; code?: string } }
       | undefined;
     if (response.ok && answer !== undefined) return answer as T;
-    throw new Failure(
-      answer?.error?.message ?? `${this.#url} is no xs-ota service: status ${response.status}`,
-      FAILED,
-    );
+    const text = answer?.error?.message ?? `${this.#url} is no xs-ota service: status ${response.status}`;
+    throw new ServiceFailure(text, answer?.error?.code);
   }
 
   #unreachable(error: unknown): Failure {

@@ -4,18 +4,33 @@
  */
 import { Command, Option } from "commander";
 import { inspectImageBytes } from "../../service/inspection.js";
+import type { Stage } from "../../service/rollout.js";
 import type { ExecutionView, JobView, Phase } from "../../service/views.js";
-import { ServiceClient as Client, type ServiceClient } from "./client.js";
+import { ServiceClient as Client, type ServiceClient, ServiceFailure } from "./client.js";
+import { confirmed } from "./confirm.js";
 import { Progress } from "./deploy/progress.js";
 import { FAILED, Failure, INTERRUPTED, OK } from "./failure.js";
 import { readBytes } from "./files.js";
 import { interruption } from "./interrupt.js";
 import { LiveState } from "./live.js";
 import { examples, jsonOption, SIGNER_NAME, seconds, serviceOption, things, wholeNumber } from "./options.js";
+import {
+  addRolloutOptions,
+  ROLLOUT_HELP,
+  type RolloutOptions,
+  scheduleOf,
+  stages,
+} from "./rollout-options.js";
 import { requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
 
-interface DeployOptions {
+interface DeployOptions extends RolloutOptions {
+  readonly group?: readonly string[];
+  readonly new: boolean;
+  readonly stages?: readonly Stage[];
+  readonly stageSuccess?: number;
+  readonly description?: string;
+  readonly online: boolean;
   readonly thing?: readonly string[];
   readonly all: boolean;
   readonly protocol?: readonly ("mqtt" | "http")[];
@@ -23,7 +38,6 @@ interface DeployOptions {
   readonly signer: string;
   readonly timeout?: number;
   readonly cancel: boolean;
-  readonly retries?: number;
   readonly wait: boolean;
   readonly any: boolean;
   readonly service: string;
@@ -34,13 +48,22 @@ interface Outcome {
   readonly ok: boolean;
   readonly jobId: string;
   /** Why the wait ended before the job; undefined: it has ended. */
-  readonly gaveUp?: "timeout" | "interrupted";
+  readonly gaveUp?: "timeout" | "interrupted" | "offline" | "paused";
+  /** Why the rollout stands still, or why the job was cancelled. */
+  readonly reason?: string;
   readonly seconds: number;
   readonly phases: Partial<Record<Phase, number>>;
 }
 
+const GAVE_UP = Object.freeze({
+  timeout: "The time is up",
+  interrupted: "Stopped",
+  offline: "Only devices that are not connected are left",
+  paused: "The rollout stands still",
+});
+
 export function deployCommand(): Command {
-  return new Command("deploy")
+  const command = new Command("deploy")
     .summary("update devices to an image, and watch it happen")
     .description(
       "Signs an image, makes a job of it for devices, and shows its progress on each until the end.",
@@ -48,6 +71,8 @@ export function deployCommand(): Command {
     .argument("<file>", "the image")
     .option("--thing <name>", "a device; several with commas, or given several times", things)
     .option("--all", "every device the service knows", false)
+    .option("--group <name>", "the devices of a group; several with commas, or given several times", things)
+    .option("--new", "also to devices the service has not heard of", false)
     .addOption(
       new Option("--protocol <names...>", "what the devices may use (default: mqtt)").choices([
         "mqtt",
@@ -62,7 +87,14 @@ export function deployCommand(): Command {
       "when the wait ends by --timeout or Ctrl-C, cancel the job; otherwise it goes on",
       false,
     )
-    .option("--retries <count>", "offer the job again to a device that failed", wholeNumber(0, 10))
+    .option("--online", "stop waiting when only devices are left that are not connected", false)
+    .option("--stages <list>", "a few first, each stage once the one before has succeeded: 5,10%,50%", stages)
+    .option(
+      "--stage-success <percent>",
+      "of a stage that have to succeed (default: 100)",
+      wholeNumber(0, 100),
+    )
+    .option("--description <text>", "what it is for")
     .option("--no-wait", "do not wait for the end")
     .option("--any", "deploy a file too that devices will refuse", false)
     .addOption(serviceOption())
@@ -73,8 +105,10 @@ export function deployCommand(): Command {
         ["xs-ota deploy build/app.bin --thing board-1", "update a device"],
         ["xs-ota deploy app.bin --all --timeout 600 --cancel", "all of them, within ten minutes"],
         ["xs-ota deploy app.bin --thing a,b --protocol http", "over HTTP instead of MQTT"],
+        ["xs-ota deploy app.bin --group lab --stages 2,10% --abort 5%/10", "carefully; it stops by itself"],
         ["xs-ota deploy app.bin --all --json | tail -1", "the outcome, for programs"],
       ])}
+${ROLLOUT_HELP}
 
 Exit code: 0 when every device accepted the image, 1 when one did not or the time ran out, 2 for unusable input,
 130 after Ctrl-C.`,
@@ -82,18 +116,28 @@ Exit code: 0 when every device accepted the image, 1 when one did not or the tim
     .action(async (file: string, options: DeployOptions) => {
       process.exitCode = await deploy(file, options);
     });
+  return addRolloutOptions(command);
 }
 
 async function deploy(file: string, options: DeployOptions): Promise<number> {
   const stop = interruption();
-  if (options.all === (options.thing !== undefined))
-    throw new Failure("name devices with --thing, or take --all");
+  const named = options.thing !== undefined || options.group !== undefined;
+  if (options.all === named) throw new Failure("name devices with --thing or --group, or take --all");
   const image = readBytes(file);
   if (!options.any) refuseUseless(file, image);
   const client = new Client(options.service);
-  const job = await client.deploy(image, await query(file, image, options));
-  if (options.json) print(JSON.stringify({ event: "job", ...job }));
-  else print(introduction(job));
+  const asked = await query(file, image, options);
+  const job = await client.deploy(image, asked).catch(async (error: unknown) => {
+    if (!(error instanceof ServiceFailure) || error.code !== "UnknownThing") throw error;
+    const text = error.message.replace(/\.$/, "");
+    if (!(await confirmed(`${text}. Deploy to it all the same?`)))
+      throw new Failure(`${text} (--new deploys to it all the same)`, FAILED);
+    asked.set("addThings", "1");
+    return await client.deploy(image, asked);
+  });
+  const offline = await offlineOf(client, job);
+  if (options.json) print(JSON.stringify({ event: "job", ...job, offline }));
+  else print(introduction(job), ...offlineText(offline));
   if (!options.wait) return OK;
   const outcome = await follow(client, job, options, stop);
   if (outcome.gaveUp && options.cancel) await client.cancel(job.jobId);
@@ -110,12 +154,28 @@ function refuseUseless(file: string, image: Uint8Array): void {
 }
 
 async function query(file: string, image: Uint8Array, options: DeployOptions): Promise<URLSearchParams> {
-  const { thing = [], all, protocol = [], key, signer, retries } = options;
+  const { thing = [], group = [], all, protocol = [], key, signer, retries, jobTimeout } = options;
   const query = new URLSearchParams({ name: file, signer });
   if (all) query.set("all", "1");
   for (const name of thing) query.append("thing", name);
   for (const name of protocol) query.append("protocol", name);
-  if (retries !== undefined) query.set("retries", String(retries));
+  for (const name of group) query.append("group", name);
+  if (options.new) query.set("addThings", "1");
+  if (options.continuous) query.set("continuous", "1");
+  if (options.description) query.set("description", options.description);
+  if (retries) query.set("retries", String(retries.failed));
+  if (retries?.timedOut) query.set("retriesTimedOut", String(retries.timedOut));
+  if (jobTimeout !== undefined) query.set("timeoutInMinutes", String(jobTimeout));
+  const { rollout, stages, stageSuccess, abort } = options;
+  const config = {
+    ...rollout,
+    ...(stages && { stages }),
+    ...(stageSuccess !== undefined && { stageSuccessPercentage: stageSuccess }),
+  };
+  if (Object.keys(config).length > 0) query.set("rollout", JSON.stringify(config));
+  if (abort) query.set("abort", JSON.stringify(abort));
+  const schedule = scheduleOf(options);
+  if (schedule) query.set("schedule", JSON.stringify(schedule));
   if (key !== undefined) {
     const signature = await signFile(image, key);
     query.set("signatureKey", signature.key);
@@ -137,6 +197,7 @@ async function follow(
   const progress = new Progress(jobId, options.json);
   const live = new LiveState();
   let seen = false;
+  let held: "paused" | "offline" | undefined;
   try {
     for await (const event of client.events(AbortSignal.any([stop, limit.signal]))) {
       const changed = live.take(event);
@@ -154,17 +215,22 @@ async function follow(
         live.latest(jobId),
         changed.filter((execution) => execution.jobId === jobId),
       );
-      if (job.ended && job.status !== "IN_PROGRESS") break;
+      if (job.ended) break;
+      if (job.paused !== undefined) held = "paused";
+      else if (options.online && onlyOffline(live, job)) held = "offline";
+      if (held) break;
     }
   } finally {
     clearTimeout(timer || undefined);
   }
   const latest = live.latest(jobId);
+  const job = live.jobs.get(jobId);
   progress.finish(latest);
   return {
-    ok: latest.length > 0 && latest.every(({ phase }) => phase === "accepted"),
+    ok: latest.length > 0 && latest.every(({ phase }) => phase === "accepted") && job?.waiting === 0,
     jobId,
-    gaveUp: stop.aborted ? "interrupted" : limit.signal.aborted ? "timeout" : undefined,
+    gaveUp: stop.aborted ? "interrupted" : limit.signal.aborted ? "timeout" : held,
+    reason: job?.paused ?? job?.comment,
     seconds: (performance.now() - started) / 1000,
     phases: countPhases(latest),
   };
@@ -190,8 +256,9 @@ async function conclude(
       `The service uses ${megabytes(memory.resident)} of memory, ${megabytes(memory.peak)} at most.`,
     ),
   );
+  if (outcome.reason) print(paint("yellow", outcome.reason));
   if (!outcome.gaveUp) return;
-  const why = outcome.gaveUp === "timeout" ? "The time is up" : "Stopped";
+  const why = GAVE_UP[outcome.gaveUp];
   print(
     cancel
       ? `${why}: the job is cancelled.`
@@ -199,10 +266,33 @@ async function conclude(
   );
 }
 
+/** Names of the job's devices that are not connected, as far as they have been offered it. */
+async function offlineOf(client: ServiceClient, { jobId }: JobView): Promise<string[]> {
+  const [{ devices }, { executions }] = await Promise.all([client.state(), client.job(jobId)]);
+  const names = new Set(executions.map(({ thingName }) => thingName));
+  return devices
+    .filter((device) => names.has(device.thingName) && !device.connected)
+    .map(({ thingName }) => thingName);
+}
+
+function offlineText(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const list = names.slice(0, 5).join(", ");
+  return [
+    paint("yellow", `Not connected: ${list}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`),
+  ];
+}
+
 function introduction({ jobId, things: count, image, protocols }: JobView): string {
   const what = image?.version ? `${image.project} ${image.version} for ${image.chip}` : image?.fileName;
   const size = image ? `, ${image.size.toLocaleString("en-US")} bytes` : "";
   return `${jobId}: ${what}${size}, to ${count} device${count === 1 ? "" : "s"} over ${protocols.join(" or ")}`;
+}
+
+/** Whether all that is left of a job is with devices that are not connected. */
+function onlyOffline(live: LiveState, { jobId, waiting }: JobView): boolean {
+  const open = live.latest(jobId).filter(({ ended }) => !ended);
+  return waiting === 0 && open.every(({ thingName }) => live.devices.get(thingName)?.connected !== true);
 }
 
 function countPhases(executions: readonly ExecutionView[]): Partial<Record<Phase, number>> {

@@ -3,8 +3,8 @@
  * @module
  */
 import { Command } from "commander";
-import type { DeviceView, JobView } from "../../service/views.js";
-import { ServiceClient } from "./client.js";
+import type { DeviceView, HistoryView, JobView } from "../../service/views.js";
+import { type DeviceDetails, ServiceClient } from "./client.js";
 import { Failure } from "./failure.js";
 import { examples, jsonOption, serviceOption } from "./options.js";
 import { phaseText } from "./screen.js";
@@ -13,6 +13,8 @@ import { paint, print, printJson, table } from "./text.js";
 interface JobsOptions {
   readonly cancel: boolean;
   readonly delete: boolean;
+  readonly pause: boolean;
+  readonly resume: boolean;
   readonly service: string;
   readonly json: boolean;
 }
@@ -24,6 +26,8 @@ export function jobsCommand(): Command {
     .argument("[job]", "job id, or the end of one")
     .option("--cancel", "cancel it, also where it is in progress", false)
     .option("--delete", "forget it and its history", false)
+    .option("--pause", "offer it to no further device", false)
+    .option("--resume", "go on with a rollout that stands still", false)
     .addOption(serviceOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -37,12 +41,15 @@ export function jobsCommand(): Command {
     .action(async (name: string | undefined, options: JobsOptions) => {
       const client = new ServiceClient(options.service);
       if (name === undefined) {
-        if (options.cancel || options.delete) throw new Failure("name the job");
+        if (options.cancel || options.delete || options.pause || options.resume)
+          throw new Failure("name the job");
         listJobs((await client.state()).jobs, options.json);
         return await warnOfStorage(client);
       }
       const jobId = await findJob(client, name);
       if (options.cancel) await client.cancel(jobId);
+      if (options.pause) await client.pause(jobId);
+      if (options.resume) await client.resume(jobId);
       if (options.delete) {
         await client.delete(jobId);
         return print(`${jobId} is deleted.`);
@@ -52,32 +59,103 @@ export function jobsCommand(): Command {
     });
 }
 
+interface DevicesOptions {
+  readonly name?: string;
+  readonly group?: readonly string[];
+  readonly add: boolean;
+  readonly forget: boolean;
+  readonly service: string;
+  readonly json: boolean;
+}
+
 export function devicesCommand(): Command {
   return new Command("devices")
-    .summary("list devices")
-    .description("Lists the devices the service has heard of, what they run, and their update.")
+    .summary("list devices; show, name, group or forget one")
+    .description(
+      "Lists the devices the service knows, what they run, and their update; or shows one with its history.",
+    )
+    .argument("[thing]", "name of a thing")
+    .option("--name <text>", "what people call it; empty takes the name away")
+    .option("--group <names>", "the groups it is in, with commas; empty takes it out of all", groups)
+    .option("--add", "make it known before it has been heard of", false)
+    .option("--forget", "forget it and what happened on it", false)
     .addOption(serviceOption())
     .addOption(jsonOption())
     .addHelpText(
       "after",
       examples([
         ["xs-ota devices", "all of them"],
+        ["xs-ota devices board-1", "what happened on one"],
+        ["xs-ota devices board-1 --name 'front door' --group lab,beta", "name it, and put it into groups"],
         ["xs-ota devices --json | jq '.[].firmware.version'", "for programs"],
       ]),
     )
-    .action(async ({ service, json }: JobsOptions) => {
-      const { devices } = await new ServiceClient(service).state();
-      if (json) return printJson(devices);
-      if (devices.length === 0) return print("No device has been heard of yet.");
-      print(...deviceTable(devices));
+    .action(async (thing: string | undefined, options: DevicesOptions) => {
+      const { service, json, name, group, add, forget } = options;
+      const client = new ServiceClient(service);
+      if (thing === undefined) {
+        if (name !== undefined || group || add || forget) throw new Failure("name the device");
+        return listDevices((await client.state()).devices, json);
+      }
+      if (forget) {
+        await client.forgetDevice(thing);
+        return json ? printJson({ forgotten: thing }) : print(`${thing} is forgotten.`);
+      }
+      if (name !== undefined || group || add)
+        await client.editDevice(thing, {
+          ...(name !== undefined && { label: name }),
+          ...(group && { groups: group }),
+        });
+      showDevice(await client.device(thing), json);
     });
+}
+
+/** An empty text is no group. */
+function groups(text: string): string[] {
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
+}
+
+function listDevices(devices: readonly DeviceView[], json: boolean): void {
+  if (json) return printJson(devices);
+  if (devices.length === 0) return print("No device has been heard of yet.");
+  print(...deviceTable(devices));
+}
+
+function showDevice(details: DeviceDetails, json: boolean): void {
+  if (json) return printJson(details);
+  const { device, executions } = details;
+  const { thingName, label, groups, connected, lastSeen, firmware } = device;
+  const seen = lastSeen === undefined ? "never heard of" : `last heard of ${localTime(lastSeen)}`;
+  print(
+    `${thingName}${label ? `  ${label}` : ""}`,
+    `Connected  ${connected === undefined ? "unknown" : connected ? "yes" : "no"}, ${seen}`,
+    `Firmware   ${[firmware.project, firmware.version, firmware.chip, firmware.slot, firmware.state].filter(Boolean).join(", ") || "unknown"}`,
+    ...(groups.length > 0 ? [`Groups     ${groups.join(", ")}`] : []),
+  );
+  for (const execution of executions) {
+    const { image, attempt, phase, text, jobId } = execution;
+    const what = image?.version ? `${image.project} ${image.version}` : (image?.fileName ?? jobId);
+    print("", `${what}${attempt > 1 ? ` (attempt ${attempt})` : ""}  ${phaseText(phase)}: ${text}`);
+    print(...historyLines(execution.history));
+  }
+}
+
+/** What happened, and below the last of it what else the device has said. */
+function historyLines(history: readonly HistoryView[]): string[] {
+  const lines = history.map(({ at, phase, text }) => `  ${paint("dim", localTime(at))}  ${phase}: ${text}`);
+  const last = Object.entries(history.at(-1)?.details ?? {});
+  const width = Math.max(0, ...last.map(([name]) => name.length));
+  return [...lines, ...last.map(([name, value]) => `    ${name.padEnd(width)}  ${value}`)];
 }
 
 export function deviceTable(devices: readonly DeviceView[]): string[] {
   return table(
     ["Device", "Connected", "Version", "Slot", "Chip", "Update"],
-    devices.map(({ thingName, connected, firmware, update }) => [
-      thingName,
+    devices.map(({ thingName, label, connected, firmware, update }) => [
+      label ? `${thingName} (${label})` : thingName,
       connected === undefined ? "unknown" : connected ? paint("green", "yes") : "no",
       firmware.version ?? "unknown",
       firmware.slot ? `${firmware.slot}${firmware.state ? `, ${firmware.state}` : ""}` : "",
@@ -109,13 +187,14 @@ function listJobs(jobs: readonly JobView[], json: boolean): void {
   print(
     ...table(
       ["Job", "Created", "Status", "Image", "Devices"],
-      jobs.map(({ jobId, createdAt, status, image, phases }) => [
+      jobs.map(({ jobId, createdAt, status, image, phases, waiting, paused }) => [
         jobId,
         localTime(createdAt),
-        status,
+        paused ? `${status}, paused` : status,
         image?.version ? `${image.project} ${image.version}` : (image?.fileName ?? ""),
         Object.entries(phases)
           .map(([phase, count]) => `${count} ${phase}`)
+          .concat(waiting > 0 ? [`${waiting} wait`] : [])
           .join(", "),
       ]),
     ),
@@ -128,12 +207,15 @@ async function showJob(client: ServiceClient, jobId: string, json: boolean): Pro
   const { job, executions } = details;
   const { image } = job;
   print(`${job.jobId}  ${job.status}  ${localTime(job.createdAt)}`);
+  if (job.description) print(job.description);
+  if (job.stage) print(`Stage ${job.stage.stage} of ${job.stage.stages}, ${job.waiting} devices wait`);
+  const held = job.paused ? `Stands still: ${job.paused}` : (job.comment ?? job.reasonCode);
+  if (held) print(paint("yellow", held));
   if (image)
     print(`${image.fileName}: ${[image.project, image.version, image.chip].filter(Boolean).join(" ")}`);
   for (const { thingName, attempt, phase, text, history } of executions) {
     print("", `${thingName}${attempt > 1 ? ` (attempt ${attempt})` : ""}  ${phaseText(phase)}: ${text}`);
-    for (const entry of history)
-      print(`  ${paint("dim", localTime(entry.at))}  ${entry.phase}: ${entry.text}`);
+    print(...historyLines(history));
   }
 }
 

@@ -32,6 +32,8 @@ interface ServeOptions {
   readonly key?: string;
   readonly cert?: string;
   readonly images?: string;
+  readonly keepDays: number;
+  readonly keepJobs: number;
   readonly broker?: string;
   readonly listen: string;
   readonly advertise?: string;
@@ -58,6 +60,13 @@ export function serveCommand(): Command {
     .option("--key <file>", `signing key in PEM (default: ${KEY_FILE}, when it is there)`)
     .option("--cert <file>", `certificate of the key (default: ${CERTIFICATE_FILE}, or beside the key)`)
     .option("--images <folder>", "images to choose from on the page")
+    .option("--keep-days <count>", "forget jobs so long after their end", wholeNumber(1, 36_500), 365)
+    .option(
+      "--keep-jobs <count>",
+      "keep at most so many jobs that have ended",
+      wholeNumber(1, 1_000_000),
+      10_000,
+    )
     .option("--broker <url>", "use this MQTT broker instead of an own one", brokerUrl)
     .option("--listen <address>", "where devices connect; 0.0.0.0: from the network", LOOPBACK)
     .option("--advertise <host>", "name or address of this machine in image URLs and certificates")
@@ -98,6 +107,7 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     desk = await Desk.open({
       ...{ folder: data, identity, images, broker },
+      keep: { days: options.keepDays, jobs: options.keepJobs },
       listen: { host: listen, port: mqttPort, tls },
       http: { host: listen, port: httpPort, advertise, tls },
     });
