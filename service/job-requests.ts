@@ -78,6 +78,7 @@ export function handleJobRequest(
       const code = error instanceof ServiceError ? error.code : "InternalError";
       const message = error instanceof Error ? error.message : String(error);
       const state = error instanceof StateError ? { executionState: executionState(error.execution) } : {};
+      clientToken ??= readToken(payload);
       respond("rejected", { clientToken, timestamp, code, message, ...state });
     }
   });
@@ -95,6 +96,15 @@ function parseTopic(topic: string, thingName: string, rest: string, payload: Uin
     topic,
     payload,
   };
+}
+
+/** The token of a request that was refused before it was read, if there is a good one. */
+function readToken(payload: Uint8Array): string | undefined {
+  try {
+    return token(parseBody(payload));
+  } catch {
+    return undefined;
+  }
 }
 
 function parseBody(payload: Uint8Array): Body {

@@ -32,7 +32,16 @@ export function prepare(
   const choice = pal.rank?.(files) ?? whole;
   const served = choice.filter((file) => planesFor(job, file, planes).length);
   if (!choice.length) return refusal("file-create", "no file of the job is one for this device");
-  if (!served.length) return refusal("data-protocol", "no way to fetch the file");
+  if (!served.length) {
+    const { fileSize } = choice[0];
+    for (const { protocol, maxFileSize } of planes)
+      if (job.protocols.includes(protocol) && fileSize > (maxFileSize as number))
+        return refusal(
+          "file-too-large",
+          `${fileSize} bytes are more than ${protocol} can bring, ${maxFileSize}`,
+        );
+    return refusal("data-protocol", "no way to fetch the file");
+  }
   if (!pal.rollbackEnabled && !options.allowNoRollback) return refusal("no-rollback", NO_ROLLBACK);
   return newActiveJob(job, pal, planesFor(job, served[0], planes), served);
 }

@@ -52,6 +52,14 @@ function check(crypto: Crypto, digest: Uint8Array, key: PublicKey, signature: Ui
   );
 }
 
+function isEcdsaSignature(bytes: Uint8Array): boolean {
+  try {
+    return parseEcdsaSignature(bytes).length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * The keys firmware may be signed with, under the names jobs call them by (`certfile`).
  *
@@ -80,7 +88,7 @@ export class TrustedKeys {
 
   /**
    * The keys that may have signed `file`, at least one: tells before a download what will be refused after it.
-   * @throws OtaError "signature-missing" or "bad-signer"
+   * @throws OtaError "signature-missing", "bad-signer", or "signature-check" for what can be no signature of any of them
    */
   require(file: JobFile): readonly PublicKey[] {
     const { signature } = file;
@@ -93,6 +101,12 @@ export class TrustedKeys {
       (key) => key.algorithm === signature.algorithm,
     );
     if (!keys?.length) fail(`no trusted key for ${signature.algorithm} by "${file.certFile}"`, "bad-signer");
+    // What no key can ever confirm.
+    const { bytes } = signature;
+    const isPossible = (key: PublicKey) =>
+      key.algorithm === "sig-sha256-ecdsa" ? isEcdsaSignature(bytes) : key.modulus.length === bytes.length;
+    if (!keys.some(isPossible))
+      fail(`the ${bytes.length} bytes of ${signature.algorithm} are no signature`, "signature-check");
     return keys;
   }
 

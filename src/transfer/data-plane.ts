@@ -20,8 +20,11 @@ export interface BlockSink {
   buffer(byteLength: number): Uint8Array | undefined;
   /** Block `index` of the file; the length of `payload` is already the one block `index` must have. Valid during the call. */
   block(index: number, payload: Uint8Array): void;
-  /** A message that is not a block asked for was dropped (malformed, foreign file, wrong length …). */
-  bad(reason: string): void;
+  /**
+   * A message that is not a block asked for was dropped (malformed, foreign file, wrong length …).
+   * @param misfit true for a block the file has not got as the job describes it: it may be another file's stream
+   */
+  bad(reason: string, misfit?: boolean): void;
   /**
    * The service says no, and nothing asked for so far will come: "retry" after a back-off of at least `afterMs`,
    * "refresh" the job document first, or it is "final" for this plane.
@@ -39,6 +42,8 @@ export interface DataPlane {
    * the plane's own business then.
    */
   readonly reliable: boolean;
+  /** Bytes of the longest file it can bring; undefined: any. */
+  readonly maxFileSize?: number;
   /** True when this job can be served by this plane (stream name present, URL usable). */
   usable(file: JobFile): boolean;
   /** Starts delivering a file. `sink.ready()` follows, perhaps before this returns. */

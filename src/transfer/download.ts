@@ -36,6 +36,9 @@ const BACK_OFF_MS = 500;
 const MAX_BACK_OFF_MS = 60_000;
 /** Refusals in a row after which another plane is tried, when there is one. */
 const PATIENCE = 3;
+/** So many blocks that do not fit the file, over so long and with no good one between, end the transfer, milliseconds. */
+const MISFITS = 3;
+const MISFIT_MS = 20_000;
 /** How long a fresh job document may take until it is asked for again, milliseconds. */
 const REFRESH_MS = 30_000;
 /** The least rate is judged over this long, milliseconds. */
@@ -154,6 +157,10 @@ export class Download implements BlockSink {
   #paused = false;
   #refreshing = false;
   #refused = 0;
+  /** Blocks that did not fit since the last good one, the first one's time, and what is said of the last one. */
+  #misfits = 0;
+  #misfitAt = 0;
+  #misfit = "";
   #lastRefusal = "";
   /** Milliseconds each block costs under the rate limit. */
   #pace = 0;
@@ -280,8 +287,15 @@ export class Download implements BlockSink {
     return undefined;
   }
 
-  bad(): void {
+  bad(reason: string, misfit = false): void {
     this.#bad++;
+    if (!misfit || !this.#running) return;
+    const now = this.#options.clock.now();
+    this.#misfit = reason;
+    if (this.#misfits++ === 0) this.#misfitAt = now;
+    // One may be a leftover of other requests. Again and again, with nothing good between: no block will ever fit.
+    if (this.#misfits >= MISFITS && now - this.#misfitAt >= MISFIT_MS)
+      this.#fail(new OtaError("stream-refused", `the stream is not the file the job describes: ${reason}`));
   }
 
   refused(error: OtaError, remedy: "retry" | "refresh" | "final", afterMs = 0): void {
@@ -362,7 +376,7 @@ export class Download implements BlockSink {
     this.#left -= payload.length;
     this.#bytes += payload.length;
     this.#written++;
-    this.#refused = 0;
+    this.#refused = this.#misfits = 0;
     // Writing may have taken a while, in which nothing could arrive.
     const now = clock.now();
     this.#window.active = now;
@@ -456,7 +470,8 @@ export class Download implements BlockSink {
    */
   get #smallerAt(): number {
     const { blockSize, noProgressTimeoutMs } = this.#options;
-    const isSettled = blockSize || this.#messages + this.#refused > 0 || this.#blockSize === MIN_BLOCK;
+    const isSettled =
+      blockSize || this.#messages + this.#refused + this.#misfits > 0 || this.#blockSize === MIN_BLOCK;
     return isSettled ? NEVER : this.#silentAt - noProgressTimeoutMs * (1 - this.#sizes / SIZES);
   }
 
@@ -622,9 +637,8 @@ export class Download implements BlockSink {
   }
 
   #give(code: OtaErrorCode, message: string): void {
-    this.#fail(
-      new OtaError(code, this.#refused ? `${message}; the service said: ${this.#lastRefusal}` : message),
-    );
+    const said = this.#refused ? `; the service said: ${this.#lastRefusal}` : "";
+    this.#fail(new OtaError(code, message + (this.#misfits ? `; ${this.#misfit}` : said)));
   }
 
   #fail(error: unknown): void {

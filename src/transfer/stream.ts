@@ -31,6 +31,7 @@ interface Session {
 export class StreamPlane implements DataPlane, MqttObserver {
   readonly protocol = "MQTT";
   readonly reliable = false;
+  readonly maxFileSize = MAX_FILE;
   maxBlocks = 1;
   readonly #mqtt: MqttConnection;
   readonly #thingName: string;
@@ -114,13 +115,9 @@ export class StreamPlane implements DataPlane, MqttObserver {
     const index = fields[INDEX];
     const length = fields[PAYLOAD];
     const rest = file.fileSize - index * blockSize;
-    if (
-      fields[FILE_ID] !== file.fileId ||
-      rest <= 0 ||
-      length !== (rest < blockSize ? rest : blockSize) ||
-      length !== fields[LENGTH]
-    )
-      return sink.bad("not a block of this file");
+    if (fields[FILE_ID] !== file.fileId) return sink.bad("a block of another file");
+    if (rest <= 0 || length !== (rest < blockSize ? rest : blockSize) || length !== fields[LENGTH])
+      return sink.bad(`block ${index} came with ${length} bytes`, true);
     this.#gone = "";
     const start = fields[START + PAYLOAD];
     sink.block(index, message.subarray(start, start + length));

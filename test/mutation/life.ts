@@ -87,11 +87,16 @@ export const LIFE: readonly Mutation[] = [
         "if (offered.secureVersion < running.secureVersion)",
         "if (offered.secureVersion < 0)",
       ],
-      ["the running version may come again", "if (!this.#options.allowDowngrade) {", "if (false) {"],
+      ["the running version may come again", "if (!this.#options.allowDowngrade && !same) {", "if (false) {"],
       [
         "the highest confirmed version is not asked for",
         "if (highest) requireNewer",
         "if (!highest) requireNewer",
+      ],
+      [
+        "an activation that was given up boots all the same",
+        "        this.#timer = clock.set(() => {\n          const failure",
+        "        clock.set(() => {\n          const failure",
       ],
       [
         "what boots is not compared with what was verified",
@@ -155,6 +160,71 @@ export const LIFE: readonly Mutation[] = [
     ],
   ),
   ...mutations(
+    "src/agent.ts",
+    ["test/unit/agent-jobs.test.ts", "test/unit/agent-callbacks.test.ts"],
+    [
+      [
+        "ready is repeated during a pause",
+        "      this.#jobs.dropUpdates(active.job.jobId);\n    }\n",
+        "    }\n",
+      ],
+      [
+        "the end of a self-test waits behind what was said before",
+        "    if (active) this.#jobs.dropUpdates(active.job.jobId);\n",
+        "",
+      ],
+      ["a start out of a callback is undone", "life === this.#life", "true"],
+      ["each notification asks once more", "if (!this.#jobs.isReporting(active.job.jobId)) ", ""],
+      ["a wait that is over is kept", "waiter !== check", "true"],
+    ],
+  ),
+  ...mutations(
+    "src/agent.ts",
+    ["test/unit/failed-images.test.ts", "test/unit/ended-executions.test.ts"],
+    [
+      ["what is over is begun again at once", "    if (wait > 0) {\n", "    if (false) {\n"],
+      ["an image that failed is forgotten", "this.#failedImages.add(image, active?.job)", "undefined"],
+      ["an image that failed is fetched again", "this.#failedImages.check(name, job)", "undefined"],
+      [
+        "a fault of the store is a failure of the act",
+        "      if (aside) this.#notice(aside);",
+        "      if (aside) throw aside;",
+      ],
+    ],
+  ),
+  ...mutations(
+    "src/control/words.ts",
+    ["test/unit/words.test.ts", "test/unit/agent-words.test.ts"],
+    [
+      ["strange characters go into a status", '.replace(STRANGE, "?")', ""],
+      ["a value may be empty", ' || "-"', ""],
+      ["a value may be long", ".slice(0, VALUE_LENGTH)", ""],
+      ["there may be many pairs", ".slice(0, MOST_DETAILS)", ""],
+    ],
+  ),
+  ...mutations(
+    "hosts/mqtt/mqtt-connection.ts",
+    ["test/unit/mqtt-connection.test.ts"],
+    [
+      [
+        "an unsubscribed subscriber gets the message",
+        "if (this.#active.some((active) => active.subscription === subscription))",
+        "if (this.#active.length)",
+      ],
+      ["a refused renewal is not repeated", "if (error && active.granted) this", "if (false) this"],
+      [
+        "the waits begin anew with every connection",
+        "    this.#prove();\n    for",
+        "    this.#reconnect.proved();\n    for",
+      ],
+      [
+        "a connection that does not answer is kept",
+        "client && client === this.#client && this.#lost",
+        "false && this.#lost",
+      ],
+    ],
+  ),
+  ...mutations(
     "src/control/reentry.ts",
     ["test/unit/reentry.test.ts", "test/unit/agent-self-test.test.ts"],
     [
@@ -178,15 +248,15 @@ export const LIFE: readonly Mutation[] = [
     [
       [
         "anybody's reply counts as the answer to a request",
-        "asked.body.clientToken === clientToken &&",
-        "(asked === this.#request || asked.body.clientToken === clientToken) &&",
+        ": asked.body.clientToken === clientToken) &&",
+        ": asked === this.#request || asked.body.clientToken === clientToken) &&",
       ],
       [
         "anybody's reply counts as the answer to a status",
-        "asked.body.clientToken === clientToken &&",
-        "(asked !== this.#request || asked.body.clientToken === clientToken) &&",
+        ": asked.body.clientToken === clientToken) &&",
+        ": asked !== this.#request || asked.body.clientToken === clientToken) &&",
       ],
-      ["a reply about another job counts", " && topic.startsWith(asked.topic)", ""],
+      ["a reply about another job counts", " &&\n        topic.startsWith(asked.topic)", ""],
     ],
   ),
   ...mutations(

@@ -35,6 +35,8 @@ export interface Traffic {
 
 /** As the adapters do. */
 const RENEW_MS = 30_000;
+const ACK_MS = 10_000;
+const RETRIES = 2;
 
 /** One direction of a link. */
 class Lane {
@@ -115,6 +117,9 @@ export class VirtualMqtt implements MqttConnection {
   link: Link;
   /** Answers a subscription with this error. */
   refuse: ((filter: string) => Error | undefined) | undefined;
+  /** True while no SUBSCRIBE is answered. It is repeated, and then the connection is to be replaced. */
+  mute: (() => boolean) | undefined;
+  onSilence: (() => void) | undefined;
   /** Nothing passes any more in either direction, and nobody has noticed yet. Ends with `disconnect`. */
   dark = false;
   readonly #broker: VirtualBroker;
@@ -251,9 +256,10 @@ export class VirtualMqtt implements MqttConnection {
         deliverMessage(subscription, topic, payload);
   }
 
-  #subscribe(subscription: MqttSubscription): void {
+  #subscribe(subscription: MqttSubscription, tries = 0): void {
     const { filter } = subscription;
     this.#send(7 + filter.length, 1, () => {
+      if (this.mute?.()) return this.#unanswered(subscription, tries);
       const error = this.refuse?.(filter);
       if (!error && this.#subscriptions.has(subscription)) this.#active.add(subscription);
       this.#answer(() => {
@@ -270,6 +276,15 @@ export class VirtualMqtt implements MqttConnection {
         else this.#subscriptions.set(subscription, undefined);
         done?.(error);
       });
+    });
+  }
+
+  #unanswered(subscription: MqttSubscription, tries: number): void {
+    const session = this.#session;
+    this.#clock.post(this.#clock.now() + ACK_MS, () => {
+      if (session !== this.#session || !this.#subscriptions.has(subscription)) return;
+      if (tries < RETRIES) this.#subscribe(subscription, tries + 1);
+      else this.onSilence?.();
     });
   }
 

@@ -54,6 +54,7 @@ export class Cloud {
   /** Job ids that were given to another job, and when. */
   readonly #replacedAt = new Map<string, number>();
   #uuid = 0;
+  #foreign = 0;
 
   constructor(
     scenario: Scenario,
@@ -136,8 +137,21 @@ export class Cloud {
     });
   }
 
+  /** A job of somebody else, who takes it back after `span` ms. */
+  foreign(span: number): void {
+    const jobId = `foreign-${++this.#foreign}`;
+    this.jobs.createJob({ jobId, document: { operation: "reboot" }, targets: [THING] });
+    this.#broker.time.at(this.#broker.time.now + span, () => this.#withdraw(jobId));
+  }
+
+  #withdraw(jobId: string): void {
+    if (this.#exists(jobId) && this.jobs.job(jobId).status === "IN_PROGRESS")
+      this.jobs.cancelJob(jobId, true);
+  }
+
   /** What nobody will ever answer is taken back. */
   cleanUp(): void {
+    for (let n = 1; n <= this.#foreign; n++) this.#withdraw(`foreign-${n}`);
     for (const deployment of this.deployments)
       if (deployment.story.kind === "custom" && !this.#scenario.app.claims && this.#exists(deployment.jobId))
         if (this.jobs.job(deployment.jobId).status === "IN_PROGRESS") {
@@ -222,8 +236,8 @@ export class Cloud {
       if (fault.operation !== "any" && fault.operation !== operation) continue;
       if (fault.what === "drop") return "drop";
       if (fault.what === "lose-reply" || fault.what === "late" || fault.what === "twice") continue;
-      // Jobs do not vanish for a while.
-      if (fault.what === "ResourceNotFound" && operation !== "get-stream") return "InternalError";
+      // The queue can be looked at or not; refusals of every sort are for what a device reports.
+      if (operation !== "update" && operation !== "get-stream") return "InternalError";
       return fault.what;
     }
     return undefined;

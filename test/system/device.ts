@@ -26,6 +26,8 @@ const FLASH_SIZE = 0x50000;
 const SECTOR = 4096;
 /** From the request to the restart. */
 const RESTART_MS = 100;
+/** From the loss of a connection to the next. */
+const REPLACE_MS = 1_000;
 const PATIENT_RESETS = 3;
 
 export class Device {
@@ -119,6 +121,13 @@ export class Device {
     this.mqtt.link = trouble.over ? { rtt: 40 } : scenario.link;
     this.mqtt.disconnect();
     this.mqtt.refuse = () => (trouble.active("refuse").length ? new Error("not authorized") : undefined);
+    const { mqtt } = this;
+    mqtt.mute = () => trouble.active("mute").length > 0;
+    // As the adapters do: a connection that does not answer is replaced.
+    mqtt.onSilence = () => {
+      mqtt.disconnect();
+      clock.set(() => this.reconnect(), REPLACE_MS);
+    };
     clock.set(() => this.reconnect(), scenario.device.connect);
     this.app = new StoryApp(this, control, this.#pal(control, clock), clock, this.mqtt, found.firmware!);
     trouble.happened("boot");
@@ -225,8 +234,14 @@ export class Device {
     const storage = this.#view.partitions.find(({ label }) => label === "storage");
     const crypto: Crypto = { ...testCrypto, sha256: foundry.sha256 };
     this.store = {
-      get: (key) => this.#stored.get(key),
-      set: (key, value) => void (clock.over || this.#stored.set(key, value)),
+      get: (key) => {
+        this.#storeFails("get");
+        return this.#stored.get(key);
+      },
+      set: (key, value) => {
+        this.#storeFails("set");
+        if (!clock.over) this.#stored.set(key, value);
+      },
     };
     return new FlashPal({
       ...{ slot: this.#view.open(control.otherPartition), boot: control, crypto, store: this.store },
@@ -237,6 +252,18 @@ export class Device {
   }
 
   agentClock!: CountingClock;
+
+  /** @throws Error while the store is to fail; a driver may throw anything */
+  #storeFails(call: "get" | "set"): void {
+    for (const { what } of this.parts.trouble.active("store"))
+      if (what === "both" || what === call)
+        throw what === "both" ? null : new Error("ESP_ERR_NVS_NOT_ENOUGH_SPACE");
+  }
+
+  /** The clock of agent and porting layer is `ms` ahead from now on. */
+  leap(ms: number): void {
+    if (this.on && this.app) this.agentClock.ahead += ms;
+  }
 
   /** Where a byte of the chip belongs, seen from the application that runs. */
   zone(offset: number): Zone | undefined {

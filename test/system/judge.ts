@@ -111,29 +111,37 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
   switch (code) {
     case "no-progress":
       return (
-        has("service", "outage", "refuse", "stream-gone", "corrupt") || isBad(link, agent.noProgressTimeoutMs)
+        has("service", "outage", "refuse", "stream-gone", "corrupt", "leap", "mute") ||
+        isBad(link, agent.noProgressTimeoutMs)
       );
     case "too-slow":
       return agent.minRate !== undefined || agent.totalDeadlineMs !== undefined;
+    case "store-failed":
+      return has("store");
     case "stream-refused":
       return has("service", "stream-gone", "refuse", "delete", "replace");
     case "flash-write":
     case "file-close":
     case "bad-image":
-    case "activate-failed":
     case "commit-failed":
     case "file-create":
       return flash;
+    case "activate-failed":
+      // The service refused to know of it.
+      return flash || has("service");
     case "signature-check":
       return flash || has("corrupt", "forge");
     case "rolled-back":
     case "failed-before":
       // Without the service nobody asks the application to accept.
       return (
-        power || flash || has("app", "service", "outage", "refuse") || app.testMs >= agent.selfTestTimeoutMs
+        power ||
+        flash ||
+        has("app", "service", "outage", "refuse", "mute") ||
+        app.testMs >= agent.selfTestTimeoutMs
       );
     case "self-test-timeout":
-      return has("outage", "service", "refuse", "app", "forge", "cancel", "replay");
+      return has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute");
     case "self-test-rejected":
     case "user-abort":
       return has("app");

@@ -32,12 +32,15 @@ export class CountingClock implements Clock {
   /** The longest ever armed, milliseconds. */
   longest = 0;
 
+  /** How far it is ahead of the world, milliseconds. */
+  ahead = 0;
+
   constructor(clock: VirtualClock) {
     this.#clock = clock;
   }
 
   now(): number {
-    return this.#clock.now();
+    return this.#clock.now() + this.ahead;
   }
 
   set(callback: () => void, ms: number): Timer {

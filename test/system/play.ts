@@ -61,7 +61,9 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     // What a job said when it was replaced under its own name counts for the one that has the name now.
     if (cloud.isStale(execution)) deployment!.withdrawn = true;
     device.look();
-    if (!deployment?.withdrawn) judge.status(execution, deployment?.firmware);
+    // What the factory put there may be sent and fail to arrive; it stays.
+    const fails = deployment?.story.kind === "again" && execution.status !== "SUCCEEDED";
+    if (!deployment?.withdrawn && !fails) judge.status(execution, deployment?.firmware);
   };
 
   function act(fault: Fault): void {
@@ -81,6 +83,10 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
         return cloud.replace(fault.job);
       case "stream-gone":
         return cloud.dropStream(fault.job);
+      case "foreign":
+        return cloud.foreign(fault.span);
+      case "leap":
+        return device.leap(fault.ms);
       case "corrupt":
         cloud.corrupt += fault.count;
         return;
@@ -178,6 +184,7 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
       const { status, statusDetails } = execution;
       if (!isTerminal(status)) return judge.fail(`${jobId} is ${status}`);
       const code = statusDetails["code"] ?? "";
+      if (story.kind === "again" && status !== "SUCCEEDED") continue;
       if (status === "SUCCEEDED" ? !judge.confirmed.has(firmware) : judge.confirmed.has(firmware))
         if (!isNoNews(code) && status !== "CANCELED" && status !== "TIMED_OUT")
           return judge.fail(

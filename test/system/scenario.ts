@@ -64,6 +64,14 @@ export interface JobStory {
 /** Part of the flash, seen from the running application: the slot not in use and what is written there. */
 export type Zone = "any" | "data" | "journal" | "otadata";
 
+/** Codes the service refuses a request with. */
+const REFUSALS = Object.freeze([
+  ...(["RequestThrottled", "InternalError", "ResourceNotFound", "VersionMismatch"] as const),
+  ...(["InvalidStateTransition", "TerminalStateReached", "InvalidRequest", "InvalidJson"] as const),
+  ...(["InvalidTopic"] as const),
+]);
+export type Refusal = (typeof REFUSALS)[number];
+
 /** What an application may do at any time. */
 export type AppAct = "suspend" | "abort" | "check" | "restart" | "reject" | "accept";
 
@@ -107,15 +115,21 @@ export type Fault =
       readonly when: When;
       readonly span: number;
       readonly operation: "describe" | "update" | "get-stream" | "any";
-      readonly what:
-        | "drop"
-        | "lose-reply"
-        | "late"
-        | "twice"
-        | "RequestThrottled"
-        | "InternalError"
-        | "ResourceNotFound";
+      readonly what: "drop" | "lose-reply" | "late" | "twice" | Refusal;
     }
+  /** Reading or writing the store fails. */
+  | {
+      readonly kind: "store";
+      readonly when: When;
+      readonly span: number;
+      readonly what: "get" | "set" | "both";
+    }
+  /** No SUBSCRIBE is answered, everything else is. */
+  | { readonly kind: "mute"; readonly when: When; readonly span: number }
+  /** A job of somebody else stands in the queue. */
+  | { readonly kind: "foreign"; readonly when: When; readonly span: number }
+  /** The device's clock leaps ahead, as after a sleep. */
+  | { readonly kind: "leap"; readonly when: When; readonly ms: number }
   | { readonly kind: "cancel"; readonly when: When; readonly job: number; readonly force: boolean }
   | { readonly kind: "delete"; readonly when: When; readonly job: number }
   /** Deleted and made anew under the same name with another image. */
@@ -321,11 +335,17 @@ function fault(dice: Dice, end: number, jobs: number): Fault {
       return {
         ...{ kind, when: moment, span },
         operation: dice.pick(["describe", "update", "get-stream", "any"] as const),
-        what: dice.pick([
-          ...(["drop", "lose-reply", "late", "twice", "RequestThrottled", "InternalError"] as const),
-          "ResourceNotFound",
-        ] as const),
+        what: dice.chance(0.5)
+          ? dice.pick(["drop", "lose-reply", "late", "twice"] as const)
+          : dice.pick(REFUSALS),
       };
+    case "store":
+      return { kind, when: moment, span, what: dice.pick(["get", "set", "both"] as const) };
+    case "mute":
+    case "foreign":
+      return { kind, when: moment, span };
+    case "leap":
+      return { kind, when: moment, ms: dice.scaled(7_200_000) };
     case "cancel":
       return { kind, when: moment, job, force: dice.chance(0.7) };
     case "delete":
@@ -351,7 +371,7 @@ const KINDS: readonly (readonly [Fault["kind"]])[] = Object.freeze(
   [
     ...(["power", "power", "cut", "cut", "cut", "flash", "rot", "stuck", "outage", "outage"] as const),
     ...(["refuse", "service", "service", "service", "cancel", "delete", "replace", "stream-gone"] as const),
-    ...(["corrupt", "replay", "forge", "app", "app"] as const),
+    ...(["corrupt", "replay", "forge", "app", "app", "store", "mute", "foreign", "leap"] as const),
   ].map((kind) => Object.freeze([kind] as const)),
 );
 

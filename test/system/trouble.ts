@@ -9,7 +9,9 @@ import type { Anchor, Fault, Scenario, Zone } from "./scenario.js";
 type Of<K extends Fault["kind"]> = Extract<Fault, { kind: K }>;
 
 /** Faults that begin and end. */
-type Span = Of<"outage"> | Of<"refuse"> | Of<"service">;
+type Span = Of<"outage"> | Of<"refuse"> | Of<"service"> | Of<"store"> | Of<"mute">;
+
+const SPANS: readonly string[] = Object.freeze(["outage", "refuse", "service", "store", "mute"]);
 
 export class Trouble {
   readonly #scenario: Scenario;
@@ -51,9 +53,10 @@ export class Trouble {
   #arrange(fault: Fault, at: number): void {
     this.#time.at(at, () => {
       if (this.over) return;
-      if (fault.kind === "outage" || fault.kind === "refuse" || fault.kind === "service") {
-        this.#active.add(fault);
-        this.#time.at(this.#time.now + fault.span, () => this.#active.delete(fault));
+      if (SPANS.includes(fault.kind)) {
+        const span = fault as Span;
+        this.#active.add(span);
+        this.#time.at(this.#time.now + span.span, () => this.#active.delete(span));
       }
       this.#act(fault);
     });

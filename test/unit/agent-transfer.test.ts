@@ -2,6 +2,57 @@ import { deepEqual, equal, ok } from "../support/assert.js";
 import { TracePlayer } from "../support/trace-player.js";
 import { image, World } from "../support/world.js";
 
+describe("transfer: what can be known before", () => {
+  it("a stream of another file ends within a minute, and the job says so", () => {
+    const world = new World().powerOn();
+    // The document tells another size than the file has: its last block has another length.
+    const bytes = image("1.1.0");
+    const { document } = world.jobs;
+    world.jobs.document = (execution) => {
+      const text = JSON.stringify(document.call(world.jobs, execution));
+      return JSON.parse(text.replace(`"filesize":${bytes.length}`, `"filesize":${bytes.length - 16}`));
+    };
+    const jobId = world.deploy(bytes);
+    const from = world.time.now;
+    const { statusDetails } = world.ended(jobId);
+    ok(world.time.now - from < 60_000, `${world.time.now - from} ms`);
+    equal(statusDetails["code"], "stream-refused");
+    ok(
+      /^the stream is not the file the job describes: block 4 came with \d+ bytes$/.test(
+        statusDetails["message"],
+      ),
+    );
+  });
+
+  for (const [what, value, message] of [
+    ["no ECDSA signature", "AAAA", "the 3 bytes of sig-sha256-ecdsa are no signature"],
+    ["one of r = 0", "MAYCAQACAQE=", "the 8 bytes of sig-sha256-ecdsa are no signature"],
+  ])
+    it(`a signature that is ${what}: no block is asked for`, () => {
+      const world = new World().powerOn();
+      const asked: unknown[] = [];
+      world.intercept.request = ({ operation }) => {
+        if (operation === "get-stream") asked.push(operation);
+        return undefined;
+      };
+      const jobId = world.deploy(image("1.1.0"), { signature: { key: "sig-sha256-ecdsa", value } });
+      const { statusDetails } = world.ended(jobId);
+      deepEqual([statusDetails["code"], statusDetails["message"], asked], ["signature-check", message, []]);
+    });
+
+  it("a file larger than a stream can bring is named before anything is done", async () => {
+    const player = new TracePlayer();
+    await player.playAll("start", "job size=25165825");
+    const { statusDetails } = player.mqtt.json("/update").at(-1);
+    deepEqual(statusDetails, {
+      reason: "aborted: 0xe5000000",
+      code: "file-too-large",
+      message: "25165825 bytes are more than MQTT can bring, 25165824",
+    });
+    deepEqual(player.pal.calls, []);
+  });
+});
+
 describe("transfer: flash that loses something", () => {
   /** With every block written, and sector 1 lost whenever the file is closed. */
   async function forgetful(times: number): Promise<TracePlayer> {

@@ -252,6 +252,43 @@ describe("download: blocks", () => {
     deepEqual([t.events, t.download.statistics.bad], [["head", "complete"], 2]);
   });
 
+  /** Blocks that do not fit the file, one for each request. */
+  function misfitting(
+    options: Partial<DownloadOptions> = {},
+    good: (at: number) => boolean = () => false,
+  ): Transfer {
+    const t = new Transfer(40 * KB, options);
+    t.plane.onRequest = ([first]) =>
+      void t.clock.set(() => {
+        if (good(t.clock.now())) t.deliver(first);
+        else t.plane.sink?.bad(`block ${first} came with 100 bytes`, true);
+      }, 50);
+    return t.start();
+  }
+
+  it("ends within a minute when none fits the file, and says so (it took five, without a word)", () => {
+    const t = misfitting();
+    ok(t.clock.runUntilDone(() => t.events.length > 0));
+    ok(t.clock.now() < 60_000, `${t.clock.now()} ms`);
+    equal(t.failures[0]?.code, "stream-refused");
+    equal(
+      t.failures[0]?.message,
+      "the stream is not the file the job describes: block 0 came with 100 bytes",
+    );
+  });
+
+  it("says so as well when the time without progress is shorter", () => {
+    const t = misfitting({ noProgressTimeoutMs: 10_000 });
+    ok(t.clock.runUntilDone(() => t.events.length > 0));
+    equal(t.failures[0]?.message, "no block for 10000 ms; block 0 came with 100 bytes");
+  });
+
+  it("goes on while some do", () => {
+    const t = misfitting({}, (at) => at > 15_000);
+    ok(t.clock.runUntilDone(() => t.events.length > 1));
+    deepEqual(t.events, ["head", "complete"]);
+  });
+
   it("offers one buffer for all messages", () => {
     const t = new Transfer(8 * KB).start();
     const buffer = t.plane.sink?.buffer(4200);

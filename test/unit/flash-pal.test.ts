@@ -844,6 +844,20 @@ describe("flash PAL: from verification to boot", () => {
     deepEqual([called, rig.boot.calls.includes("setBoot")], [false, false]);
   });
 
+  it("is not switched to once it was given up, whatever the moment", () => {
+    let turns = 0;
+    for (; ; turns++) {
+      const rig = verified();
+      rig.pal.activate(() => {});
+      for (let turn = 0; turn < turns; turn++) rig.clock.time.step();
+      if (rig.boot.calls.includes("setBoot")) break;
+      rig.pal.abort(false);
+      rig.clock.run(1000);
+      ok(!rig.boot.calls.includes("setBoot"), `given up after ${turns} turns, and booted all the same`);
+    }
+    ok(turns > 1, `${turns} turns until the switch`);
+  });
+
   it("leaves the application time between two slices", () => {
     const rig = new PalRig({ size: 0x30000 });
     const large = rigImage("1.1.0", 0x20000);
