@@ -7,6 +7,7 @@ import { EspError } from "../../hosts/emulated/ota-operations.js";
 import { ImageError } from "../../hosts/formats/esp-image-layout.js";
 import {
   makeEntry,
+  type OtaEntry,
   STATE_ABORTED,
   STATE_INVALID,
   STATE_NEW,
@@ -313,6 +314,48 @@ describe("esp_ota operations", () => {
       otadata: [VALID_1, makeEntry(2, STATE_ABORTED)],
     });
     equal(device.operations("ota_0").getLastInvalidPartition(), undefined);
+  });
+});
+
+describe("esp_ota_invalidate_inactive_ota_data_slot", () => {
+  const bad = { ...makeEntry(2, STATE_VALID), crc: 5 };
+  const REFUSED: readonly [string, string, readonly (OtaEntry | undefined)[]][] = [
+    ["no entry is active", "ota_0", [makeEntry(1, STATE_ABORTED), undefined]],
+    [
+      "no entry is active, and both were given up",
+      "ota_0",
+      [makeEntry(1, STATE_ABORTED), makeEntry(2, STATE_INVALID)],
+    ],
+    ["the inactive entry is empty", "ota_0", [VALID_1, undefined]],
+    [
+      "the inactive entry is empty, with a check sum that is right",
+      "ota_0",
+      [VALID_1, makeEntry(0xffffffff, 0)],
+    ],
+    ["the check sum of the inactive entry is wrong", "ota_0", [VALID_1, bad]],
+    ["the inactive entry is the running slot's", "ota_0", [VALID_1, makeEntry(2, STATE_VALID)]],
+  ];
+  for (const [title, running, otadata] of REFUSED)
+    it(`is ESP_FAIL when ${title}; esp_ota_begin does not mind`, () => {
+      const device = new BootDevice({ otadata });
+      // In the last case the boot loader has fallen back: the active entry names ota_1.
+      const operations = device.operations(running);
+      throws(() => operations.invalidateInactive(), { type: EspError, code: "ESP_FAIL" });
+      throws(() => operations.eraseLastBootAppPartition(), { type: EspError, code: "ESP_FAIL" });
+      operations.begin(device.partition("ota_1"));
+      equal(device.flash.operations, 0);
+    });
+
+  it("erases the entry of another slot, and esp_ota_erase_last_boot_app_partition the slot as well", () => {
+    const otadata = [makeEntry(3, STATE_VALID), makeEntry(2, STATE_ABORTED)];
+    const device = new BootDevice({ otadata });
+    device.operations("ota_0").invalidateInactive();
+    deepEqual(device.entries(), ["3 valid", "-"]);
+    equal(device.device.describe(device.partition("ota_1")).version, "ota_1");
+    const other = new BootDevice({ otadata });
+    other.operations("ota_0").eraseLastBootAppPartition();
+    deepEqual(other.entries(), ["3 valid", "-"]);
+    throws(() => other.device.describe(other.partition("ota_1")), { type: ImageError });
   });
 });
 
