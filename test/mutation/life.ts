@@ -34,15 +34,29 @@ export const LIFE: readonly Mutation[] = [
       ["a record is believed unseen", "    return good;", "    return true;"],
       [
         "the header with what it names comes before the old records are gone",
-        "      this.clear();\n      this.#flash.write(this.#header(), this.#base);",
-        "      this.#flash.write(this.#header(), this.#base);\n      this.clear();",
+        "      if (!this.#blank) this.clear();\n      this.#flash.write(this.#header(), this.#place(0));",
+        "      this.#flash.write(this.#header(), this.#place(0));\n      if (!this.#blank) this.clear();",
+      ],
+      [
+        "the sector with the header is erased last",
+        "this.#flash.eraseBlock(this.#place(at) / this.#sectorLength);",
+        "this.#flash.eraseBlock(this.#place(this.#limit - this.#sectorLength - at) / this.#sectorLength);",
+      ],
+      [
+        "a slot that may be torn is written to",
+        "    this.#end += RECORD_LENGTH;\n    return undefined;",
+        "    return undefined;",
       ],
       [
         "a record does not name the file",
         "this.#lead, bytes)",
         "this.#lead.subarray(-DIGEST_OFFSET), bytes)",
       ],
-      ["records are not counted", "this.#end += RECORD_LENGTH;", ""],
+      [
+        "records are not counted",
+        "this.#flash.write(this.#record, this.#place(this.#end));\n    this.#end += RECORD_LENGTH;",
+        "this.#flash.write(this.#record, this.#place(this.#end));",
+      ],
     ],
   ),
   ...mutations(
@@ -109,17 +123,37 @@ export const LIFE: readonly Mutation[] = [
         "if (sectors.length > 2 ** 40)",
       ],
       ["blocks may lie beyond the file", "    if (end > open.file.fileSize)", "    if (end > 2 ** 40)"],
-      ["an old verdict about the slot stays", "    boot?.clearOther();\n    const first", "    const first"],
+      [
+        "an old verdict about the slot stays",
+        "    boot?.clearOther();\n    if (!open.begun)",
+        "    if (!open.begun)",
+      ],
       [
         "sectors are not erased",
-        "if (whole && dirty.length * 4 > at - first) slot.eraseBlock(first, at);",
+        "if (own.length === at - first) slot.eraseBlock(first, at);",
         "if (true) return;",
       ],
       [
-        "only an image on trial can be rejected",
-        '} else if (current === "pending-verify") boot',
-        "} else boot",
+        "the journal of another file outlives the first erasure",
+        "    if (!open.begun) this.#begin(open);\n",
+        "",
       ],
+      [
+        "the timer of the switch is not kept",
+        "        this.#timer = clock.set(() => {\n          const failure",
+        "        clock.set(() => {\n          const failure",
+      ],
+      [
+        "there need not be a way back",
+        "        this.#keepWayBack();\n        open.journal",
+        "        open.journal",
+      ],
+      [
+        "the journal of a file that failed stays",
+        "if (!discard || !open?.journal?.live) return;",
+        "if (true) return;",
+      ],
+      ["only an image on trial can be rejected", "} else if (undecided(current)) boot", "} else boot"],
     ],
   ),
   ...mutations(
@@ -228,11 +262,16 @@ export const LIFE: readonly Mutation[] = [
     "src/control/reentry.ts",
     ["test/unit/reentry.test.ts", "test/unit/agent-self-test.test.ts"],
     [
-      ["another job's image passes for this one's", "image === imageName(running) : ", "true : "],
       [
-        "an image that was rolled back passes",
-        'imageState === "accepted") return undefined;',
-        "true) return undefined;",
+        "another job's image passes for this one's",
+        "  if (image === imageName(running)) {",
+        "  if (image) {",
+      ],
+      ["an image that was given up passes", 'if (state === "invalid")', "if (!state)"],
+      [
+        "an image nobody has decided about passes",
+        'return state === "unknown" && !onTrial ? true : undefined;',
+        "return undefined;",
       ],
       ["a rollback is taken for an ordinary offer", "if (pal.rolledBack)", "if (pal.rolledBack && false)"],
       [
