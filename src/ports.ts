@@ -122,6 +122,8 @@ export interface BootControl {
   readonly notices?: readonly string[];
   /** State of the running image. */
   imageState(): BootImageState;
+  /** Why the chip started this time, in a word such as "panic"; undefined when the platform does not tell. */
+  readonly resetReason?: string;
   /** State of the image in the other slot (the one an update is written to); "undefined" when unknown. */
   otherState(): BootImageState;
   /**

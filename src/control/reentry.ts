@@ -30,7 +30,7 @@ export function withdrawn(): OtaError {
  */
 export function judgeReentry(
   job: OtaJob,
-  pal: Pick<OtaPal, "running" | "rolledBack" | "getPlatformImageState">,
+  pal: Pick<OtaPal, "running" | "rolledBack" | "resetReason" | "getPlatformImageState">,
   imageState: ImageState,
 ): OtaError | boolean | undefined {
   const { running } = pal;
@@ -51,7 +51,12 @@ export function judgeReentry(
     if (!image) return versionConflict(updatedBy, running.version);
     return mismatch("another image is on trial");
   }
-  if (pal.rolledBack) return new OtaError("rolled-back", `${running.version} runs again`, "self-test");
+  if (pal.rolledBack) {
+    const { resetReason } = pal;
+    // The boot loader decides at the very reset that ends the trial; later ones hide it.
+    const why = resetReason ? `; last reset: ${resetReason}` : "";
+    return new OtaError("rolled-back", `${running.version} runs again${why}`, "self-test");
+  }
   // The power may have gone before the switch: then the journal knows what is there.
   return !image && mismatch(NOT_ON_TRIAL);
 }

@@ -158,6 +158,10 @@ export class FlashPal implements OtaPal {
     return this.#options.boot?.notices;
   }
 
+  get resetReason(): string | undefined {
+    return this.#options.boot?.resetReason;
+  }
+
   get rolledBack(): boolean {
     const state = this.#options.boot?.otherState();
     return state === "pending-verify" || platformState(state) === "invalid";

@@ -34,6 +34,8 @@ export interface OtaPal {
   readonly rollbackEnabled: boolean;
   /** False when nothing can be said to be newer than the running version: every image will be refused. */
   readonly ordered?: boolean;
+  /** Why the device started this time, in a word; undefined when nobody tells. */
+  readonly resetReason?: string | undefined;
   /** True when the boot loader has given up the image in the other slot. */
   readonly rolledBack: boolean;
   /** What the maker of the product should know of this build, a sentence each; told at `init`. */

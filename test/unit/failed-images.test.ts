@@ -139,6 +139,23 @@ describe("images that failed are not fetched again", () => {
     equal(trials, 2);
   });
 
+  it("the reason of the last reset stands in the words of a rollback", () => {
+    const onEvent: WorldOptions["onEvent"] = (event, world, life) => {
+      if (event.type === "activate") world.agent.activateNewImage();
+      if (event.type !== "start-test" || life !== 2) return;
+      world.time.at(world.time.now + 100, () => {
+        world.reset();
+        Object.assign(world.control, { resetReason: "panic" });
+      });
+    };
+    const world = new World({ onEvent }).powerOn();
+    const { statusDetails } = world.ended(world.deploy(image("1.1.0")));
+    deepEqual(
+      [statusDetails["code"], statusDetails["message"]],
+      ["rolled-back", "1.0.0 runs again; last reset: panic"],
+    );
+  });
+
   it("as often as the option says", () => {
     const { codes } = trial({ agent: { imageAttempts: 1 } }, () => {});
     deepEqual(codes, ["self-test-rejected", "failed-before", "failed-before", "failed-before"]);
