@@ -3,7 +3,7 @@
  * Its limits remain: QoS 0 only, in both directions; whole messages are assembled in memory before they arrive
  * here; a message that does not fit the socket's buffer at once (1 KB on the host simulator, about 8 KB on
  * ESP32, less over TLS) is refused; there is no acknowledgement of subscriptions, and no reconnection: the owner
- * makes a new client and hands it to `attach`.
+ * makes a new client and hands it to `attach`. The owner's callbacks stay in force.
  * @module
  */
 import type { Clock, MqttConnection, MqttObserver, MqttSubscription } from "../../src/ports.js";
@@ -16,6 +16,8 @@ type Done = (error?: Error) => void;
 
 /** The part of the classic client that is used. */
 export interface ClassicMqttClient {
+  /** 2 or more: connected. Less: it is closed, which the client itself tells nobody when its owner does it. */
+  readonly state?: number;
   onReady?: () => void;
   onMessage?: (topic: string, payload: ArrayBuffer) => void;
   onClose?: () => void;
@@ -31,6 +33,8 @@ export class ClassicMqttConnection implements MqttConnection {
   #online = false;
   #subscriptions: MqttSubscription[] = [];
   #observers: MqttObserver[] = [];
+  /** Clients whose callbacks are shared already. */
+  readonly #shared = new WeakSet<ClassicMqttClient>();
 
   /** @param foreign told about messages nobody has subscribed to here */
   constructor(clock: Clock, foreign?: (topic: string, payload: ArrayBuffer) => void) {
@@ -43,15 +47,20 @@ export class ClassicMqttConnection implements MqttConnection {
   }
 
   /**
-   * Takes a client into use, in place of the one before; its three callbacks are set.
+   * Takes a client into use, in place of the one before. Its callbacks are shared: those its owner has set, and those he
+   * sets later, are called after the ones here, `onMessage` with every message.
    * @param ready true when the client has called `onReady` already
    */
   attach(client: ClassicMqttClient, ready = false): void {
     this.#lost();
     this.#client = client;
-    client.onReady = () => client === this.#client && this.#ready();
-    client.onClose = () => client === this.#client && this.#lost();
-    client.onMessage = (topic, payload) => client === this.#client && this.#message(topic, payload);
+    if (!this.#shared.has(client)) {
+      this.#shared.add(client);
+      const current = () => client === this.#client;
+      share(client, "onReady", () => current() && this.#ready());
+      share(client, "onClose", () => current() && this.#lost());
+      share(client, "onMessage", (topic, payload) => current() && this.#message(topic, payload));
+    }
     if (ready) this.#clock.set(() => client === this.#client && this.#ready(), 0);
   }
 
@@ -63,6 +72,7 @@ export class ClassicMqttConnection implements MqttConnection {
       this.#client?.publish(topic, payload.slice().buffer as ArrayBuffer);
     } catch (error) {
       failure = error as Error;
+      if ((this.#client?.state ?? 2) < 2) this.#lost();
     }
     if (done) this.#clock.set(() => done(failure), 0);
   }
@@ -142,4 +152,23 @@ export class ClassicMqttConnection implements MqttConnection {
     own.set(bytes);
     subscription.message(topic, own.subarray(0, bytes.length));
   }
+}
+
+type Callbacks = Required<Pick<ClassicMqttClient, "onReady" | "onMessage" | "onClose">>;
+
+/** Has the client call `own`, then whatever its owner wants called. */
+function share<K extends keyof Callbacks>(client: ClassicMqttClient, name: K, own: Callbacks[K]): void {
+  let theirs = client[name] as ((...values: unknown[]) => void) | undefined;
+  const both = (...values: Parameters<Callbacks[K]>) => {
+    (own as (...values: unknown[]) => void)(...values);
+    theirs?.call(client, ...values);
+  };
+  Object.defineProperty(client, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => both,
+    set: (callback: typeof theirs) => {
+      theirs = callback;
+    },
+  });
 }

@@ -11,6 +11,7 @@ class StandIn implements ClassicMqttClient {
   readonly published: [string, unknown][] = [];
   readonly filters: string[] = [];
   room = 1024;
+  state = 2;
 
   publish(topic: string, payload: ArrayBuffer): void {
     if (payload.byteLength + topic.length > this.room) throw new Error("can't write all data");
@@ -162,5 +163,82 @@ describe("classic MQTT client", () => {
     client.room = 1024;
     clock.run(1_000);
     deepEqual(client.filters, ["a/+"]);
+  });
+
+  describe("whose owner has callbacks of his own (they were overwritten)", () => {
+    it("calls his too: those set before, and those set later", () => {
+      const log: string[] = [];
+      const own = new StandIn();
+      own.onReady = () => log.push("ready");
+      own.onMessage = (topic) => log.push(`message ${topic}`);
+      own.onClose = () => log.push("closed");
+      connection.attach(own);
+      connection.subscribe(subscription);
+      own.onReady?.();
+      own.receive("a/b", "1");
+      own.receive("other", "2");
+      own.onMessage = (topic) => log.push(`later ${topic}`);
+      own.receive("a/c", "3");
+      own.onClose?.();
+      deepEqual(log, ["ready", "message a/b", "message other", "later a/c", "closed"]);
+      deepEqual(texts, ["a/b 1", "a/c 3"]);
+      equal(connection.connected, false);
+    });
+
+    it("is back when he makes a new client within onClose", () => {
+      let clients = 0;
+      const make = () => {
+        const next = new StandIn();
+        clients++;
+        next.onClose = make;
+        connection.attach(next);
+        client = next;
+        return next;
+      };
+      connection.subscribe(subscription);
+      make().onReady?.();
+      for (let i = 0; i < 3; i++) {
+        client.onClose?.();
+        clock.run(10);
+        equal(connection.connected, false);
+        client.onReady?.();
+        equal(connection.connected, true);
+        deepEqual(client.filters, ["a/+"]);
+      }
+      equal(clients, 4);
+    });
+
+    it("hears its messages once, however often it is attached", () => {
+      connection.subscribe(subscription);
+      connection.attach(client);
+      connection.attach(client);
+      client.onReady?.();
+      client.receive("a/b", "1");
+      deepEqual(texts, ["a/b 1"]);
+    });
+
+    it("is still served when his callback throws", () => {
+      client.onReady = () => {
+        throw new Error("deliberate");
+      };
+      try {
+        client.onReady?.();
+      } catch {
+        // as the client does
+      }
+      equal(connection.connected, true);
+    });
+
+    it("notices that he has closed it, which the client tells nobody", () => {
+      const log: string[] = [];
+      connection.addObserver({ online: () => log.push("online"), offline: () => log.push("offline") });
+      client.onReady?.();
+      client.state = -1;
+      client.room = 0;
+      connection.publish("t", new Uint8Array(1), 0);
+      clock.run(1);
+      equal(connection.connected, false);
+      deepEqual(log, ["online", "offline"]);
+    });
   });
 });
