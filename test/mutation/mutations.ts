@@ -4,8 +4,10 @@
  * @module
  */
 
+import { HOSTS } from "./hosts.js";
 import { LIFE } from "./life.js";
 import { type Mutation, mutations } from "./mutation.js";
+import { SERVICE } from "./service.js";
 
 export type { Mutation };
 
@@ -67,14 +69,24 @@ export const MUTATIONS: readonly Mutation[] = [
     "src/control/job-document.ts",
     ["test/unit/job-document.test.ts"],
     [
-      ["a message may nest one deeper", "return depth > MAX_DEPTH", "return depth > MAX_DEPTH + 1"],
-      ["inherited fields count", "Object.assign(Object.create(null), value)", "Object.assign({}, value)"],
-      ["a job id may be any text", ", /^[\\w-]{1,72}$/", ""],
+      ["a job id may be any text", '"jobId", /^[\\w-]{0,72}$/', '"jobId"'],
       ["a stream name may be any text", ", /^[\\w-]{0,128}$/", ""],
       ["a text with an exponent is a number", "[1-9]\\d*)", "[1-9][\\de]*)"],
       ["a file size of 0 is taken", ' || refuse("filesize")', ""],
-      ["an escaped quote ends a string", "if (byte === 0x5c) at++;", ""],
       ["a URL may hold a line end", ", /^[!-\\uffff]*$/", ""],
+    ],
+  ),
+  ...mutations(
+    "src/control/json.ts",
+    ["test/unit/job-document.test.ts"],
+    [
+      ["a message may nest without end", "if (++depth > MAX_DEPTH)", "if (++depth > 1e9)"],
+      ["an escaped quote ends a string", "if (byte !== BACKSLASH) continue;", "continue;"],
+      [
+        "a control character may stand in a string",
+        "if (!(byte >= 0x20)) bad();",
+        "if (!(byte >= 0)) bad();",
+      ],
     ],
   ),
   ...mutations(
@@ -114,8 +126,10 @@ export const MUTATIONS: readonly Mutation[] = [
     [
       ["a pre-release is newer than its release", 'text || "~"', "text"],
       ["10 is older than 9", '.padStart(32, "0")', ""],
-      ["only the first number counts", "x.minor - y.minor ||", ""],
+      ["only the first number counts", "for (let n = 0; n < 4; n++) if", "for (let n = 0; n < 1; n++) if"],
     ],
   ),
   ...LIFE,
+  ...HOSTS,
+  ...SERVICE,
 ];
