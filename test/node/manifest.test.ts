@@ -17,6 +17,7 @@ const EXTENSIONS = [".js", ".ts", ".c"];
 const SUPPLIED: Readonly<Record<string, readonly string[]>> = {
   "modules/io/manifest.json": ["embedded:io/socket/tcp", "net", "timer", "time"],
   "modules/io/flash/manifest.json": ["embedded:storage/flash"],
+  "examples/manifest_net.json": ["net", "sntp", "embedded:network/interface/wifi"],
   "modules/files/file/manifest.json": ["file"],
   "modules/files/preference/manifest.json": ["preference"],
   "io/tcp/tlssocket/manifest.json": ["embedded:io/socket/tcp/tls", "crypt", "curve", "ecdsa", "ecp", "rsa"],
@@ -64,6 +65,7 @@ describe("manifests", () => {
   const manifests = [
     "manifest.json",
     "manifest-http.json",
+    "manifest-network.json",
     "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];
@@ -107,7 +109,7 @@ describe("manifests", () => {
     });
 
   it("preload every module of the package", () => {
-    for (const name of ["manifest.json", "manifest-http.json"])
+    for (const name of ["manifest.json", "manifest-http.json", "manifest-network.json"])
       for (const section of [
         load(join(ROOT, name)),
         ...Object.values(load(join(ROOT, name)).platforms ?? {}),
@@ -116,7 +118,7 @@ describe("manifests", () => {
   });
 
   it("leave to the application what is its own", () => {
-    for (const name of ["manifest.json", "manifest-http.json"])
+    for (const name of ["manifest.json", "manifest-http.json", "manifest-network.json"])
       for (const key of ["creation", "strip", "defines"]) equal(key in load(join(ROOT, name)), false, key);
     // The SDK's own variables, as its manifest_base.json has them: mcpack includes a package before that.
     for (const [name, value] of Object.entries(load(join(ROOT, "manifest.json")).build ?? {})) {
@@ -135,7 +137,7 @@ describe("manifests", () => {
       exports: Record<string, unknown>;
       files: string[];
     };
-    for (const name of ["manifest.json", "manifest-http.json"]) {
+    for (const name of ["manifest.json", "manifest-http.json", "manifest-network.json"]) {
       equal(entries[`./${name}`], `./${name}`);
       ok(files.includes(name), `${name} is not in the package`);
     }

@@ -64,6 +64,24 @@ export const moddable = [
     plugins: [agentImport, compact({ iterators: true }), types("http-device", "moddable/http")],
   },
   {
+    input: "build/moddable/hosts/moddable/network-device.js",
+    external,
+    output: output("network"),
+    plugins: [types("network", "esp32/network")],
+  },
+  {
+    input: `${OUTPUT}/network.js`,
+    external,
+    output: output("network-esp32"),
+    plugins: [agentImport, compact({ iterators: true }), types("network-esp32", "esp32/network")],
+  },
+  {
+    input: "build/moddable/hosts/sim/network.js",
+    external,
+    output: output("network-sim"),
+    plugins: [agentImport, compact({ iterators: true }), types("network-sim", "sim/network")],
+  },
+  {
     // Not compacted: the XS compiler looks for `native("…").call(this)` as it stands. The C file lies beside it.
     input: `${OUTPUT}/boot.js`,
     external,
