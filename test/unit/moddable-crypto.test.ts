@@ -46,6 +46,7 @@ describe("crypto on the SDK's", () => {
     };
     try {
       equal(crypto.verifyEcdsaP256(point(x, y), digest, r, s), true);
+      equal(crypto.verifyEcdsaP256(point(x, (y + 1n) % m), digest, r, s), false, "beside the curve");
       equal(crypto.verifyEcdsaP256(point(x + m, y), digest, r, s), false);
       equal(crypto.verifyEcdsaP256(point(x, y < (1n << 256n) - m ? y + m : m), digest, r, s), false);
     } finally {
