@@ -90,9 +90,53 @@ export const HOSTS: readonly Mutation[] = [
   ...mutations(
     "hosts/moddable/store.ts",
     [PORTS],
+    [["another type passes for text", 'typeof value === "string" ? value : undefined', "value as string"]],
+  ),
+  ...mutations(
+    "hosts/moddable/two-keys.ts",
+    [PORTS],
     [
-      ["what is there is written again", "if (this.get(key) !== value) Preference", "Preference"],
-      ["another type passes for text", 'typeof value === "string" ? value : undefined', "value as string"],
+      ["what is there is written again", "if (this.get(key) === value) return;", ""],
+      ["the one value there is gets replaced", "newest ? 1 - newest.index : 0", "newest ? newest.index : 0"],
+      ["the older of two values counts", "return isOlder ? {", "return !isOlder && b !== undefined ? {"],
+    ],
+  ),
+  ...mutations(
+    "hosts/moddable/network-keeper.ts",
+    ["test/unit/network-keeper.test.ts"],
+    [
+      [
+        "a lost network is not looked for again",
+        "this.#timer = this.#options.clock.set(() => this.#connect(), retryMs);",
+        "",
+      ],
+      [
+        "an attempt has no end",
+        'this.#timer = clock.set(() => this.#lost("no address in time"), connectTimeoutMs);',
+        "",
+      ],
+      ["a station is asked to connect while it does", "this.#station.disconnect();", ""],
+      ["TLS begins in 1970", "if (this.timeKnown) this.#becomeReady();", "this.#becomeReady();"],
+      ["any time is taken", "!(Number(value) >= LEAST_SECONDS)", "!(Number(value) >= 0)"],
+      ["one time server is asked for ever", "servers[this.#asked++ % servers.length]", "servers[0]"],
+      [
+        "the time is asked for once",
+        "this.#timeTimer = clock.set(() => this.#askTime(), TIME_AGAIN_MS);",
+        "",
+      ],
+      ["the time is given up", "this.#timeTimer = clock.set(() => this.#askTime(), retryMs);", ""],
+      ["it is ready more than once", "if (this.#ready) return;", ""],
+      [
+        "a fault of the application leaves the device offline",
+        "      action();\n    } catch (error) {",
+        "      action();\n    } catch (error) {\n      if (error !== 0) throw error;",
+      ],
+      [
+        "waits for the network grow for ever",
+        "new Reconnect(FIRST_WAIT_MS, longestWaitMs, random)",
+        "new Reconnect(FIRST_WAIT_MS, 1e9, random)",
+      ],
+      ["what was closed goes on", "if (this.#closed) return;", ""],
     ],
   ),
   ...mutations(

@@ -104,8 +104,8 @@ export const LIFE: readonly Mutation[] = [
       ["the running version may come again", "if (!this.#options.allowDowngrade && !same) {", "if (false) {"],
       [
         "the highest confirmed version is not asked for",
-        "if (highest) requireNewer",
-        "if (!highest) requireNewer",
+        "if (highest && this.#isOrdered(highest))",
+        "if (false)",
       ],
       [
         "an activation that was given up boots all the same",
@@ -119,8 +119,8 @@ export const LIFE: readonly Mutation[] = [
       ],
       [
         "a file may be larger than the slot",
-        "if (sectors.length > this.#sectors)",
-        "if (sectors.length > 2 ** 40)",
+        "if (file.fileSize > this.#sectors * this.#sectorLength)",
+        "if (false)",
       ],
       ["blocks may lie beyond the file", "    if (end > open.file.fileSize)", "    if (end > 2 ** 40)"],
       [

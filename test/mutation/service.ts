@@ -20,21 +20,21 @@ export const SERVICE: readonly Mutation[] = [
         "void current;",
       ],
       ["a job may be created twice", "if (this.#jobs.has(job.jobId))", "if (false)"],
-      ["a cancelled job can be cancelled again", 'if (job.status !== "IN_PROGRESS")\n', "if (false)\n"],
+      [
+        "a cancelled job can be cancelled again",
+        'if (job.status !== "IN_PROGRESS" && job.status !== "SCHEDULED")',
+        "if (false)",
+      ],
       [
         "an execution in progress is cancelled without force",
         "(force && execution.status",
         "(execution.status",
       ],
       ["those in progress do not come first", 'execution.status === "IN_PROGRESS" ? 0 : 1', "0"],
-      [
-        "a failure is never retried",
-        'if (job.status === "IN_PROGRESS" && used < allowed) {',
-        "if (used > 1e9) {",
-      ],
+      ["a failure is never retried", 'if (now === "IN_PROGRESS" && used < allowed) {', "if (used > 1e9) {"],
       [
         "a failure is retried for ever",
-        'if (job.status === "IN_PROGRESS" && used < allowed) {',
+        'if (now === "IN_PROGRESS" && used < allowed) {',
         "if (allowed > 0) {",
       ],
       [
@@ -52,11 +52,7 @@ export const SERVICE: readonly Mutation[] = [
         "if ((first && key(first)) === (before[0] && key(before[0]))) return;",
         "",
       ],
-      [
-        "a job is never complete",
-        'this.#keep({ ...job, status: "COMPLETED", lastUpdatedAt: this.now() });',
-        ";",
-      ],
+      ["a job is never complete", 'this.#keep({ ...job, status: "COMPLETED", lastUpdatedAt: now });', ";"],
       [
         "details are merged unasked",
         "change.statusDetails && !this.mergeDetails ?",

@@ -115,6 +115,26 @@ describe("store on the SDK's preferences", () => {
   });
 });
 
+describe("store on the SDK's preferences, when the power goes", () => {
+  it("holds the value before or the new one, wherever it goes (a key was erased before it was written)", () => {
+    for (const step of ["before erase", "between erase and write", "after write"])
+      for (let before = 0; before < 4; before++) {
+        sdk.reset();
+        const store = new PreferenceStore();
+        for (let i = 0; i <= before; i++) store.set("key", `old ${i}`);
+        sdk.powerCut = (at) => {
+          if (at === step) throw new Error("power");
+        };
+        throws(() => store.set("key", "new"), { message: "power" });
+        sdk.powerCut = undefined;
+        const value = new PreferenceStore().get("key");
+        ok(value === "new" || value === `old ${before}`, `${step}: ${value}`);
+        store.set("key", "last");
+        equal(store.get("key"), "last");
+      }
+  });
+});
+
 for (const [title, create] of [
   ["ECMA-419 flash", (chip: NorFlash) => new EcmaFlash(new EcmaFlashStandIn(chip))],
   ["classic flash", (chip: NorFlash) => new ClassicFlash(new ClassicFlashStandIn(chip))],
