@@ -194,6 +194,14 @@ export class StagedPal implements OtaPal {
     return this.#whole.rolledBack;
   }
 
+  get notices(): readonly string[] | undefined {
+    return this.#whole.notices;
+  }
+
+  get ordered(): boolean {
+    return this.#whole.ordered;
+  }
+
   get headLength(): number {
     return this.#open ? START_LENGTH : this.#whole.headLength;
   }

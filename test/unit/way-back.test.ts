@@ -5,7 +5,12 @@
  */
 import { refuse } from "../../hosts/emulated/flash-faults.js";
 import { makeEntry, STATE_ABORTED, STATE_VALID } from "../../hosts/formats/otadata.js";
+import { OtaAgent } from "../../src/index.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
+import { FakeMqtt } from "../support/fake-mqtt.js";
+import { FakePal } from "../support/fake-pal.js";
+import { PayloadRig } from "../support/payload-rig.js";
+import { seeded, VirtualClock } from "../support/virtual-clock.js";
 import { image, sign, World, type WorldOptions } from "../support/world.js";
 
 const SECTORS = 32;
@@ -99,6 +104,28 @@ describe("a way back, or no update", () => {
     deepEqual([...world.flash.wear], wear);
     world.reset();
     equal(world.state, "ota_1 1.0.0 undefined");
+  });
+});
+
+describe("what the build lacks", () => {
+  it("is told at init, a notice for each", () => {
+    const clock = new VirtualClock();
+    const pal = Object.assign(new FakePal(clock), { notices: ["sdkconfig lacks A", "sdkconfig lacks B"] });
+    const told: string[] = [];
+    const agent = new OtaAgent({
+      ...{ mqtt: new FakeMqtt(clock), pal, clock, random: seeded(1), thingName: "t" },
+      onEvent: (event) => {
+        if (event.type === "notice") told.push(`${event.error.code}: ${event.error.message}`);
+      },
+    });
+    void agent.init();
+    deepEqual(told, ["unsafe-build: sdkconfig lacks A", "unsafe-build: sdkconfig lacks B"]);
+  });
+
+  it("is known to the porting layers over a boot control", () => {
+    const { pal, boot } = new PayloadRig();
+    Object.assign(boot, { notices: ["sdkconfig lacks A"] });
+    deepEqual([pal.notices, pal.ordered], [["sdkconfig lacks A"], true]);
   });
 });
 
