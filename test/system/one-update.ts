@@ -88,7 +88,8 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
   let happened = 0;
   let sent = 0;
   let sentInLife = 0;
-  let allowed = size;
+  // An image is made of whole lines of 16 bytes.
+  let allowed = Math.ceil(size / 16) * 16;
   let written = 0;
   const note = (text: string) => {
     log.push(`${time.now.toFixed(3)} ${text}`);
