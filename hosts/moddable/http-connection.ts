@@ -10,12 +10,14 @@ import type { EcmaHttpClient, EcmaHttpRequest } from "./http-client.js";
 
 type RequestOptions = Parameters<EcmaHttpClient["request"]>[0];
 
-/** Longest head of a response, and longest line of a chunk's size, in bytes. */
-const MAX_HEAD = 16_384;
+/** Longest head of a response, and longest line of a chunk's size, in bytes; most fields in a head. */
+const MAX_HEAD = 8_192;
+const MAX_FIELDS = 64;
 const MAX_CHUNK_LINE = 256;
 /** Bytes turned into text at a time: bounds the stack a call takes. */
 const RUN = 64;
 const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
 
 /** Steps of the parser. */
 const IDLE = 0;
@@ -43,7 +45,10 @@ export class HttpConnection implements EcmaHttpClient {
   #step = IDLE;
   #pumping = false;
   /** The last bytes of the line being read; how many more bytes lines may have. */
-  readonly #line: number[] = [];
+  readonly #line = new Uint8Array(RUN);
+  #filled = 0;
+  /** A carriage return has come, and is not in the line yet. */
+  #returned = false;
   /** Parts of it, and all of it. */
   readonly #pieces: string[] = [];
   #text = "";
@@ -201,6 +206,7 @@ export class HttpConnection implements EcmaHttpClient {
         const name = line.slice(0, Math.max(0, colon)).toLowerCase();
         if (!/^[^\s]+$/.test(name)) throw new Error("HTTP: not a header field");
         const value = line.slice(colon + 1).trim();
+        if (this.#headers.size >= MAX_FIELDS) throw new Error("HTTP: too many header fields");
         const before = this.#headers.get(name);
         this.#headers.set(name, before === undefined ? value : `${before}, ${value}`);
         return true;
@@ -225,19 +231,21 @@ export class HttpConnection implements EcmaHttpClient {
   /** Reads on until a line is complete in `#text`. */
   #readLine(): boolean {
     const socket = this.#socket as Socket;
-    const line = this.#line;
     socket.format = "number";
     while (this.#readable > 0) {
       const byte = socket.read() as number;
       this.#readable--;
       if (--this.#room < 0) throw new Error("HTTP: head too long");
       if (byte !== LINE_FEED) {
-        line.push(byte);
-        if (line.length === RUN) this.#flush();
+        // The one in front of a line feed is no part of the line.
+        if (this.#returned) this.#push(CARRIAGE_RETURN);
+        this.#returned = byte === CARRIAGE_RETURN;
+        if (!this.#returned) this.#push(byte);
         continue;
       }
       this.#flush();
-      this.#text = this.#pieces.join("").replace(/\r$/, "");
+      this.#returned = false;
+      this.#text = this.#pieces.join("");
       this.#pieces.length = 0;
       if (this.#step >= CHUNK && this.#step < TRAILER) this.#room = MAX_CHUNK_LINE;
       return true;
@@ -245,9 +253,15 @@ export class HttpConnection implements EcmaHttpClient {
     return false;
   }
 
+  #push(byte: number): void {
+    this.#line[this.#filled++] = byte;
+    if (this.#filled === RUN) this.#flush();
+  }
+
   #flush(): void {
-    this.#pieces.push(String.fromCharCode.apply(null, this.#line));
-    this.#line.length = 0;
+    const bytes = this.#line.subarray(0, this.#filled);
+    this.#pieces.push(String.fromCharCode.apply(null, bytes as unknown as number[]));
+    this.#filled = 0;
   }
 
   /** The head is complete. */

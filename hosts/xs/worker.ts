@@ -3,7 +3,7 @@
  * API is not used: it locks down the intrinsics of the process that calls it.
  *
  * Protocol (xsnap-worker.c): netstrings on file descriptors 3 (to XS) and 4 (from XS). To XS: `e` + source,
- * `?` + bytes for `handleCommand`. From XS: `.` + meter JSON + 0x01 + result, `!` + error text, and `?` + bytes
+ * `?` + bytes for `handleCommand`, `w` + path for a snapshot. From XS: `.` + meter JSON + 0x01 + result, `!` + error text, and `?` + bytes
  * for a call of `issueCommand`, which blocks XS until `/` + bytes come back.
  * @module
  */
@@ -40,6 +40,8 @@ export interface XsWorkerOptions {
   onCommand?(bytes: Uint8Array): Uint8Array;
   /** Most computrons one evaluation or command may take; the engine exits when they are spent. 0, the default: no limit. */
   meteringLimit?: number;
+  /** A snapshot to go on from, as `writeSnapshot` made it. */
+  snapshot?: string;
   /** Where `print` goes. */
   stdout?: "inherit" | "ignore";
 }
@@ -55,6 +57,7 @@ const PARSER_BUFFER = 8192;
 const QUESTION = 0x3f;
 const DOT = 0x2e;
 const EVALUATE = 0x65;
+const WRITE = 0x77;
 
 /** Path of the engine built by @agoric/xsnap's install script. Throws when it is not there. */
 export function xsnapPath(): string {
@@ -84,10 +87,11 @@ export class XsWorker {
   #current: Request | undefined;
   #dead: Error | undefined;
 
-  constructor({ onCommand, meteringLimit = 0, stdout = "ignore" }: XsWorkerOptions = {}) {
+  constructor({ onCommand, meteringLimit = 0, snapshot, stdout = "ignore" }: XsWorkerOptions = {}) {
     this.#onCommand = onCommand ?? (() => new Uint8Array(0));
     const limit = meteringLimit ? ["-l", String(meteringLimit)] : [];
-    this.#process = spawn(xsnapPath(), ["xs-ota", ...limit, "-s", String(PARSER_BUFFER)], {
+    const from = snapshot ? ["-r", snapshot] : [];
+    this.#process = spawn(xsnapPath(), ["xs-ota", ...limit, ...from, "-s", String(PARSER_BUFFER)], {
       stdio: ["ignore", stdout, "inherit", "pipe", "pipe", "ignore", "ignore"],
     });
     this.#toXs = this.#process.stdio[3] as Writable;
@@ -122,6 +126,16 @@ export class XsWorker {
   /** Calls `handleCommand(ArrayBuffer)` in XS and runs the promise jobs it leaves. */
   command(bytes: Uint8Array): Promise<XsReply> {
     return this.#request(QUESTION, bytes);
+  }
+
+  /** Writes the heap into a file, for the option `snapshot`. */
+  writeSnapshot(path: string): Promise<XsReply> {
+    return this.#request(WRITE, Buffer.from(path));
+  }
+
+  /** Of the engine's process. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   /** Lets the engine finish what it does and end. */

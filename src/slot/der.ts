@@ -33,6 +33,8 @@ const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 /** Modulus of RSA-2048 … RSA-4096, in bytes. */
 const MIN_MODULUS = 256;
 const MAX_MODULUS = 512;
+/** Most elements in a row: a TBSCertificate has ten (RFC 5280 §4.1). */
+const MAX_ELEMENTS = 16;
 /** Longest public exponent, in bytes. */
 const MAX_EXPONENT = 4;
 
@@ -68,7 +70,7 @@ function elements(der: Uint8Array, tags?: number): Uint8Array[] {
     const end = at + length;
     // The shortest form is the only one, and nothing here takes over two bytes of length.
     if (form !== (length > 0xff ? 0x82 : length > 0x7f ? 0x81 : length) || !(end <= der.length)) invalid();
-    contents.push(der.subarray(at, end));
+    if (contents.push(der.subarray(at, end)) > MAX_ELEMENTS) invalid();
     at = end;
   }
   if (tags && found !== tags) invalid();

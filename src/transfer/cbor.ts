@@ -30,6 +30,12 @@ const SENTENCE = 13;
 const LEVELS = 32;
 export const FIELDS = LEVELS + MAX_DEPTH;
 
+/** Bytes of the longest key that is known, `clientToken`. */
+const LONGEST_KEY = 11;
+
+/** Bytes of a refusal's text that are read. */
+const LONGEST_TEXT = 256;
+
 /** Sets of keys: a letter is the bit that its last five bits name. */
 const NUMBERS = (1 << 0x66) | (1 << 0x69) | (1 << 0x6c);
 const BYTES = 1 << 0x70;
@@ -139,14 +145,17 @@ export function decodeMessage(message: Uint8Array, fields: Float64Array): string
 
 /** The letter that stands for a key of several characters; 0 for one that is not known. */
 function letterOf(message: Uint8Array, start: number, end: number): number {
+  if (end - start > LONGEST_KEY) return 0;
   const name = decodeUtf8(message, start, end, "cbor-decode");
   return name === "code" ? 0x6f : name === "message" ? 0x6d : name === "clientToken" ? 0x63 : 0;
 }
 
-/** The string of a field. */
+/** The string of a field, cut at a character when it is long. */
 function decodeText(message: Uint8Array, fields: Float64Array, field: number): string {
   const start = fields[START + field];
-  return decodeUtf8(message, start, start + fields[field], "cbor-decode");
+  let end = start + fields[field];
+  if (end - start > LONGEST_TEXT) for (end = start + LONGEST_TEXT; message[end] >> 6 === 2; ) end--;
+  return decodeUtf8(message, start, end, "cbor-decode");
 }
 
 /**

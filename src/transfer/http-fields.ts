@@ -31,8 +31,9 @@ export function retryAfter(headers: ReadonlyMap<string, string>): number {
   return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : 0;
 }
 
-/** Longest URL, in characters. */
+/** Longest URL, in characters, and longest Location, which grows where it has to be encoded. */
 const MAX_URL = 8192;
+const MAX_LOCATION = 4096;
 
 /** True for an absolute URL of HTTP or HTTPS, one word of ASCII. */
 export function isUrl(url: string): boolean {
@@ -55,7 +56,7 @@ export function isPlain(coding = ""): boolean {
 export function resolveUrl(base: string, location: string): string | undefined {
   const [, origin, scheme, directory = "/", file = ""] =
     /^((https?:)\/\/[^/?#]+)([^?#]*\/)?([^?#]*)/i.exec(base) ?? [];
-  if (!origin || location.length > MAX_URL) return undefined;
+  if (!origin || location.length > MAX_LOCATION) return undefined;
   let url = location
     .trim()
     .replace(/#.*/, "")

@@ -1,3 +1,4 @@
+import { encodeUtf8 } from "../../src/bytes.js";
 import { OtaError } from "../../src/errors.js";
 import {
   decodeMessage,
@@ -299,4 +300,13 @@ describe("CBOR: rejection", () => {
   for (const [name, bytes] of malformed)
     it(`refuses ${name}`, () =>
       throws(() => decodeRejection(bytes), { type: OtaError, code: "cbor-decode" }));
+
+  it("reads no more than 256 bytes of a refusal's text, whole characters (all of it before)", () => {
+    const words = encodeUtf8(`x${"€".repeat(20_000)}`);
+    const head = hex("a2 616f 6158 616d 79 ea61");
+    const message = new Uint8Array(head.length + words.length);
+    message.set(head);
+    message.set(words, head.length);
+    equal(decodeMessage(message, new Float64Array(FIELDS)), `X: x${"€".repeat(85)}`);
+  });
 });
