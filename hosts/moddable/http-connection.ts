@@ -205,7 +205,11 @@ export class HttpConnection implements EcmaHttpClient {
         const colon = line.indexOf(":");
         const name = line.slice(0, Math.max(0, colon)).toLowerCase();
         if (!/^[^\s]+$/.test(name)) throw new Error("HTTP: not a header field");
-        const value = line.slice(colon + 1).trim();
+        let start = colon + 1;
+        while (line[start] === " " || line[start] === "\t") start++;
+        let value = line.slice(start);
+        // Not always: it would be one copy more of a long one.
+        if (/[ \t]$/.test(value)) value = value.trim();
         if (this.#headers.size >= MAX_FIELDS) throw new Error("HTTP: too many header fields");
         const before = this.#headers.get(name);
         this.#headers.set(name, before === undefined ? value : `${before}, ${value}`);
