@@ -27,7 +27,7 @@ const agent = {
 const shared = {
   name: "modules of the agent",
   resolveId: (source) =>
-    /^\.\.\/(errors|slot\/flash-pal)\.js$/.test(source) ? { id: "xs-ota-agent", external: true } : null,
+    /(^|\/)(errors|slot\/flash-pal)\.js$/.test(source) ? { id: "xs-ota-agent", external: true } : null,
 };
 
 /** The HTTP data plane, for products that want it. */

@@ -6,7 +6,7 @@ export { OtaAgent } from "./agent.js";
 export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
 export type { JobFile, OtaJob } from "./control/job-document.js";
 export type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
-export { OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "./errors.js";
+export { asOtaError, OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "./errors.js";
 export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";
 export type {
   AppDescription,

@@ -10,6 +10,7 @@ import {
   type FlashPalOptions,
   OtaAgent,
   type OtaAgentOptions,
+  type OtaPal,
   TrustedKeys,
 } from "xs-ota-agent";
 import type { Flash, MqttConnection, Random, Store } from "../../src/ports.js";
@@ -32,15 +33,18 @@ export interface DeviceAgentOptions
   readonly mqtt: MqttConnection;
   /** Certificates or public keys (PEM or DER) that images may be signed with, by the job's `certfile`; "" for any. */
   readonly trustedKeys: TrustedKeys | Keys;
+  /** Takes deltas and compressed images, too: `payloads()` of "xs-ota-agent/payload-device". */
+  readonly payloads?: (parts: FlashPalOptions & { boot: BootControl }) => OtaPal;
 }
 
 /** @throws TypeError, RangeError as `OtaAgent` and `FlashPal` do */
 export function createAgent(parts: DeviceParts, options: DeviceAgentOptions): OtaAgent {
-  const { allowDowngrade, eraseLength, journal, onNoResume, trustedKeys, ...rest } = options;
+  const { allowDowngrade, eraseLength, journal, onNoResume, trustedKeys, payloads, ...rest } = options;
   const { slot, boot, store, random } = parts;
   const clock = new ModdableClock();
   const keys = trustedKeys instanceof TrustedKeys ? trustedKeys : new TrustedKeys(trustedKeys);
   const own = { slot, boot, store, clock, crypto: new ModdableCrypto(), trustedKeys: keys };
-  const pal = new FlashPal({ ...own, allowDowngrade, eraseLength, journal, onNoResume });
+  const all = { ...own, allowDowngrade, eraseLength, journal, onNoResume };
+  const pal = payloads ? payloads(all) : new FlashPal(all);
   return new OtaAgent({ log: traceLog, store, ...rest, pal, clock, random });
 }

@@ -12,6 +12,7 @@ import { DeviceFlash, type DeviceOptions } from "../emulated/device-flash.js";
 import { buildFlashDump, slotTable } from "../emulated/flash-dump.js";
 import { NorFlash } from "../emulated/nor-flash.js";
 import { buildImage, readBehaviour } from "../formats/image-builder.js";
+import type { Partition } from "../formats/partition-table.js";
 import { ModdableCrypto } from "../moddable/crypto.js";
 import { FileStorage } from "./file-storage.js";
 import { foldWords } from "./fold-words.js";
@@ -38,6 +39,7 @@ export class SimulatedDevice {
   /** What the running image asks a simulated device to do; "pass" when nothing. */
   readonly behaviour: string;
   readonly #flash: DeviceFlash;
+  readonly #running: Partition;
 
   /**
    * Switches the device on.
@@ -63,14 +65,16 @@ export class SimulatedDevice {
     const running = boot({ ...options, log: (text) => trace(`boot: ${text}\n`) });
     if (!running) throw new Error(`${flashFile} holds no image that starts: delete it to begin afresh`);
     this.#flash = new DeviceFlash(options);
+    this.#running = running;
     this.boot = new ModelBootControl(this.#flash, running, restart);
     this.slot = this.#flash.open(this.boot.otherPartition);
     this.behaviour = readBehaviour(this.#flash.image(running)) ?? "pass";
   }
 
-  /** Opens a data partition by its label. @throws Error */
+  /** Opens a data partition by its label, or "running". @throws Error */
   open(label: string): Flash {
-    const partition = this.#flash.partitions.find((row) => row.label === label);
+    const partition =
+      label === "running" ? this.#running : this.#flash.partitions.find((row) => row.label === label);
     if (!partition) throw new Error(`can't find partition "${label}"`);
     return this.#flash.open(partition);
   }

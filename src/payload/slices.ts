@@ -2,7 +2,7 @@
  * Long work in slices, with turns for the application between.
  * @module
  */
-import { OtaError, type OtaErrorCode } from "../errors.js";
+import { asOtaError, type OtaError, type OtaErrorCode } from "../errors.js";
 import type { Clock, Timer } from "../ports.js";
 
 /** How long one slice may run, milliseconds; and how many steps, should the clock stand still (virtual time). */
@@ -31,7 +31,7 @@ export class Slices {
       try {
         for (let n = 0; n < most && !over && clock.now() < deadline; n++) over = step();
       } catch (cause) {
-        error = cause instanceof OtaError ? cause : new OtaError(code, (cause as Error).message);
+        error = asOtaError(cause, code);
       }
       if (error || over) done(error);
       else this.#timer = clock.set(slice, 0);

@@ -7,7 +7,7 @@
 import { equalBytes } from "../bytes.js";
 import type { JobFile } from "../control/job-document.js";
 import { type Variant, variantOf } from "../control/variant.js";
-import { OtaError } from "../errors.js";
+import { asOtaError, OtaError } from "../errors.js";
 import type { AppDescription, BootControl, Flash } from "../ports.js";
 import { FlashPal, type FlashPalOptions } from "../slot/flash-pal.js";
 import { journalSectors } from "../slot/journal.js";
@@ -61,6 +61,8 @@ class OpenPayload {
   /** The image it makes, a file of its own. */
   image: FlashPal | undefined;
   made = NOTHING;
+  /** Something was written for it, in this life. */
+  begun = false;
 
   constructor(file: JobFile, variant: Variant, sectors: number, view: PartFlash, stage: FlashPal) {
     this.file = file;
@@ -194,12 +196,16 @@ export class StagedPal implements OtaPal {
     return this.#whole.rolledBack;
   }
 
-  get notices(): readonly string[] | undefined {
-    return this.#whole.notices;
-  }
-
   get ordered(): boolean {
     return this.#whole.ordered;
+  }
+
+  get resetReason(): string | undefined {
+    return this.#whole.resetReason;
+  }
+
+  get notices(): readonly string[] | undefined {
+    return this.#whole.notices;
   }
 
   get headLength(): number {
@@ -253,6 +259,11 @@ export class StagedPal implements OtaPal {
     if (base && base !== buildId)
       throw new OtaError("wrong-base", `the delta is from ${base}, this device runs ${buildId}`);
     trustedKeys.require(file);
+    try {
+      boot.keepWayBack();
+    } catch (error) {
+      throw asOtaError(error, "no-way-back");
+    }
     const sectors = Math.ceil(file.fileSize / this.#sectorLength);
     const count = sectors + journalSectors(sectors, this.#sectorLength);
     const first = this.#sectors - count;
@@ -364,7 +375,13 @@ export class StagedPal implements OtaPal {
     const open = this.#open;
     if (!open) return this.#whole.writeBlock(offset, data);
     // From here on the slot belongs to the payload: an old verdict about it is none about what is coming.
-    if (open.staged.byteLength === 0 && offset === 0) this.#options.boot.clearOther();
+    if (!open.begun && open.staged.byteLength === 0) {
+      const { boot, slot } = this.#options;
+      boot.clearOther();
+      // No journal of another file may outlive what it vouches for: a whole one's is in the last sector.
+      slot.eraseBlock(this.#sectors, slot.status().blocks);
+    }
+    open.begun = true;
     open.stage.writeBlock(offset, data);
   }
 
@@ -512,8 +529,8 @@ export class StagedPal implements OtaPal {
     this.#whole.reset();
   }
 
-  setPlatformImageState(state: ImageState): void {
-    this.#whole.setPlatformImageState(state);
+  setPlatformImageState(state: ImageState): OtaError | undefined {
+    return this.#whole.setPlatformImageState(state);
   }
 
   getPlatformImageState(): PlatformImageState {

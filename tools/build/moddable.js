@@ -92,5 +92,28 @@ export const moddable = [
       beside("boot.c", () => readFileSync("hosts/esp32/boot.c")),
     ],
   },
+  {
+    input: "build/moddable/hosts/moddable/payload.js",
+    external,
+    output: output("payload-device"),
+    plugins: [agentImport, compact({ iterators: true }), types("payload-device", "moddable/payload")],
+  },
+  {
+    // Not compacted, as boot.js.
+    input: `${OUTPUT}/payload-native.js`,
+    external,
+    output: output("payload-native"),
+    plugins: [
+      agentImport,
+      beside("payload-native.c", () => readFileSync("hosts/esp32/payload.c")),
+      beside("payload-core.h", () => readFileSync("hosts/esp32/payload-core.h")),
+    ],
+  },
+  {
+    input: "build/moddable/hosts/sim/payload-native.js",
+    external,
+    output: output("payload-sim"),
+    plugins: [agentImport],
+  },
   { input: `${OUTPUT}/setup.js`, external, output: output("setup"), plugins: [agentImport] },
 ];

@@ -17,6 +17,7 @@ import { FAILED, Failure, OK } from "./failure.js";
 import { readBytes } from "./files.js";
 import { detectKind, KINDS, type Kind } from "./inspect/detect.js";
 import { inspectFlash, inspectOtadata, inspectTable } from "./inspect/inspections.js";
+import { inspectPayload, reportPayload } from "./inspect/payload.js";
 import {
   reportFits,
   reportFlash,
@@ -43,7 +44,7 @@ export function inspectCommand(): Command {
   return new Command("inspect")
     .summary("show what an image, partition table, otadata or flash dump holds")
     .description(
-      "Shows what a file holds: an ESP32 application image, a partition table (CSV or binary), an otadata " +
+      "Shows what a file holds: an ESP32 application image, a delta or compressed image, a partition table (CSV or binary), an otadata " +
         "partition, or a dump of a whole flash chip, with the slot that would boot from it and why.",
     )
     .argument("<file>", "what to look at")
@@ -66,6 +67,7 @@ export function inspectCommand(): Command {
       `${examples([
         ["xs-ota inspect build/app.bin", "an image: chip, version, segments, hashes"],
         ["xs-ota inspect app.bin --partitions partitions.csv", "does it fit the slots?"],
+        ["xs-ota inspect v1-v2.xsp", "a delta: what it needs, and what it saves"],
         ["xs-ota inspect partitions.bin", "a partition table"],
         ["esptool read_flash 0 0x400000 dump.bin", "read a whole chip, then"],
         ["xs-ota inspect dump.bin", "see which slot would boot, and why"],
@@ -86,6 +88,8 @@ function inspect(file: string, options: InspectOptions): number {
   const kind = options.as ?? detectKind(bytes, options.tableOffset);
   try {
     switch (kind) {
+      case "payload":
+        return showPayload(file, bytes, options);
       case "image":
         return showImage(bytes, options);
       case "table":
@@ -120,6 +124,13 @@ function showImage(bytes: Uint8Array, { partitions, json }: InspectOptions): num
     if (fits) print("", ...reportFits(printableData(fits)));
   }
   return image.problem || image.refusal || fits?.some((slot) => !slot.fits) ? FAILED : OK;
+}
+
+function showPayload(file: string, bytes: Uint8Array, { json }: InspectOptions): number {
+  const inspection = inspectPayload(file, bytes);
+  if (json) printJson(inspection);
+  else print(...reportPayload(inspection));
+  return inspection.problem ? FAILED : OK;
 }
 
 function showTable(rows: readonly Partition[], { json, tableOffset }: InspectOptions): number {

@@ -12,6 +12,7 @@ import { oneLine } from "./failure.js";
 import { inspectCommand } from "./inspect.js";
 import { devicesCommand, jobsCommand } from "./jobs.js";
 import { keygenCommand } from "./keygen.js";
+import { deltaCommand, packCommand } from "./payload.js";
 import { serveCommand } from "./serve.js";
 import { signCommand, verifyCommand } from "./sign.js";
 import { watchCommand } from "./watch.js";
@@ -28,6 +29,7 @@ export function makeProgram(): Command {
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
     ...[deviceCommand, demoImageCommand, awsCommand],
+    ...[deltaCommand, packCommand],
   ];
   for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);

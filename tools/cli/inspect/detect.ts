@@ -6,10 +6,12 @@ import { IMAGE_MAGIC } from "../../../hosts/formats/esp-image-layout.js";
 import { ENTRY_SIZE, OTADATA_SIZE } from "../../../hosts/formats/otadata.js";
 import { TABLE_SIZE } from "../../../hosts/formats/partition-table.js";
 
-export const KINDS = Object.freeze(["image", "table", "csv", "otadata", "flash"] as const);
+export const KINDS = Object.freeze(["image", "payload", "table", "csv", "otadata", "flash"] as const);
 export type Kind = (typeof KINDS)[number];
 
 const ROW_MAGIC = 0x50aa;
+/** "XSOTAP", whatever the version of the format. */
+const PAYLOAD_MAGIC = [0x58, 0x53, 0x4f, 0x54, 0x41, 0x50];
 /** Larger files are no otadata partition. */
 const OTADATA_LIMIT = 0x10000;
 
@@ -18,6 +20,7 @@ export function detectKind(bytes: Uint8Array, tableOffset: number): Kind | undef
   // A dump may start with a boot loader, which looks like an application: its table tells.
   if (bytes.length >= tableOffset + TABLE_SIZE && uint16(bytes, tableOffset) === ROW_MAGIC) return "flash";
   if (bytes[0] === IMAGE_MAGIC) return "image";
+  if (PAYLOAD_MAGIC.every((byte, n) => bytes[n] === byte)) return "payload";
   if (bytes.length >= 2 * ENTRY_SIZE && uint16(bytes, 0) === ROW_MAGIC) return "table";
   if (isCsv(bytes)) return "csv";
   if (bytes.length >= OTADATA_SIZE && bytes.length <= OTADATA_LIMIT && bytes.length % 0x1000 === 0)
