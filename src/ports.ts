@@ -113,6 +113,8 @@ export interface AppDescription {
 export interface BootControl {
   /** The application that runs now. */
   readonly running: AppDescription;
+  /** Of the chip, major × 100 + minor (`efuse_hal_chip_revision`): images for others are refused. Undefined: not known. */
+  readonly chipRevision?: number | undefined;
   /**
    * False when the boot loader was built without `CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE`, and as long as that is not
    * known for certain.

@@ -24,6 +24,8 @@ const KEY_INFO = 0x13003;
 /** AlgorithmIdentifier of id-ecPublicKey on secp256r1 (RFC 5480) and of rsaEncryption (RFC 3279), with the NULL. */
 const P256 = "06072a8648ce3d020106082a8648ce3d030107";
 const RSA = "06092a864886f70d0101010500";
+/** How an AlgorithmIdentifier of any curve begins. */
+const EC = "06072a8648ce3d0201";
 
 /** P-256 (FIPS 186-4 D.1.2.3): prime of the field, b, order of the group. */
 const P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
@@ -152,6 +154,7 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
   const key = bits.subarray(1);
   const name = toHex(algorithm);
   if (name === P256) return parsePoint(key);
-  if (name !== RSA) fail("key is neither P-256 nor RSA");
+  if (name !== RSA)
+    fail(name.startsWith(EC) ? "key is on another curve than P-256" : "key is neither P-256 nor RSA");
   return parseRsaKey(key);
 }

@@ -18,6 +18,11 @@ export const HEAD_LENGTH = DESCRIPTOR + DESCRIPTOR_LENGTH;
 const MAGIC = 0xe9;
 const DESCRIPTOR_MAGIC = 0xabcd5432;
 const SIGNATURE_MAGIC = 0xe7;
+/** Bytes of a Secure Boot v1 signature block: a word and the two halves of an ECDSA signature (`esp_secure_boot.h`). */
+const SIGNATURE_V1 = 68;
+/** Where the header has the least and the greatest chip revision, major × 100 + minor (`esp_image_header_t`). */
+const MIN_REVISION = 15;
+const MAX_REVISION = 17;
 const MAX_SEGMENTS = 16;
 /** The boot loader maps one segment of data and one of instructions. */
 const MAX_MAPPED = 2;
@@ -81,6 +86,9 @@ function refuse(why: string, read: Read | undefined): never {
 function check(head: Uint8Array, fileSize: number, read?: Read): number {
   let segments = head[1];
   const log2 = head[DESCRIPTOR + 180] || PAGE_LOG2;
+  // Secure Boot v1 of the first ESP32 puts its version and a signature behind the image.
+  if (head[0] === MAGIC && fileSize % 16 === SIGNATURE_V1 % 16)
+    refuse("the file ends in a signature of Secure Boot v1, which is not supported", read);
   if (
     head.length < HEAD_LENGTH ||
     fileSize % 16 !== 0 ||
@@ -135,6 +143,23 @@ export function parseHead(head: Uint8Array, fileSize: number): AppDescription {
     projectName: textAt(head, DESCRIPTOR + 48),
     buildId: toHex(head.subarray(DESCRIPTOR + 144, DESCRIPTOR + 148)),
   };
+}
+
+/**
+ * Refuses an image that the boot loader will not start on this chip: the rule of
+ * `bootloader_common_check_chip_validity` of ESP-IDF, without the eFuse that lets newer chips pass. A greatest revision of 0
+ * or 65535 is none.
+ * @param revision of the chip, major × 100 + minor; undefined: not known, nothing is refused
+ * @throws OtaError "wrong-chip"
+ */
+export function checkRevision(head: Uint8Array, revision: number | undefined): void {
+  const least = head[MIN_REVISION] | (head[MIN_REVISION + 1] << 8);
+  const greatest = head[MAX_REVISION] | (head[MAX_REVISION + 1] << 8) || 0xffff;
+  if (revision !== undefined && (revision < least || (greatest < 0xffff && revision > greatest)))
+    throw new OtaError(
+      "wrong-chip",
+      `the image is for chip revisions ${least} to ${greatest}, this chip has ${revision}`,
+    );
 }
 
 /**

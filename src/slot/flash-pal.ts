@@ -16,7 +16,7 @@ import type {
   Store,
   Timer,
 } from "../ports.js";
-import { checkStructure, HEAD_LENGTH, parseHead } from "./esp-image.js";
+import { checkRevision, checkStructure, HEAD_LENGTH, parseHead } from "./esp-image.js";
 import { digestOf, isJournal, Journal, journalSectors } from "./journal.js";
 import type { ImageState, OtaPal, PlatformImageState, Received } from "./pal.js";
 import type { TrustedKeys } from "./signature.js";
@@ -208,6 +208,7 @@ export class FlashPal implements OtaPal {
     if (!running) return undefined;
     const offered = parseHead(head, file.fileSize);
     if (offered.chipId !== running.chipId) mismatch("wrong-chip", "chip", offered.chipId, running.chipId);
+    checkRevision(head, this.#options.boot?.chipRevision);
     if (offered.projectName !== running.projectName)
       mismatch("wrong-project", "project", offered.projectName, running.projectName);
     if (offered.secureVersion < running.secureVersion)

@@ -18,7 +18,10 @@ export type TrustedKey = string | Uint8Array;
 /** Longest certificate, in bytes. */
 const MAX_CERTIFICATE = 8192;
 
-/** The bytes of the one certificate or public key in a PEM text (RFC 7468). */
+/**
+ * The bytes of the one certificate or public key in a PEM text (RFC 7468), also as it comes out of sources: indented,
+ * with blanks behind its lines, with `\\n` written as two characters.
+ */
 function decodePem(pem: string): Uint8Array {
   const parts = pem.split("-----");
   const [, begin, body, end] = parts;
@@ -29,7 +32,7 @@ function decodePem(pem: string): Uint8Array {
     end !== begin.replace("BEGIN", "END")
   )
     fail("PEM is not of one certificate or public key");
-  return decodeBase64(body, MAX_CERTIFICATE);
+  return decodeBase64(body.replace(/\\[rn]|\s/g, ""), MAX_CERTIFICATE);
 }
 
 function parseKey(key: TrustedKey): PublicKey {

@@ -1,5 +1,5 @@
 import { OtaError } from "../../src/errors.js";
-import { checkStructure, HEAD_LENGTH, parseHead } from "../../src/slot/esp-image.js";
+import { checkRevision, checkStructure, HEAD_LENGTH, parseHead } from "../../src/slot/esp-image.js";
 import { C3, ESP32, type ImageHead, S3 } from "../data/esp-image-heads.js";
 import { deepEqual, equal, throws } from "../support/assert.js";
 import { ascii, hex } from "../support/hex.js";
@@ -242,4 +242,35 @@ describe("ESP32 image: structure", () => {
       equal((error as OtaError).phase, "verify");
     }
   });
+});
+
+describe("ESP32 image: what will not boot here, found in the head", () => {
+  it("a signature of Secure Boot v1 behind the image is named, not taken for a broken image", () =>
+    refuses(() => parseHead(head(ESP32), ESP32.size + 68), "Secure Boot v1"));
+
+  const image = (least: number, greatest: number) =>
+    head(C3, [15, least & 255, least >> 8], [17, greatest & 255, greatest >> 8]);
+  for (const [least, greatest, revision] of [
+    [0, 0, 0],
+    [3, 199, 3],
+    [3, 199, 199],
+    [101, 0, 400],
+    [101, 65535, 400],
+    [300, 399, undefined],
+  ] as const)
+    it(`revisions ${least} to ${greatest} are for ${revision ?? "a chip that is not known"}`, () =>
+      checkRevision(image(least, greatest), revision));
+
+  for (const [least, greatest, revision] of [
+    [3, 199, 2],
+    [3, 199, 200],
+    [301, 0, 300],
+    [0, 99, 100],
+  ])
+    it(`revisions ${least} to ${greatest} are not for ${revision} (only the boot loader said so before)`, () =>
+      throws(() => checkRevision(image(least, greatest), revision), {
+        type: OtaError,
+        code: "wrong-chip",
+        message: "chip revisions",
+      }));
 });

@@ -341,6 +341,17 @@ describe("flash PAL: what may be installed", () => {
     equal(runs("b52cf2a", { allowDowngrade: true }).pal.ordered, true);
   });
 
+  it("refuses an image for other revisions of the chip, where the boot side knows this one", () => {
+    const rig = new PalRig();
+    const image = IMAGE.slice();
+    image.set([101 & 255, 101 >> 8, 199, 0], 15);
+    ok(inspect(rig, image));
+    Object.assign(rig.boot, { chipRevision: 101 });
+    ok(inspect(rig, image));
+    Object.assign(rig.boot, { chipRevision: 100 });
+    throws(() => inspect(rig, image), { code: "wrong-chip", message: "chip revisions 101 to 199" });
+  });
+
   it("takes the product's own order", () => {
     const compareVersions = (a: string, b: string) => b.length - a.length;
     const rig = runs("b52cf2a-dirty", { compareVersions });

@@ -66,6 +66,10 @@ describe("trusted keys", () => {
     ["PEM with text around it", `Subject: CN = signer\n${EC_KEY}\nthe end\n`],
     ["PEM with CR LF", EC_KEY.split("\n").join("\r\n")],
     ["the bytes of PEM", ascii(EC_KEY)],
+    ["PEM that is indented (refused before)", EC_KEY.replace(/^/gm, "    ")],
+    ["PEM with blanks behind its lines (refused before)", EC_KEY.replace(/$/gm, " \t")],
+    ["PEM with \\n as two characters (refused before)", EC_KEY.replace(/\n/g, "\\n")],
+    ["PEM with \\r\\n as four characters", EC_KEY.replace(/\n/g, "\\r\\n")],
     ["an RSA certificate", RSA_CERTIFICATE],
     ["an RSA key", RSA_KEY],
   ];
