@@ -29,7 +29,7 @@ const TIMEOUT = 120_000;
 
 interface Verdict {
   readonly mutation: Mutation;
-  /** Tests that failed; undefined when none did. */
+  /** The first test that failed; undefined when none did. */
   readonly failed: string | undefined;
 }
 
@@ -50,6 +50,7 @@ function runTests(
         mocha,
         "--no-config",
         "--exit",
+        "--bail",
         "--timeout",
         "20000",
         "--reporter",
@@ -70,8 +71,9 @@ function runTests(
     child.on("error", reject);
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(undefined);
-      const failing = /(\d+) failing/.exec(output)?.[1];
-      resolve(failing ? `${failing} failing` : signal ? "does not end" : "does not run");
+      // The first test that fails is enough: its title.
+      const title = /^ {2}1\) ([\s\S]*?):\n\s*\n/m.exec(output)?.[1]?.replace(/\s+/g, " ");
+      resolve(title ?? (signal ? "does not end" : "does not run"));
     });
   });
 }
@@ -94,15 +96,15 @@ async function tryOut(directory: string, mutation: Mutation): Promise<Verdict> {
 
 function report(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map(
-    ({ mutation: { name, file, tests }, failed }) =>
-      `| ${name} | ${file} | ${failed ?? "**not noticed**"} | ${tests.join(", ")} |`,
+    ({ mutation: { name, file }, failed }) =>
+      `| ${name} | ${file} | ${(failed ?? "**not noticed**").replaceAll("|", "\\|")} |`,
   );
   return `# Deliberate faults and the tests that notice them
 
 Written by \`npm run mutation\`; the faults are in \`mutations.ts\`.
 
-| fault | file | noticed | by |
-|---|---|---|---|
+| fault | file | noticed by |
+|---|---|---|
 ${rows.join("\n")}
 `;
 }
@@ -136,7 +138,8 @@ async function main({ jobs, only }: Settings): Promise<void> {
         const [index, mutation] = next;
         const verdict = await tryOut(directory, mutation);
         verdicts[index] = verdict;
-        console.log(`${(verdict.failed ?? "NOT NOTICED").padEnd(14)} ${mutation.file}: ${mutation.name}`);
+        const { failed = "NOT NOTICED" } = verdict;
+        console.log(`${mutation.file}: ${mutation.name}: ${failed}`);
       }
     };
     await Promise.all(directories.map(work));
