@@ -72,7 +72,7 @@ function runTests(
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(undefined);
       // The first test that fails is enough: its title.
-      const title = /^ {2}1\) ([\s\S]*?):\n\s*\n/m.exec(output)?.[1]?.replace(/\s+/g, " ");
+      const title = /^ {2}1\) ([\s\S]*?):\n/m.exec(output)?.[1]?.replace(/\s+/g, " ");
       resolve(title ?? (signal ? "does not end" : "does not run"));
     });
   });

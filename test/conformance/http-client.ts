@@ -195,6 +195,15 @@ export function httpConformance(title: string, create: () => HttpHarness): void 
       deepEqual((await get()).body, encodeUtf8("abc"), "what was left of the old response came back");
     });
 
+    it("ends once when the handler has had enough with the last byte", async () => {
+      answer(response("200 OK\nContent-Length: 600", pattern(600)));
+      const recorder = new Recorder(600);
+      recorder.enough = 600;
+      await get("/file", recorder);
+      await harness.settle();
+      deepEqual([recorder.length, recorder.results], [600, [undefined]]);
+    });
+
     it("reports a body that is cut short, once", async () => {
       peer.answer = (_request, wire) => {
         wire.send(response("200 OK\nContent-Length: 1000", pattern(500)));

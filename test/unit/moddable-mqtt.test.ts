@@ -1,4 +1,5 @@
 import { connectMqtt } from "../../hosts/moddable/mqtt.js";
+import { networkOptions } from "../../hosts/moddable/network.js";
 import type { MqttClientConstructor } from "../../hosts/mqtt/mqtt-client.js";
 import { type MqttHarness, mqttConformance } from "../conformance/mqtt-connection.js";
 import { equal, fail, ok } from "../support/assert.js";
@@ -94,6 +95,29 @@ describe("MQTT on the Moddable runtime", () => {
     const tries = sdk.lines.filter((line) => line.includes("no address for broker.test")).length;
     ok(tries >= 10 && tries <= 30, `${tries} attempts in ten minutes`);
     connection.close();
+  });
+
+  it("calls nobody any more once a callback has thrown: that ends the connection", () => {
+    const log: string[] = [];
+    sdk.accept = (wire) => {
+      for (const ms of [5, 10, 15]) sdk.clock.set(() => wire.send(Uint8Array.of(1)), ms);
+      return { received: () => {} };
+    };
+    const Socket = networkOptions(undefined).socket.io as unknown as new (
+      options: object,
+    ) => { close(): void };
+    const socket = new Socket({
+      ...{ address: "192.0.2.1", host: "broker.test", port: 1883 },
+      onReadable: () => {
+        log.push("readable");
+        throw null;
+      },
+      onWritable: () => log.push("writable"),
+      onError: () => log.push("error"),
+    });
+    sdk.clock.run(100);
+    equal(log.join(), "writable,readable,error");
+    socket.close();
   });
 
   it("survives a peer that speaks no TLS, and a record that is none later", () => {
