@@ -36,6 +36,14 @@ describe("xs-ota keygen, sign, verify", function () {
     ok(text.includes(`new TrustedKeys({\n  "signer.pem": \`${certificate}\`,\n})`), text);
   });
 
+  it("writes the certificate in DER as well when asked", async () => {
+    await folder.good("keygen", "--out", "both", "--der");
+    deepEqual(read("both-cert.der"), new X509Certificate(read("both-cert.pem")).raw);
+    folder.write("taken-cert.der", "mine");
+    await folder.bad(2, "taken-cert.der exists already", "keygen", "--out", "taken", "--der");
+    ok(!existsSync(folder.file("taken-key.pem")), "a key was left behind");
+  });
+
   it("makes RSA keys, with name and validity as asked", async () => {
     await folder.good("keygen", "--type", "rsa-3072", "--out", "rsa", "--name", "Acme", "--days", "10");
     const certificate = new X509Certificate(read("rsa-cert.pem"));

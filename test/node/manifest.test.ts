@@ -117,6 +117,16 @@ describe("manifests", () => {
         deepEqual(list(section.preload).sort(), Object.keys(section.modules ?? {}).sort(), name);
   });
 
+  it("set nothing for the whole application without being asked (DHE_RSA was)", () => {
+    for (const name of [
+      "manifest.json",
+      "manifest-http.json",
+      "manifest-network.json",
+      "manifest-payload.json",
+    ])
+      equal("config" in load(join(ROOT, name)), false, name);
+  });
+
   it("leave to the application what is its own", () => {
     for (const name of ["manifest.json", "manifest-http.json", "manifest-network.json"])
       for (const key of ["creation", "strip", "defines"]) equal(key in load(join(ROOT, name)), false, key);
