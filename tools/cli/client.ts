@@ -7,7 +7,7 @@ import type { DeskChange, DeskState } from "../../service/desk.js";
 import type { DeviceView, ExecutionView, HistoryView, ImageLabel, JobView } from "../../service/views.js";
 import { FAILED, Failure } from "./failure.js";
 import { pause } from "./interrupt.js";
-import { printableData } from "./printable.js";
+import { printable, printableData } from "./printable.js";
 
 export type ServiceEvent =
   | { readonly type: "state"; readonly state: DeskState & { readonly status: StatusView } }
@@ -50,8 +50,10 @@ export class ServiceClient {
     this.#url = url.replace(/\/+$/, "");
   }
 
-  status(): Promise<StatusView> {
-    return this.#ask("GET", "/api/status");
+  /** Its certificates are as the service has them: text of several lines, for no terminal. */
+  async status(): Promise<StatusView> {
+    const { certificate, ca, ...rest } = await this.#askRaw<StatusView>("GET", "/api/status");
+    return { ...printableData(rest), certificate, ca };
   }
 
   state(): Promise<DeskState> {
@@ -131,18 +133,22 @@ export class ServiceClient {
   }
 
   async #ask<T>(method: string, path: string, body?: Uint8Array): Promise<T> {
+    return printableData(await this.#askRaw<T>(method, path, body));
+  }
+
+  async #askRaw<T>(method: string, path: string, body?: Uint8Array): Promise<T> {
     let response: Response;
     try {
       response = await fetch(this.#url + path, { method, body, signal: AbortSignal.timeout(ANSWER_MS) });
     } catch (error) {
       throw this.#unreachable(error);
     }
-    const answer = printableData(await response.json().catch(() => undefined)) as
+    const answer = (await response.json().catch(() => undefined)) as
       | { error?: { message: string; code?: string } }
       | undefined;
     if (response.ok && answer !== undefined) return answer as T;
     const text = answer?.error?.message ?? `${this.#url} is no xs-ota service: status ${response.status}`;
-    throw new ServiceFailure(text, answer?.error?.code);
+    throw new ServiceFailure(printable(text), answer?.error?.code);
   }
 
   #unreachable(error: unknown): Failure {
