@@ -7,14 +7,17 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { seeded } from "../test/support/virtual-clock.js";
 
-export interface ProxyOptions {
-  /** Where to. */
-  host: string;
-  port: number;
+export interface LinkSettings {
   /** Round trip it adds, milliseconds. */
   rtt: number;
   /** Share of QoS 0 messages that get lost in each direction; 0 for what is not MQTT. */
   loss: number;
+}
+
+export interface ProxyOptions extends LinkSettings {
+  /** Where to. */
+  host: string;
+  port: number;
 }
 
 /** Cuts MQTT packets (3.1.1 §2.2) out of a stream of bytes. */

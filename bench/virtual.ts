@@ -6,6 +6,7 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { FlashPartition } from "../hosts/emulated/flash-partition.js";
 import { NorFlash } from "../hosts/emulated/nor-flash.js";
+import { type CborMap, decodeCbor, encodeCbor } from "../service/cbor.js";
 import { StreamService } from "../service/streams.js";
 import type { JobFile } from "../src/control/job-document.js";
 import type { Crypto } from "../src/ports.js";
@@ -34,6 +35,16 @@ export interface Scenario {
   eraseLength?: number;
   rateLimit?: number;
   blockIntervalMs?: number;
+  /** The service sends the blocks of a request in random order. */
+  shuffle?: boolean;
+  /** The application, or the machine, does nothing else for `ms` milliseconds, `every` so many. */
+  stall?: { ms: number; every: number };
+  /** The round trip becomes this one and back again, `every` so many milliseconds. */
+  jump?: { rtt: number; every: number };
+  /** Gives the application a message each second. */
+  messages?: boolean;
+  /** The service does not repeat a request's token in its blocks. */
+  noEcho?: boolean;
 }
 
 export interface Outcome {
@@ -42,6 +53,10 @@ export interface Outcome {
   requests: number;
   /** Blocks that came and were not needed. */
   surplus: number;
+  /** Blocks the service sent beyond one each. */
+  again: number;
+  /** The longest one of the application's messages waited behind blocks, milliseconds. */
+  messageDelay: number;
   upBytes: number;
   downBytes: number;
   /** The longest the processor was busy with flash in one turn, milliseconds, and the share of time it was. */
@@ -52,6 +67,9 @@ export interface Outcome {
 export const THING = "thing-1";
 const STREAM = "AFR_OTA-XYZ";
 const SLOT = 0x1f0000;
+/** Where the application gets its messages, and how often, milliseconds. */
+const MESSAGES = "application/commands";
+const MESSAGE_MS = 250;
 
 const nodeCrypto: Crypto = {
   sha256: () => {
@@ -96,16 +114,26 @@ export function simulate(scenario: Scenario): Outcome {
   const random = seeded(seed);
   const clock = new VirtualClock(time);
   const broker = new VirtualBroker(time, random);
+  let served = 0;
+  let answers: (() => void)[] = [];
   const service = new StreamService({
     clock: new VirtualClock(time),
-    publish: (topic, payload, qos) => broker.publish(topic, payload, qos),
+    publish: (topic, payload, qos) => {
+      served++;
+      answers.push(() => broker.publish(topic, payload, qos));
+    },
   });
   const image = new Uint8Array(fileSize);
   for (let i = 0; i < fileSize; i += 4) image[i] = (random() * 256) | 0;
   service.create(streamName, [
     { fileId: 0, byteLength: fileSize, read: (offset, length) => image.subarray(offset, offset + length) },
   ]);
-  broker.onMessage = (topic, payload) => void service.handle(topic, payload);
+  broker.onMessage = (topic, payload) => {
+    service.handle(topic, scenario.noEcho ? withoutToken(payload) : payload);
+    if (scenario.shuffle) shuffle(answers, random);
+    for (const answer of answers) answer();
+    answers = [];
+  };
   const mqtt = broker.connect(clock, { ...link, loss: 0 });
 
   let received = new Uint8Array(fileSize);
@@ -143,6 +171,38 @@ export function simulate(scenario: Scenario): Outcome {
     over = true;
     if (!failed) end = clock.now();
   };
+  if (scenario.stall) {
+    clock.timersFirst = true;
+    const { ms, every } = scenario.stall;
+    const block = () => {
+      clock.set(block, every);
+      clock.busy(ms);
+    };
+    clock.set(block, every);
+  }
+  if (scenario.jump) {
+    const { rtt, every } = scenario.jump;
+    let far = false;
+    const jump = () => {
+      far = !far;
+      mqtt.link = far ? { ...link, rtt } : link;
+      time.at(time.now + every, jump);
+    };
+    time.at(every, jump);
+  }
+  let messageDelay = 0;
+  if (scenario.messages) {
+    const note = (_topic: string, payload: Uint8Array) => {
+      const sent = Number(Buffer.from(payload).toString());
+      messageDelay = Math.max(messageDelay, clock.now() - sent - mqtt.link.rtt / 2);
+    };
+    mqtt.subscribe({ filter: MESSAGES, qos: 1, message: note });
+    const send = () => {
+      broker.publish(MESSAGES, Buffer.from(String(time.now)), 1);
+      if (!over) time.at(time.now + MESSAGE_MS, send);
+    };
+    time.at(MESSAGE_MS, send);
+  }
   const begin = (received: Parameters<Parameters<OtaPal["createFile"]>[1]>[1]) => {
     start = clock.now();
     busy = longestStall = 0;
@@ -172,6 +232,7 @@ export function simulate(scenario: Scenario): Outcome {
       maxBlockSize: blockSize,
       maxOutstandingBytes: scenario.maxOutstandingBytes ?? 524_288,
       rttHint: link.rtt,
+      rateHint: link.bandwidth,
       noProgressTimeoutMs: 300_000,
       rateLimit: scenario.rateLimit,
       blockIntervalMs: scenario.blockIntervalMs,
@@ -198,11 +259,26 @@ export function simulate(scenario: Scenario): Outcome {
     seconds: (end - start) / 1000,
     requests: statistics?.requests ?? requests,
     surplus: statistics?.packetsDropped ?? surplus,
+    again: served - Math.ceil(fileSize / blockSize),
+    messageDelay,
     upBytes: mqtt.up.bytes,
     downBytes: mqtt.down.bytes,
     longestStall,
     busyShare: busy / (end - start),
   };
+}
+
+/** A GetStream request as a service reads it that knows no token. */
+function withoutToken(payload: Uint8Array): Uint8Array {
+  const { c: _, ...request } = decodeCbor(payload) as CborMap;
+  return encodeCbor(request);
+}
+
+function shuffle<T>(values: T[], random: () => number): void {
+  for (let i = values.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [values[i], values[j]] = [values[j], values[i]];
+  }
 }
 
 /** No transfer can take less: link or flash, whichever is slower, and one round trip. Seconds. */

@@ -492,6 +492,7 @@ export class OtaAgent {
       pal: active.pal,
       received: active.received as Received,
       rttHint: this.#jobs.roundTrip,
+      rateHint: this.#jobs.rate,
       onHead: (app) => {
         active.app = app;
         if (app) this.#judgeImage(active, app);

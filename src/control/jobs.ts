@@ -54,6 +54,8 @@ interface Question {
   readonly jobId: string | undefined;
   readonly done: Done | false | undefined;
   sentAt?: number;
+  /** When the broker acknowledged the request of a job. */
+  acknowledgedAt?: number;
   timer?: Timer;
 }
 
@@ -86,6 +88,8 @@ export class Jobs implements MqttObserver {
   #open = false;
   /** Milliseconds the last answered job request took; undefined before. */
   roundTrip: number | undefined;
+  /** Bytes a second its answer came at, at the least: behind the acknowledgement, on the same connection. */
+  rate = 0;
   /** The status of the execution that was refused an update last, as far as the service told. */
   endedAs: unknown;
 
@@ -213,7 +217,9 @@ export class Jobs implements MqttObserver {
     if (!question || !mqtt.connected) return;
     clock.clear(question.timer);
     question.sentAt = clock.now();
-    mqtt.publish(question.topic, question.payload, 1);
+    mqtt.publish(question.topic, question.payload, 1, (error) => {
+      if (!error) question.acknowledgedAt = clock.now();
+    });
     const wait = spread(Math.min(FIRST_WAIT_MS * 2 ** tries, LONGEST_WAIT_MS), this.#options);
     question.timer = clock.set(() => this.#send(question, tries + 1), wait);
   }
@@ -253,7 +259,10 @@ export class Jobs implements MqttObserver {
       this.#send(updates[0]);
       if (done && !repeat) done(result as UpdateResult, body.statusDetails ?? {});
     } else if (accepted) {
-      this.roundTrip = clock.now() - (question.sentAt as number);
+      const now = clock.now();
+      this.roundTrip = now - (question.sentAt as number);
+      // Without an acknowledgement yet both came together.
+      this.rate = (payload.length * 1000) / Math.max(1, now - (question.acknowledgedAt ?? now));
       this.cancelRequest();
       this.#tell(Event.ReceivedJobDocument, parseJob(payload));
     }

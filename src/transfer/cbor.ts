@@ -23,6 +23,10 @@ export const INDEX = 9;
 export const LENGTH = 12;
 /** `p`: payload. */
 export const PAYLOAD = 0;
+/** `c`: the request's token; 0 for none. Whoever has read it sets it back. */
+export const TOKEN = 3;
+/** The character before those that tokens of requests are. */
+export const TOKEN_ZERO = 0x30;
 /** `o`: why a request was refused, in a word; `m`: in a sentence. */
 const CODE = 15;
 const SENTENCE = 13;
@@ -82,7 +86,7 @@ export function decodeMessage(message: Uint8Array, fields: Float64Array): string
   }
   // Any other form: one loop over the heads of all items. Bytes beyond the end read as undefined; no such head gets
   // through.
-  at = seen = key = fields[SENTENCE] = 0;
+  at = seen = key = fields[SENTENCE] = fields[TOKEN] = 0;
   let depth = 0;
   // Items left at this depth × 8 + major type of what holds them; negative when a break ends them.
   let level = 8;
@@ -140,6 +144,7 @@ export function decodeMessage(message: Uint8Array, fields: Float64Array): string
       level = (major === 6 ? 1 : major === 5 ? value * 2 : value) * 8 + major;
     } else if ((major & 6) === 2) at += value;
   }
+  fields[TOKEN] = 0;
   throw new OtaError("cbor-decode", "not a CBOR message of a file stream");
 }
 
@@ -159,13 +164,14 @@ function decodeText(message: Uint8Array, fields: Float64Array, field: number): s
 }
 
 /**
- * Encodes a GetStream request, keys in the order of the FreeRTOS OTA agent: f, l, o, b, n. The numbers are in the
+ * Encodes a GetStream request, keys in the order of the FreeRTOS OTA agent: c, f, l, o, b, n. The numbers are in the
  * service's ranges already (AWS IoT developer guide, "MQTT-based file delivery").
  * @param fileId 0…255
  * @param blockSize 256…131072 bytes
  * @param first block the bitmap begins with, 0…98304
  * @param bitmap bit k of byte j (least significant first) is block `first` + 8j + k
  * @param count the most blocks to send
+ * @param token 1…63, which becomes the one character of `c`; 0: no `c`
  */
 export function encodeGetStream(
   fileId: number,
@@ -173,8 +179,9 @@ export function encodeGetStream(
   first: number,
   bitmap: Uint8Array,
   count: number,
+  token: number,
 ): Uint8Array {
-  const message = [0xa5];
+  const message = token ? [0xa6, 0x61, 0x63, 0x61, TOKEN_ZERO + token] : [0xa5];
   const values = Array.of(fileId, blockSize, first, bitmap.length, count);
   for (let n = 0; n < 5; n++) {
     const value = values[n];

@@ -18,8 +18,11 @@ export interface BlockSink {
    * message can not be a block of this file.
    */
   buffer(byteLength: number): Uint8Array | undefined;
-  /** Block `index` of the file; the length of `payload` is already the one block `index` must have. Valid during the call. */
-  block(index: number, payload: Uint8Array): void;
+  /**
+   * Block `index` of the file; the length of `payload` is already the one block `index` must have. Valid during the call.
+   * @param token of the request it answers, if the plane can tell; otherwise 0
+   */
+  block(index: number, payload: Uint8Array, token: number): void;
   /**
    * A message that is not a block asked for was dropped (malformed, foreign file, wrong length …).
    * @param misfit true for a block the file has not got as the job describes it: it may be another file's stream
@@ -51,9 +54,10 @@ export interface DataPlane {
   /**
    * Asks for the blocks whose bits are set: bit k of byte j (least significant first) is block `first` + 8j + k.
    * @param count how many bits are set
+   * @param token 1 to 63: what the blocks that come are to be told by from the answers to other requests; 0: nothing
    * @returns false when the request could not be sent; it then counts as lost
    */
-  request(first: number, bitmap: Uint8Array, count: number): boolean;
+  request(first: number, bitmap: Uint8Array, count: number, token: number): boolean;
   /** Stops delivering and frees everything. Harmless when not open. */
   close(): void;
 }

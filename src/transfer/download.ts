@@ -9,15 +9,16 @@ import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
 import type { AppDescription, Clock, Random, Timer } from "../ports.js";
 import type { OtaPal, Received } from "../slot/pal.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
-import { Window } from "./window.js";
+import { TOKENS, Window } from "./window.js";
 
 /** Room for the framing of one message around a block: CBOR keys and numbers, a client token. */
 const FRAMING = 256;
 /** From this round-trip on the first window is asked for together with the head, milliseconds. */
 const LONG_WAY_MS = 150;
-/** The first window, before anything is known of the link, in bytes; and when the way is known to be long. */
+/** The first window, in bytes; and when it is asked for together with the head: at most, and for this long, milliseconds. */
 const INITIAL_WINDOW = 131_072;
-const LONG_WAY_WINDOW = 196_608;
+const LONG_WAY_WINDOW = 262_144;
+const LONG_WAY_QUEUE_MS = 500;
 /** Most blocks in one request that can be lost. */
 const REQUEST_BLOCKS = 16;
 /** Smallest block that is chosen, bytes (AWS IoT: least `l` of GetStream). */
@@ -43,6 +44,8 @@ const MISFIT_MS = 20_000;
 const REFRESH_MS = 30_000;
 /** The least rate is judged over this long, milliseconds. */
 const RATE_WINDOW_MS = 60_000;
+/** How long to look whether something came, before a wait counts as over, milliseconds. */
+const LOOK_MS = 10;
 /** A rate limit is kept over about this long, milliseconds. */
 const PACE_MS = 100;
 
@@ -50,10 +53,11 @@ const PACE_MS = 100;
 const MAX_TIMER_MS = 3_600_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** State of a block, as bits: asked for before (1, as the window wants it); not on flash yet; on its way. */
+/** State of a block, as bits: asked for before; not on flash yet; on its way; asked for more than once. */
 const BEFORE = 1;
 const WANTED = 2;
 const ASKED = 4;
+const AGAIN = 8;
 
 export interface DownloadOptions {
   file: JobFile;
@@ -68,8 +72,9 @@ export interface DownloadOptions {
   maxBlockSize: number;
   /** Most bytes asked for and not yet here. */
   maxOutstandingBytes: number;
-  /** A round-trip to the service measured elsewhere, milliseconds. */
+  /** A round-trip to the service measured elsewhere, milliseconds, and the least rate seen there, bytes a second. */
   rttHint?: number;
+  rateHint?: number;
   /** Without a new block for this long, waits for the connection not counted: "no-progress". Milliseconds. */
   noProgressTimeoutMs: number;
   /** Not complete after this long: "too-slow". Milliseconds. */
@@ -175,6 +180,8 @@ export class Download implements BlockSink {
   #turnedAt = 0;
   #timer: Timer | undefined;
   #timerAt = NEVER;
+  /** Messages there were when a wait was over. */
+  #looked = -1;
   // Counts for the statistics.
   #messages = 0;
   #duplicates = 0;
@@ -186,13 +193,22 @@ export class Download implements BlockSink {
   #refusals = 0;
 
   constructor(options: DownloadOptions) {
-    const { file, blockSize, maxBlockSize, rateLimit = maxBlockSize, rttHint = 0, totalDeadlineMs } = options;
+    const {
+      file,
+      blockSize,
+      maxBlockSize,
+      rateLimit = maxBlockSize,
+      rttHint = 0,
+      rateHint = 0,
+      totalDeadlineMs,
+    } = options;
     this.#options = options;
     this.#file = file;
     this.#plane = options.plane;
     this.#received = options.received;
     this.#headLength = Math.min(options.pal.headLength, file.fileSize);
-    this.#eager = rttHint >= LONG_WAY_MS;
+    // Where nothing is known of the rate, a first window might lie in the way of the application's messages.
+    this.#eager = rttHint >= LONG_WAY_MS && rateHint > 0;
     this.#endAt = options.clock.now() + (totalDeadlineMs ?? NEVER);
     // Powers of two fill sectors. Under a rate limit a block is what a second may bring, no more.
     const most = 2 ** (31 - Math.clz32(Math.min(maxBlockSize, rateLimit)));
@@ -311,20 +327,23 @@ export class Download implements BlockSink {
     this.#refreshing = remedy === "refresh";
     // The first time a fresh document is asked for at once, later with a back-off as well.
     this.#askAt = now + (this.#refreshing && this.#refused === 1 ? 0 : wait * (1 + random() / 4));
-    this.#next(now);
+    this.#next(now, 0);
   }
 
-  block(index: number, payload: Uint8Array): void {
+  block(index: number, payload: Uint8Array, token: number): void {
     const window = this.#window;
     const now = this.#options.clock.now();
     this.#messages++;
     if (!(this.#state[index] & WANTED)) {
       this.#duplicates++;
       window.active = now;
+      // Its first answer was on the way when it was asked for again. One with a token has shown that before.
+      if (this.#state[index] && !token) window.needless();
+      this.#state[index] = 0;
       return;
     }
     if (!this.#running || this.#paused) return;
-    window.arrived(index, now);
+    window.arrived(index, token, now);
     try {
       if (this.#judged) this.#write(index, payload);
       else this.#collect(index, payload);
@@ -335,7 +354,7 @@ export class Download implements BlockSink {
     if (!this.#running) return;
     if (this.#left === 0) return this.#ended();
     // Most of the time all is as it should be: nothing lost, enough on its way, and the timer armed.
-    if (!window.calm(this.#batch)) this.#next(window.active);
+    if (!window.calm(this.#batch)) this.#next(window.active, 0);
   }
 
   /** A block before the head was judged. */
@@ -372,7 +391,7 @@ export class Download implements BlockSink {
     const { pal, clock, noProgressTimeoutMs, onProgress } = this.#options;
     const blockSize = this.#blockSize;
     pal.writeBlock(index * blockSize, payload);
-    this.#state[index] = 0;
+    this.#state[index] &= AGAIN;
     this.#left -= payload.length;
     this.#bytes += payload.length;
     this.#written++;
@@ -391,6 +410,7 @@ export class Download implements BlockSink {
       clock,
       random,
       rttHint,
+      rateHint = 0,
       rateLimit,
       blockIntervalMs = 0,
       maxOutstandingBytes,
@@ -398,7 +418,10 @@ export class Download implements BlockSink {
     } = this.#options;
     const { fileSize } = this.#file;
     const capacity = Math.max(1, Math.min(MAX_OUTSTANDING, maxOutstandingBytes / blockSize) | 0);
-    const initial = Math.max(1, (this.#eager ? LONG_WAY_WINDOW : INITIAL_WINDOW) / blockSize);
+    const first = this.#eager
+      ? Math.min(LONG_WAY_WINDOW, (rateHint / 1000) * ((rttHint as number) + LONG_WAY_QUEUE_MS))
+      : INITIAL_WINDOW;
+    const initial = Math.max(1, first / blockSize);
     this.#blockSize = blockSize;
     this.#sizes++;
     this.#blocks = Math.ceil(fileSize / blockSize);
@@ -426,8 +449,11 @@ export class Download implements BlockSink {
 
   // What to do next
 
-  /** Deadlines, losses, requests, and the time of the next look. */
-  #next(now: number): void {
+  /**
+   * Deadlines, losses, requests, and the time of the next look.
+   * @param late until when waits are judged; 0: not at all
+   */
+  #next(now: number, late: number): void {
     if (this.#running && !this.#opened) this.#open();
     if (!this.#running) return;
     const { noProgressTimeoutMs, totalDeadlineMs, minRate, onRefresh } = this.#options;
@@ -446,12 +472,12 @@ export class Download implements BlockSink {
         this.#askAt = now + REFRESH_MS;
         onRefresh();
       }
-      this.#losses(now);
+      const probes = this.#losses(late);
       if (now >= this.#smallerAt) {
         this.#divide(Math.max(MIN_BLOCK, this.#blockSize / 4));
         return this.#reopen();
       }
-      this.#fill(now);
+      this.#fill(now, late && probes);
       due = Math.min(
         due,
         this.#silentAt,
@@ -475,9 +501,12 @@ export class Download implements BlockSink {
     return isSettled ? NEVER : this.#silentAt - noProgressTimeoutMs * (1 - this.#sizes / SIZES);
   }
 
-  #losses(now: number): void {
+  /** @returns how many blocks were given up */
+  #losses(now: number): number {
     const window = this.#window;
-    for (let block = window.lost(now); block >= 0; block = window.lost(now)) this.#unask(block);
+    let count = 0;
+    for (let block = window.lost(now); block >= 0; block = window.lost(now), count++) this.#unask(block);
+    return count;
   }
 
   #unask(block: number): void {
@@ -491,7 +520,8 @@ export class Download implements BlockSink {
     this.#losses(now);
   }
 
-  #fill(now: number): void {
+  /** @param probes blocks that were waited for too long: asked for at once, be they fewer than is worth a request */
+  #fill(now: number, probes: number): void {
     if (this.#refreshing || now < this.#askAt) return;
     const window = this.#window;
     const { maxBlocks, reliable } = this.#plane;
@@ -506,7 +536,11 @@ export class Download implements BlockSink {
       this.#ask(this.#headBlocks, this.#headBlocks, now);
       if (!this.#eager) return;
     }
-    for (let room = window.room; room >= batch && now >= this.#askAt; room = window.room)
+    for (
+      let room = window.room;
+      room > 0 && (probes || room >= batch) && now >= this.#askAt;
+      room = window.room, probes = 0
+    )
       if (!this.#ask(Math.min(room, this.#pace ? batch : most), this.#blocks, now)) return;
   }
 
@@ -518,6 +552,8 @@ export class Download implements BlockSink {
     let first = -1;
     let place = 0;
     let count = 0;
+    let repeats = 0;
+    const token = (this.#requests % (TOKENS - 1)) + 1;
     for (; block < end && count < max; block++) {
       if ((state[block] & (WANTED | ASKED)) !== WANTED) continue;
       if (count === 0) {
@@ -527,8 +563,14 @@ export class Download implements BlockSink {
       if (block - first >= SPAN) break;
       place = block - first;
       bitmap[place >> 3] |= 1 << (place & 7);
-      this.#window.ask(block, state[block] & BEFORE, now);
-      state[block] = WANTED | ASKED | BEFORE;
+      if (state[block] & BEFORE) {
+        repeats = token;
+        this.#window.ask(block, token, now);
+        state[block] = WANTED | ASKED | BEFORE | AGAIN;
+      } else {
+        this.#window.ask(block, 0, now);
+        state[block] = WANTED | ASKED | BEFORE;
+      }
       count++;
     }
     this.#low = block;
@@ -536,7 +578,7 @@ export class Download implements BlockSink {
     this.#askAt = Math.max(this.#askAt, now - PACE_MS) + count * this.#pace;
     this.#requests++;
     // When it can not be sent it counts as lost: the connection's end, or a time-out, brings it back.
-    this.#plane.request(first, bitmap.subarray(0, (place >> 3) + 1), count);
+    this.#plane.request(first, bitmap.subarray(0, (place >> 3) + 1), count, repeats);
     return count;
   }
 
@@ -552,8 +594,14 @@ export class Download implements BlockSink {
     this.#timerAt = due;
     this.#timer = clock.set(
       () => {
+        const now = clock.now();
+        this.#window.stalled(now - this.#timerAt);
         this.#timerAt = NEVER;
-        this.#next(clock.now());
+        // Whatever kept this side from running may have kept it from reading, too: that comes first.
+        const looked = this.#looked === this.#messages;
+        this.#looked = looked ? -1 : this.#messages;
+        if (looked || now < this.#window.deadline(now)) this.#next(now, now);
+        else this.#arm(now + LOOK_MS, now);
       },
       Math.max(0, Math.ceil(Math.min(due - now, MAX_TIMER_MS))),
     );
@@ -620,7 +668,7 @@ export class Download implements BlockSink {
     if (!this.#active) return;
     this.#measure(now);
     this.#forget(now);
-    this.#next(now);
+    this.#next(now, 0);
   }
 
   /** Begins a minute over which the least rate is judged. */

@@ -167,7 +167,7 @@ class Range implements HttpHandler {
     const block = first / blockSize;
     this.delivered += asked[block];
     asked[block] = 0;
-    sink.block(block, buffer.subarray(0, size));
+    sink.block(block, buffer.subarray(0, size), 0);
     // What the sink does with it may end all this.
     return this.#live;
   }

@@ -6,8 +6,20 @@
 import type { JobFile } from "../control/job-document.js";
 import { OtaError } from "../errors.js";
 import type { MqttConnection, MqttObserver, MqttSubscription } from "../ports.js";
-import { decodeMessage, encodeGetStream, FIELDS, FILE_ID, INDEX, LENGTH, PAYLOAD, START } from "./cbor.js";
+import {
+  decodeMessage,
+  encodeGetStream,
+  FIELDS,
+  FILE_ID,
+  INDEX,
+  LENGTH,
+  PAYLOAD,
+  START,
+  TOKEN,
+  TOKEN_ZERO,
+} from "./cbor.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
+import { TOKENS } from "./window.js";
 
 /** Most payload bytes the service sends for one request. */
 const ANSWER_SET = 131_072;
@@ -73,11 +85,11 @@ export class StreamPlane implements DataPlane, MqttObserver {
     if (mqtt.connected) sink.ready();
   }
 
-  request(first: number, bitmap: Uint8Array, count: number): boolean {
+  request(first: number, bitmap: Uint8Array, count: number, token: number): boolean {
     const session = this.#session;
     if (!session || !this.#mqtt.connected) return false;
     const { file, blockSize } = session;
-    const payload = encodeGetStream(file.fileId, blockSize, first, bitmap, count);
+    const payload = encodeGetStream(file.fileId, blockSize, first, bitmap, count, token);
     this.#mqtt.publish(this.#topic(file, "get"), payload, 0);
     return true;
   }
@@ -111,6 +123,7 @@ export class StreamPlane implements DataPlane, MqttObserver {
     } catch (error) {
       return sink.bad((error as Error).message);
     }
+    const token = fields[TOKEN] && this.#token(message);
     if (refusal) return this.#refused(refusal);
     const index = fields[INDEX];
     const length = fields[PAYLOAD];
@@ -120,7 +133,15 @@ export class StreamPlane implements DataPlane, MqttObserver {
       return sink.bad(`block ${index} came with ${length} bytes`, true);
     this.#gone = "";
     const start = fields[START + PAYLOAD];
-    sink.block(index, message.subarray(start, start + length));
+    sink.block(index, message.subarray(start, start + length), token);
+  }
+
+  /** The token of the request a message answers; 0 when it is none of ours. */
+  #token(message: Uint8Array): number {
+    const fields = this.#fields;
+    const token = fields[TOKEN] === 1 ? message[fields[START + TOKEN]] - TOKEN_ZERO : 0;
+    fields[TOKEN] = 0;
+    return token > 0 && token < TOKENS ? token : 0;
   }
 
   #refused(refusal: string): void {

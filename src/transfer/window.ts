@@ -8,17 +8,28 @@
  */
 import type { Random } from "../ports.js";
 
-/** A loss is proven by this many later blocks (RFC 9002 kPacketThreshold); more once that has proven wrong. */
-const REORDERING = 3;
+/**
+ * A loss is proven by this many later blocks: at first as many as the largest request has, since a service may send the
+ * blocks of a request in any order; at least as in RFC 9002 kPacketThreshold, and at most.
+ */
+const REORDERING = 16;
+const MIN_REORDERING = 3;
+const CALM_REORDERING = 9;
 const MAX_REORDERING = 128;
-/** … or by one later block and this many round-trips (RFC 9002 kTimeThreshold). */
-const TIME_THRESHOLD = 9 / 8;
 /** Least spread the probe time-out allows for, milliseconds: collection of garbage, a server's hiccup. */
 const GRANULARITY_MS = 100;
 /** Round-trip assumed before anything was measured, milliseconds (RFC 9002 kInitialRtt). */
 const INITIAL_RTT_MS = 333;
 /** The window grows while answers queue for less than this and shrinks from twice as much on, milliseconds. */
 const TARGET_QUEUE_MS = 350;
+/** No more is asked for than queues for this long at the rate blocks came at lately, milliseconds. */
+const MOST_QUEUE_MS = 600;
+/** What the first window may take on the way when nothing tells the rate but the first block's round trip, milliseconds. */
+const FIRST_WINDOW_MS = 1_000;
+/** What the first block may take longer than a small message, milliseconds: 4 KB at 8 KB a second. */
+const FIRST_WAIT_MS = 500;
+/** Longest queue that blocks on their way are believed to stand in, there or here, milliseconds. */
+const MAX_QUEUE_MS = 2_000;
 /** After a loss, keep this much more on its way than the way holds: bridges stalls for erasing flash, milliseconds. */
 const STALL_MS = 150;
 /** So much longer waits outlive an ambiguous answer. */
@@ -26,14 +37,16 @@ const KEPT_BACK_OFF = 4;
 /** Largest spread blocks that were only late can suggest, unless the way is longer still, milliseconds. */
 const MAX_VARIATION_MS = 1_000;
 /** Least window, in blocks. */
-const MIN_WINDOW = 4;
-/** Most blocks given up by one time-out. */
-const MAX_PROBES = 16;
+const MIN_WINDOW = 2;
+/** Most blocks given up by one time-out (RFC 9002 §6.2.4). */
+const MAX_PROBES = 2;
 /** The shortest round-trip is measured anew this often, milliseconds: the way to the service may change. */
 const MIN_RTT_LIFE_MS = 10_000;
 const NEVER = Number.POSITIVE_INFINITY;
 /** Marks a place in the ring whose block arrived or was lost. */
 const NONE = 0xffffffff;
+/** Tokens of requests: 1 to 63. */
+export const TOKENS = 64;
 
 export class Window {
   /** Blocks that may be on their way; fractional. */
@@ -56,7 +69,7 @@ export class Window {
   readonly #random: Random;
   /** Longest wait for an answer, milliseconds. */
   readonly #longest: number;
-  /** Asks in their order: block × 2, plus 1 when it had been asked before. */
+  /** Asks in their order: block × TOKENS, plus the request's token when the block had been asked for before. */
   readonly #ring: Uint32Array;
   /** Time of each, whole milliseconds modulo 2^32. */
   readonly #times: Uint32Array;
@@ -66,12 +79,33 @@ export class Window {
   #largest = -1;
   /** Asks to be given up whatever is known of them. */
   #doomed = 0;
-  /** Losses of asks before this number have been answered by shrinking. */
+  /** Losses of asks before this number have been answered by shrinking; mistakes about them by waiting longer. */
   #recovery = 0;
+  #mistaken = 0;
+  /** The window to go back to when the latest loss proves to be none. */
+  #before = 0;
   #reordering = REORDERING;
+  /** Blocks have overtaken each other lately. */
+  #disorder = false;
+  /** The service repeats tokens: an answer without its request's is one to an earlier request. */
+  #echo = false;
   #variation: number;
   #latest = 0;
+  /** When it was measured last, and the ask from which on it is measured anew. */
   #minSince: number;
+  #probe = NEVER;
+  /** The window meanwhile to go back to. */
+  #kept = 0;
+  /** Milliseconds from one block to the next, smoothed and at the best; blocks since. */
+  #pace = 0;
+  #fastest = 0;
+  #paceSince = 0;
+  #paceCount = 0;
+  /** How long this side was busy with other things lately, milliseconds. */
+  #stall = 0;
+  /** Shortest round trip of the asks before this number. */
+  #least = NEVER;
+  #round = 0;
 
   /**
    * @param capacity most blocks on their way
@@ -113,54 +147,96 @@ export class Window {
     return this.#head > this.#largest && this.size - this.outstanding < batch;
   }
 
-  /** Records that a block has been asked for; `again`: 1 when it had been before, so that its round trip is ambiguous. */
-  ask(block: number, again: number, now: number): void {
+  /**
+   * Records that a block has been asked for.
+   * @param token 0; for a block that had been asked for before its request's token, 1 to 63
+   */
+  ask(block: number, token: number, now: number): void {
     const place = this.#tail++ & (this.#ring.length - 1);
-    this.#ring[place] = block * 2 + again;
+    this.#ring[place] = block * TOKENS + token;
     this.#times[place] = now;
-    this.repeated += again;
+    if (token) this.repeated++;
     this.outstanding++;
     this.active = now;
   }
 
-  /** A wanted block is here. */
-  arrived(block: number, now: number): void {
+  /**
+   * A wanted block is here.
+   * @param token of the request it answers, where the service repeats it; otherwise 0
+   */
+  arrived(block: number, token: number, now: number): void {
     const ring = this.#ring;
     const mask = ring.length - 1;
     const tail = this.#tail;
     let n = this.#head;
-    while (n < tail && ring[n & mask] >>> 1 !== block) n++;
+    while (n < tail && ring[n & mask] >>> 6 !== block) n++;
     this.active = now;
+    if (token) this.#echo = true;
     // Not on its way: it had been taken for lost.
-    if (n === tail) return this.#spurious();
-    const again = ring[n & mask] & 1;
-    // A block asked for twice says nothing of the wait (Karn): on a slow link all would be asked for again and again.
-    if (this.backOff > 1) this.backOff = again ? Math.min(this.backOff, KEPT_BACK_OFF) : 1;
+    if (n === tail) return this.needless();
+    const asked = ring[n & mask] & 63;
     const rtt = (now - this.#times[n & mask]) | 0;
-    if (!again) this.#sample(rtt, now);
-    else if (rtt < this.minRtt) this.#spurious();
-    // The least it can have taken.
-    else if (rtt > this.srtt) this.srtt = rtt;
-    // After a guess, an answer to the first request must not prove lost what was asked for along with it.
-    if (this.minRtt && n > this.#largest) this.#largest = n;
     this.#resolve(n);
-    const queue = this.#latest - this.minRtt;
-    if (queue < TARGET_QUEUE_MS) {
-      if (this.size < this.#capacity) this.size++;
-    } else if (queue > 2 * TARGET_QUEUE_MS) this.#shrink(n, TARGET_QUEUE_MS);
+    if (asked !== token && asked && (this.#echo || this.#mistaken || rtt < this.minRtt || !this.minRtt)) {
+      // Its first request may have brought it (Karn): no round trip, and no proof that others are lost.
+      if (this.backOff > KEPT_BACK_OFF) this.backOff = KEPT_BACK_OFF;
+      if (this.#echo || rtt < this.minRtt) this.needless();
+      else if (rtt > this.srtt) this.srtt = rtt;
+      if (this.#pace === 0) this.size = Math.min(this.size, 2 * MIN_WINDOW);
+      return;
+    }
+    if (this.backOff > 1) {
+      // Silence says nothing of how fast blocks come.
+      this.backOff = 1;
+      this.#paceSince = now;
+      this.#paceCount = -1;
+    }
+    if (asked) {
+      // It had been lost indeed.
+      this.#before = 0;
+      if (this.#reordering > MIN_REORDERING) this.#reordering -= (this.#reordering - MIN_REORDERING) / 4;
+    }
+    this.#sample(rtt, n, now);
+    if (n > this.#largest) this.#largest = n;
+    else {
+      this.#disorder = true;
+      if ((this.#largest - n) * 1.5 >= this.#reordering)
+        this.#reordering = Math.min(MAX_REORDERING, (this.#largest - n) * 1.5 + 1);
+    }
+    if (rtt - this.minRtt < TARGET_QUEUE_MS + this.#stall && this.#probe === NEVER && this.size < this.#most)
+      this.size = Math.min(this.size + 1, this.#capacity);
   }
 
-  /** The oldest block that is proven lost, or was waited for too long; it is no longer outstanding then. Or -1. */
+  /**
+   * A block taken for lost was only late: the window is what it was, and more patience is needed. A burst of these is
+   * one mistake: it must not make the next loss go unnoticed for half a minute.
+   */
+  needless(): void {
+    if (this.#before > this.size) this.size = this.#before;
+    this.#before = 0;
+    if (this.#head < this.#mistaken) return;
+    this.#mistaken = this.#tail;
+    this.#reordering = Math.min(MAX_REORDERING, this.#reordering * 2);
+    this.#variation = Math.min(this.#variation * 1.5 + 1, Math.max(this.srtt, MAX_VARIATION_MS));
+  }
+
+  /**
+   * The oldest block that is proven lost, or was waited for too long; it is no longer outstanding then. Or -1.
+   * @param now 0: what later blocks prove alone, however late it is
+   */
   lost(now: number): number {
     const n = this.#head;
     if (this.outstanding === 0) return -1;
     if (this.#doomed > 0) this.#doomed--;
     else if (this.reliable) return -1;
     else if (n < this.#largest && (n + this.#reordering <= this.#largest || now >= this.#lossTime(now))) {
-      this.#shrink(n, STALL_MS);
+      if (n >= this.#recovery) {
+        this.#before = this.size;
+        this.#shrink(STALL_MS, this.#latest);
+      }
     } else if (now < this.deadline(now)) return -1;
     else this.#expire(now);
-    const block = this.#ring[n & (this.#ring.length - 1)] >>> 1;
+    const block = this.#ring[n & (this.#ring.length - 1)] >>> 6;
     this.#resolve(n);
     return block;
   }
@@ -169,7 +245,11 @@ export class Window {
   deadline(now: number): number {
     if (this.outstanding === 0 || this.reliable) return NEVER;
     const { minRtt } = this;
-    const wait = Math.min(this.#longest, this.srtt + Math.max(4 * this.#variation, GRANULARITY_MS));
+    // What is on its way may take twice as long as lately. Where little is, the waits of a full window say too much.
+    const queue = Math.min(2 * this.outstanding * this.#pace, MAX_QUEUE_MS);
+    const spread = this.srtt + Math.max(4 * this.#variation, minRtt ? GRANULARITY_MS : FIRST_WAIT_MS);
+    const usual = minRtt ? Math.max(this.srtt, this.#latest) * 1.25 + GRANULARITY_MS + queue : spread;
+    const wait = Math.min(this.#longest, Math.max(minRtt + queue, Math.min(spread, usual)));
     // What is overdue need not be waited for all over again: silence for the shortest round trip is enough.
     const least = minRtt ? minRtt + GRANULARITY_MS : wait;
     const timeout =
@@ -179,6 +259,12 @@ export class Window {
     return this.#head < this.#largest ? Math.min(timeout, this.#lossTime(now)) : timeout;
   }
 
+  /** A timer came `ms` milliseconds late: so long this side has read nothing, and what waits here is not in the way. */
+  stalled(ms: number): void {
+    if (ms > this.#stall) this.#stall = Math.min(ms, MAX_QUEUE_MS);
+    else this.#stall -= this.#stall / 64;
+  }
+
   /** Nothing is on its way any more: `lost` returns it all. */
   forget(now: number): void {
     this.#doomed = this.outstanding;
@@ -186,11 +272,10 @@ export class Window {
   }
 
   /** Once a round trip: to what keeps the link busy with so long a queue, milliseconds, but no more than to the half. */
-  #shrink(n: number, queue: number): void {
-    if (n < this.#recovery) return;
+  #shrink(queue: number, rtt: number): void {
     this.#recovery = this.#tail;
-    const enough = Math.min(1, (this.minRtt + queue) / this.#latest);
-    this.#scale(Math.max(enough, 0.5));
+    this.#kept = 0;
+    this.#scale(Math.max(Math.min(1, (this.minRtt + queue) / rtt), 0.5));
   }
 
   #scale(factor: number): void {
@@ -201,11 +286,13 @@ export class Window {
     this.active = now;
     this.backOff *= 2 + this.#random() / 2;
     // Before anything was measured the wait was a guess: a slow link may still be busy with all of it.
-    let probes = this.minRtt ? Math.min(MAX_PROBES, this.size >> 1) : 1;
+    let probes = this.minRtt ? MAX_PROBES : 1;
     if (this.backOff >= 4) {
       // Persistent congestion, or the service was away: begin again (RFC 9002 §7.6), at last with one block. Waits do
       // not grow for ever, and what a slow link can not carry in one of them would pile up on it.
-      this.size = Math.min(this.size, 1 + (6 * MIN_WINDOW) / this.backOff);
+      if (this.#before < this.size) this.#before = this.size;
+      this.#kept = 0;
+      this.size = Math.min(this.size, 1 + 24 / this.backOff);
       probes = this.outstanding;
     }
     // The oldest of them is given up at once.
@@ -218,8 +305,11 @@ export class Window {
   }
 
   #lossTime(now: number): number {
-    const wait = TIME_THRESHOLD * Math.max(this.srtt, this.#latest);
-    return this.#asked(now) + Math.max(wait, this.srtt + 1);
+    return (
+      this.#asked(now) +
+      this.#latest +
+      Math.max(this.srtt / 8, 1, Math.min(this.#reordering, this.size / 2) * this.#pace)
+    );
   }
 
   #resolve(n: number): void {
@@ -233,31 +323,59 @@ export class Window {
     this.#head = n;
   }
 
-  /** A block taken for lost was only late. */
-  #spurious(): void {
-    if (this.#reordering < MAX_REORDERING) this.#reordering *= 2;
-    // Samples of blocks asked for twice mean nothing: without this the same mistake would go on for ever.
-    // A burst of them is one mistake: it must not make the next loss go unnoticed for half a minute.
-    this.#variation = Math.min(this.#variation * 1.5 + 1, Math.max(this.srtt, MAX_VARIATION_MS));
-  }
-
-  #sample(rtt: number, now: number): void {
+  #sample(rtt: number, n: number, now: number): void {
     this.#latest = rtt;
+    this.#paceCount++;
+    if (this.minRtt === 0) return this.#begin(rtt, now);
     if (now - this.#minSince >= MIN_RTT_LIFE_MS) {
-      // A smaller window for a moment shows how short the way is without a queue.
+      // No more than the way holds, for a moment, shows how short it is without a queue.
       this.#minSince = now;
-      this.minRtt = 0;
-      this.#scale(0.5);
-    }
-    if (this.minRtt === 0) {
-      this.srtt = rtt;
-      this.#variation = rtt / 2;
+      this.#probe = this.#tail;
+      this.#kept = this.size;
+      this.#scale(this.minRtt / this.#pace / this.size);
+    } else if (n >= this.#probe) {
+      this.#probe = NEVER;
       this.minRtt = rtt || 1;
-      return;
+      if (this.#kept > this.size) this.size = this.#kept;
     }
     const apart = rtt - this.srtt;
     this.#variation += ((apart < 0 ? -apart : apart) - this.#variation) / 4;
     this.srtt += apart / 8;
     if (rtt < this.minRtt) this.minRtt = rtt || 1;
+    if (rtt < this.#least) this.#least = rtt;
+    if (n < this.#round) return;
+    // Once in a round trip: how fast blocks come, and whether they queued all the time.
+    this.#round = this.#tail;
+    if (this.#paceCount > 0) {
+      const pace = (now - this.#paceSince) / this.#paceCount;
+      this.#pace = (this.#pace + pace) / 2;
+      this.#fastest += (pace - this.#fastest) / (pace < this.#fastest ? 1 : 8);
+    }
+    if (this.#reordering > CALM_REORDERING && !this.#disorder && this.#paceCount >= REORDERING)
+      this.#reordering -= (this.#reordering - CALM_REORDERING) / 2;
+    this.#disorder = false;
+    this.#paceSince = now;
+    this.#paceCount = 0;
+    const queue = TARGET_QUEUE_MS + this.#stall;
+    if (this.#least - this.minRtt > 2 * queue) this.#shrink(queue, this.#least);
+    this.#least = NEVER;
+  }
+
+  /** The first block: what it took tells how much the way may be given at first. */
+  #begin(rtt: number, now: number): void {
+    const own = rtt - this.srtt;
+    this.minRtt = rtt || 1;
+    this.#pace = this.#fastest = own > 0 ? own : this.minRtt;
+    this.#paceSince = now;
+    this.#paceCount = 0;
+    this.srtt = rtt;
+    this.#variation = rtt / 2;
+    const first = Math.max(MIN_WINDOW, own > 0 ? this.#most : FIRST_WINDOW_MS / this.minRtt);
+    if (first < this.size) this.size = first;
+  }
+
+  /** Blocks that keep the way busy with a queue as long as it may be. */
+  get #most(): number {
+    return (this.minRtt + MOST_QUEUE_MS + this.#stall) / this.#fastest;
   }
 }

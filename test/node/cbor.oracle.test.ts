@@ -73,12 +73,14 @@ describe("CBOR against cborg", () => {
       offset: fc.nat(98304),
       bitmap: fc.uint8Array({ minLength: 1, maxLength: 300 }),
       count: fc.integer({ min: 1, max: 98304 }),
+      token: fc.nat(63),
     });
     fc.assert(
       fc.property(request, (asked) => {
-        const { fileId: f, blockSize: l, offset: o, bitmap: b, count: n } = asked;
-        const decoded = cborg.decode(encodeGetStream(f, l, o, b, n), { ...STRICT, strict: true });
-        deepEqual(decoded, { f, l, o, b, n });
+        const { fileId: f, blockSize: l, offset: o, bitmap: b, count: n, token } = asked;
+        const decoded = cborg.decode(encodeGetStream(f, l, o, b, n, token), { ...STRICT, strict: true });
+        const c = String.fromCharCode(0x30 + token);
+        deepEqual(decoded, { ...(token ? { c } : {}), f, l, o, b, n });
       }),
     );
   });

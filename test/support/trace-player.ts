@@ -65,7 +65,8 @@ export function encodeBlock(f: number, i: number, l: number, payload: Uint8Array
 
 /** The blocks a GetStream request of ours asks for. Its keys: f, l, o, b, n, the numbers here below 65536. */
 function requestedBlocks(request: Uint8Array): number[] {
-  let at = 1;
+  // Behind the token, if there is one: 61 63 61 xx.
+  let at = request[0] === 0xa6 ? 5 : 1;
   const head = (): number => {
     const info = request[(at += 2)] & 31;
     at++;

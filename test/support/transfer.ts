@@ -55,6 +55,7 @@ export class ScriptedPlane implements DataPlane {
   reliable = false;
   /** Blocks of each request, oldest first. */
   readonly requests: number[][] = [];
+  readonly tokens: number[] = [];
   opened = 0;
   file: JobFile | undefined;
   blockSize = 0;
@@ -62,7 +63,7 @@ export class ScriptedPlane implements DataPlane {
   /** Whether `open` says at once that it is ready. */
   prompt = true;
   /** Answers every request when set, with the blocks asked for. */
-  onRequest: ((blocks: number[]) => void) | undefined;
+  onRequest: ((blocks: number[], token: number) => void) | undefined;
 
   constructor(protocol: "MQTT" | "HTTP" = "MQTT") {
     this.protocol = protocol;
@@ -80,14 +81,15 @@ export class ScriptedPlane implements DataPlane {
     if (this.prompt) sink.ready();
   }
 
-  request(first: number, bitmap: Uint8Array, count: number): boolean {
+  request(first: number, bitmap: Uint8Array, count: number, token = 0): boolean {
     const blocks: number[] = [];
     for (let bit = 0; bit < bitmap.length * 8; bit++)
       if (bitmap[bit >> 3] & (1 << (bit & 7))) blocks.push(first + bit);
     if (blocks.length !== count || blocks[0] !== first) fail(`request for ${blocks} says ${first}, ${count}`);
     if (count > this.maxBlocks) fail(`${count} blocks in one request`);
     this.requests.push(blocks);
-    this.onRequest?.(blocks);
+    this.tokens.push(token);
+    this.onRequest?.(blocks, token);
     return true;
   }
 
@@ -206,7 +208,7 @@ export class Transfer {
 
   /** Blocks arrive, one after the other. */
   deliver(...blocks: number[]): void {
-    for (const block of blocks) this.plane.sink?.block(block, this.payload(block));
+    for (const block of blocks) this.plane.sink?.block(block, this.payload(block), 0);
   }
 
   /** From now on whatever is asked for arrives `ms` later. */

@@ -11,6 +11,7 @@ export interface VirtualEvent {
   time: number;
   readonly order: number;
   action: (() => void) | undefined;
+  isTimer?: boolean;
 }
 
 /** An event queue. Events at the same time happen in the order they were arranged. */
@@ -114,6 +115,8 @@ function before(a: VirtualEvent, b: VirtualEvent): boolean {
 /** The clock and the processor of one simulated device. */
 export class VirtualClock implements Clock {
   readonly time: VirtualTime;
+  /** After it was busy the processor looks at its timers before it looks at what has arrived, as Node's loop does. */
+  timersFirst = false;
   #busyUntil = 0;
   /** What is due, in the order it became due, while the processor is busy or serving. */
   #due: VirtualEvent[] = [];
@@ -133,7 +136,9 @@ export class VirtualClock implements Clock {
   set(callback: () => void, ms: number): Timer {
     // Real hosts count in 32 bits.
     if (!(ms >= 0 && ms < 0x80000000)) throw new RangeError(`timer of ${ms} ms`);
-    return this.post(this.now() + ms, callback);
+    const timer = this.post(this.now() + ms, callback);
+    timer.isTimer = true;
+    return timer;
   }
 
   clear(timer: Timer | undefined): void {
@@ -187,9 +192,14 @@ export class VirtualClock implements Clock {
     });
   }
 
+  #next(): VirtualEvent | undefined {
+    const place = this.timersFirst ? this.#due.findIndex(({ isTimer }) => isTimer) : 0;
+    return this.#due.splice(Math.max(place, 0), 1)[0];
+  }
+
   #serve(): void {
-    let event = this.#due.shift();
-    while (event && !event.action) event = this.#due.shift();
+    let event = this.#next();
+    while (event && !event.action) event = this.#next();
     this.#draining = false;
     const action = event?.action;
     if (this.#due.length > 0) this.#arrange();

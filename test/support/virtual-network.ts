@@ -6,7 +6,7 @@
 import { deliverMessage } from "../../hosts/mqtt/delivery.js";
 import { topicMatches } from "../../hosts/mqtt/topic-filter.js";
 import type { MqttConnection, MqttObserver, MqttSubscription } from "../../src/ports.js";
-import type { VirtualClock, VirtualTime } from "./virtual-clock.js";
+import type { VirtualClock, VirtualEvent, VirtualTime } from "./virtual-clock.js";
 
 /** What lies between a device and the broker; the same both ways unless said. */
 export interface Link {
@@ -24,7 +24,23 @@ export interface Link {
   /** Probability that a QoS 0 message is overtaken by what is sent within `reorderMs` after it. */
   reorder?: number;
   reorderMs?: number;
+  /**
+   * Probability that a QoS 0 message is overtaken by the next 1 to `overtakeBy` (8) ones; what nothing follows arrives
+   * `OVERTAKEN_MS` late.
+   */
+  overtake?: number;
+  overtakeBy?: number;
+  /**
+   * Gilbert-Elliott: a share `loss` of the time, for `ms` at a time on the average, the link is bad and loses all QoS 0
+   * messages in either direction.
+   */
+  burst?: { loss: number; ms: number };
+  /** Bytes that are held back until as many have come, or nothing follows: what is sent meanwhile makes the next lump. */
+  lump?: number;
 }
+
+/** How late a message is that is to be overtaken when nothing comes to do so, milliseconds. */
+const OVERTAKEN_MS = 50;
 
 /** What went over a link, as MQTT packets (3.1.1 §3.3): fixed header, topic, payload. */
 export interface Traffic {
@@ -38,11 +54,121 @@ const RENEW_MS = 30_000;
 const ACK_MS = 10_000;
 const RETRIES = 2;
 
+/** A message that waits for others to pass it. */
+interface Overtaken {
+  left: number;
+  event: VirtualEvent;
+  readonly arrived: () => void;
+}
+
+/** Whether a link is good or bad, for both of its directions. */
+class Weather {
+  #bad = false;
+  #until = 0;
+  readonly #burst: { loss: number; ms: number };
+  readonly #random: () => number;
+
+  constructor(burst: { loss: number; ms: number }, random: () => number) {
+    this.#burst = burst;
+    this.#random = random;
+  }
+
+  isBad(now: number): boolean {
+    const { loss, ms } = this.#burst;
+    while (this.#until <= now) {
+      this.#bad = this.#until === 0 ? false : !this.#bad;
+      const mean = this.#bad ? ms : (ms * (1 - loss)) / loss;
+      this.#until += -Math.log(1 - this.#random()) * mean + Number.MIN_VALUE;
+    }
+    return this.#bad;
+  }
+}
+
 /** One direction of a link. */
 class Lane {
   readonly traffic: Traffic = { messages: 0, bytes: 0, lost: 0 };
   #free = 0;
   #last = 0;
+  #overtaken: Overtaken[] = [];
+  /** The lump that takes what is sent now: it begins when the one before it ends. */
+  #lump: { begin: number; bytes: number; messages: (() => void)[] } | undefined;
+
+  /** Carries a message, or loses it; `deliver` arranges for its arrival. */
+  carry(
+    link: Link,
+    bandwidth: number,
+    now: number,
+    time: VirtualTime,
+    size: number,
+    qos: 0 | 1,
+    random: () => number,
+    weather: Weather | undefined,
+    deliver: (at: number) => void,
+  ): void {
+    if (qos === 0 && weather?.isBad(now)) {
+      this.traffic.lost++;
+      // It has used the link all the same.
+      this.arrivals({ ...link, loss: 0 }, bandwidth, now, size, 1, random);
+      return;
+    }
+    if (link.lump && bandwidth) {
+      this.traffic.messages++;
+      this.traffic.bytes += size;
+      this.#collect(link.lump, bandwidth, time, size, () => deliver(time.now + link.rtt / 2));
+      return;
+    }
+    for (const at of this.arrivals(link, bandwidth, now, size, qos, random)) {
+      if (qos === 0 && link.overtake && random() < link.overtake) {
+        const left = 1 + Math.floor(random() * (link.overtakeBy ?? 8));
+        const overtaken: Overtaken = {
+          left,
+          arrived: () => deliver(time.now),
+          event: time.at(at + OVERTAKEN_MS, () => {
+            this.#overtaken.splice(this.#overtaken.indexOf(overtaken), 1);
+            overtaken.arrived();
+          }),
+        };
+        this.#overtaken.push(overtaken);
+      } else if (link.overtake && this.#overtaken.length > 0) {
+        const passed = [...this.#overtaken];
+        time.at(at, () => {
+          deliver(time.now);
+          for (const message of passed) this.#pass(message, time);
+        });
+      } else deliver(at);
+    }
+  }
+
+  #pass(message: Overtaken, time: VirtualTime): void {
+    const place = this.#overtaken.indexOf(message);
+    if (place < 0 || --message.left > 0) return;
+    this.#overtaken.splice(place, 1);
+    time.cancel(message.event);
+    message.arrived();
+  }
+
+  /** Adds a message to the lump that is being collected, as a sender does that reads what there is, waits, and writes it. */
+  #collect(most: number, bandwidth: number, time: VirtualTime, size: number, arrived: () => void): void {
+    let lump = this.#lump;
+    if (!lump || lump.bytes + size > most || lump.begin < time.now) {
+      const begin = Math.max(time.now, this.#free);
+      lump = this.#lump = { begin, bytes: 0, messages: [] };
+      const { messages } = lump;
+      // What is sent in the same instant belongs to it.
+      const reserve = lump;
+      time.at(begin, () => {
+        const end = begin + (reserve.bytes * 1000) / bandwidth;
+        if (this.#lump === reserve) this.#lump = undefined;
+        this.#free = Math.max(this.#free, end);
+        time.at(end, () => {
+          for (const message of messages) message();
+        });
+      });
+    }
+    lump.bytes += size;
+    this.#free = Math.max(this.#free, lump.begin + (lump.bytes * 1000) / bandwidth);
+    lump.messages.push(arrived);
+  }
 
   /** When the copies of a message sent at `now` arrive; none when it is lost. */
   arrivals(
@@ -133,6 +259,7 @@ export class VirtualMqtt implements MqttConnection {
   readonly #active = new Set<MqttSubscription>();
   /** QoS 1 publications under way. */
   readonly #unacknowledged = new Set<(error?: Error) => void>();
+  #weather: Weather | undefined;
   #connected = true;
   /** Counts connections: what belongs to an earlier one does not arrive. */
   #session = 0;
@@ -288,15 +415,25 @@ export class VirtualMqtt implements MqttConnection {
     });
   }
 
+  #burst(): Weather | undefined {
+    const { burst } = this.link;
+    if (burst) this.#weather ??= new Weather(burst, this.#broker.random);
+    return burst && this.#weather;
+  }
+
   /** Up the link; `arrived` runs at the broker. */
   #send(size: number, qos: 0 | 1, arrived: () => void): void {
     const { link } = this;
     const session = this.#session;
     const bandwidth = link.upBandwidth ?? link.bandwidth ?? 0;
-    for (const at of this.#up.arrivals(link, bandwidth, this.#clock.now(), size, qos, this.#broker.random))
-      this.#broker.time.at(at, () => {
+    const { time, random } = this.#broker;
+    // Up the link nothing is held back or overtaken: requests are few and small.
+    const up = { ...link, lump: 0, overtake: 0 };
+    this.#up.carry(up, bandwidth, this.#clock.now(), time, size, qos, random, this.#burst(), (at) =>
+      time.at(at, () => {
         if (session === this.#session && !this.dark) arrived();
-      });
+      }),
+    );
   }
 
   /** Down the link; `arrived` runs on the device. */
@@ -304,9 +441,10 @@ export class VirtualMqtt implements MqttConnection {
     const { link } = this;
     const session = this.#session;
     const { time, random } = this.#broker;
-    for (const at of this.#down.arrivals(link, link.bandwidth ?? 0, time.now, size, qos, random))
+    this.#down.carry(link, link.bandwidth ?? 0, time.now, time, size, qos, random, this.#burst(), (at) =>
       this.#clock.post(at, () => {
         if (session === this.#session && !this.dark) arrived();
-      });
+      }),
+    );
   }
 }

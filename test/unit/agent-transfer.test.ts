@@ -105,6 +105,29 @@ describe("transfer: flash that loses something", () => {
   });
 });
 
+describe("transfer: a long way", () => {
+  /** Blocks asked for before the first one has come; the job takes 300 ms, its acknowledgement `acknowledged`. */
+  async function asked(acknowledged: number): Promise<number> {
+    const player = new TracePlayer();
+    const { mqtt, clock } = player;
+    const { publish } = mqtt;
+    mqtt.publish = (topic, payload, qos, done) =>
+      publish.call(mqtt, topic, payload, qos, (error) => clock.set(() => done?.(error), acknowledged));
+    await player.play("start");
+    clock.run(300);
+    await player.play("job size=1000000");
+    return mqtt.sent.filter(({ topic }) => topic.endsWith("get/cbor")).length;
+  }
+
+  it("is filled together with the head when the job came at once behind its acknowledgement", async () => {
+    ok((await asked(299)) > 1);
+  });
+
+  it("is not when the job took long to come, as over a slow link: the application's messages would wait", async () => {
+    equal(await asked(0), 1);
+  });
+});
+
 describe("transfer: two data planes", () => {
   const BOTH = "job protocols=MQTT,HTTP url=https://h/f";
 

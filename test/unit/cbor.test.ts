@@ -23,18 +23,22 @@ describe("CBOR: GetStream request", () => {
     ["13 blocks without 0, 2 and 5", "da1f", 4, "a66163637264796166 00 616c191000 616f00 616242da1f 616e04"],
   ];
   for (const [name, bitmap, count, bytes] of golden)
-    it(`is the original agent's, byte for byte but for the token: ${name}`, () =>
-      deepEqual(encodeGetStream(0, 4096, 0, hex(bitmap), count), hex(bytes.replace("a6616363726479", "a5"))));
+    it(`is the original agent's, byte for byte but for the token: ${name}`, () => {
+      const encode = (token: number) => encodeGetStream(0, 4096, 0, hex(bitmap), count, token);
+      deepEqual(encode(0), hex(bytes.replace("a6616363726479", "a5")));
+      deepEqual(encode(1), hex(bytes.replace("a6616363726479", "a661636131")));
+      deepEqual(encode(63), hex(bytes.replace("a6616363726479", "a66163616f")));
+    });
 
   it("writes the largest numbers of the service", () =>
     deepEqual(
-      encodeGetStream(255, 131072, 98304, hex("07"), 98304),
+      encodeGetStream(255, 131072, 98304, hex("07"), 98304, 0),
       hex("a5 616618ff 616c1a00020000 616f1a00018000 61624107 616e1a00018000"),
     ));
 
   it("writes each number as short as it can be", () =>
     deepEqual(
-      encodeGetStream(24, 256, 23, new Uint8Array(24).fill(0xff), 65535),
+      encodeGetStream(24, 256, 23, new Uint8Array(24).fill(0xff), 65535, 0),
       hex(`a5 61661818 616c190100 616f17 61625818${"ff".repeat(24)} 616e19ffff`),
     ));
 });

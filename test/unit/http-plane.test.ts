@@ -549,7 +549,7 @@ describe("HTTP data plane: fallback in the middle", () => {
     for (let turn = 0; !t.complete && turn < 20; turn++)
       for (const block of other.take().flat()) {
         ok(block >= 5, `block ${block} was here`);
-        other.sink?.block(block, t.payload(block));
+        other.sink?.block(block, t.payload(block), 0);
       }
     ok(t.complete);
     deepEqual(t.pal.bytes, CONTENT);

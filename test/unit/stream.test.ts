@@ -83,7 +83,7 @@ describe("MQTT data plane", () => {
 
   it("asks in the form of GetStream, without token", () => {
     const bench = new Bench().open();
-    ok(bench.plane.request(1, new Uint8Array([5]), 2));
+    ok(bench.plane.request(1, new Uint8Array([5]), 2, 0));
     bench.clock.run(100);
     deepEqual(bench.published.at(-1), [
       `${PREFIX}get/cbor`,
@@ -189,7 +189,7 @@ describe("MQTT data plane", () => {
     const bench = new Bench().open();
     bench.mqtt.disconnect();
     bench.clock.run(10);
-    equal(bench.plane.request(0, new Uint8Array([1]), 1), false);
+    equal(bench.plane.request(0, new Uint8Array([1]), 1, 0), false);
     bench.mqtt.reconnect();
     bench.clock.run(10);
     deepEqual(bench.log, ["ready", "waiting", "ready"]);
@@ -218,7 +218,7 @@ describe("MQTT data plane", () => {
     bench.mqtt.disconnect();
     bench.clock.run(10);
     deepEqual(bench.log, []);
-    equal(bench.plane.request(0, new Uint8Array([1]), 1), false);
+    equal(bench.plane.request(0, new Uint8Array([1]), 1, 0), false);
   });
 });
 
@@ -276,13 +276,18 @@ describe("MQTT data plane: a whole transfer over a bad network", () => {
         value = value * 256 + payload[at++];
       return value;
     };
+    let token = 0;
+    if (payload[0] === 0xa6) {
+      token = payload[4] - 0x30;
+      at = 5;
+    }
     equal(entry(), 3);
     equal(entry(), 4096);
     const first = entry();
     const length = entry();
     const bitmap = payload.slice(at, at + length);
     at += length;
-    into.request(first, bitmap, entry());
+    into.request(first, bitmap, entry(), token);
   }
 
   it("brings the file together whatever is lost, doubled or overtaken", () => {
