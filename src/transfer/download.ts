@@ -512,6 +512,7 @@ export class Download implements BlockSink {
   #unask(block: number): void {
     this.#state[block] &= ~ASKED;
     if (block < this.#low) this.#low = block;
+    this.#batch = 1;
   }
 
   /** Nothing counts as asked for any more. */
@@ -574,6 +575,8 @@ export class Download implements BlockSink {
       count++;
     }
     this.#low = block;
+    // Until one is lost there is nothing more worth a request.
+    if (block === this.#blocks) this.#batch = NEVER;
     if (count === 0) return 0;
     this.#askAt = Math.max(this.#askAt, now - PACE_MS) + count * this.#pace;
     this.#requests++;

@@ -43,6 +43,8 @@ const MAX_PROBES = 2;
 /** The shortest round-trip is measured anew this often, milliseconds: the way to the service may change. */
 const MIN_RTT_LIFE_MS = 10_000;
 const NEVER = Number.POSITIVE_INFINITY;
+/** After so many answers to repeats without a token, none of them needless, the service is taken to repeat none. */
+const PLAIN_ANSWERS = 4;
 /** Marks a place in the ring whose block arrived or was lost. */
 const NONE = 0xffffffff;
 /** Tokens of requests: 1 to 63. */
@@ -89,20 +91,23 @@ export class Window {
   #disorder = false;
   /** The service repeats tokens: an answer without its request's is one to an earlier request. */
   #echo = false;
+  /** Answers to repeats that came without a token. */
+  #plain = 0;
   #variation: number;
   #latest = 0;
-  /** When it was measured last, and the ask from which on it is measured anew. */
+  /** When the shortest round trip was measured last; the window to go back to, while it is measured anew. */
   #minSince: number;
-  #probe = NEVER;
-  /** The window meanwhile to go back to. */
   #kept = 0;
   /** Milliseconds from one block to the next, smoothed and at the best; blocks since. */
   #pace = 0;
   #fastest = 0;
-  #paceSince = 0;
-  #paceCount = 0;
+  #since = 0;
+  #count = 0;
   /** How long this side was busy with other things lately, milliseconds. */
   #stall = 0;
+  /** The window grows up to so many blocks, and while round trips are shorter than this. */
+  #most = 0;
+  #long = 0;
   /** Shortest round trip of the asks before this number. */
   #least = NEVER;
   #round = 0;
@@ -177,7 +182,11 @@ export class Window {
     const asked = ring[n & mask] & 63;
     const rtt = (now - this.#times[n & mask]) | 0;
     this.#resolve(n);
-    if (asked !== token && asked && (this.#echo || this.#mistaken || rtt < this.minRtt || !this.minRtt)) {
+    if (
+      asked !== token &&
+      asked &&
+      (this.#echo || this.#mistaken || rtt < this.minRtt || this.#plain++ < PLAIN_ANSWERS)
+    ) {
       // Its first request may have brought it (Karn): no round trip, and no proof that others are lost.
       if (this.backOff > KEPT_BACK_OFF) this.backOff = KEPT_BACK_OFF;
       if (this.#echo || rtt < this.minRtt) this.needless();
@@ -188,23 +197,25 @@ export class Window {
     if (this.backOff > 1) {
       // Silence says nothing of how fast blocks come.
       this.backOff = 1;
-      this.#paceSince = now;
-      this.#paceCount = -1;
+      this.#since = now;
+      this.#count = -1;
     }
     if (asked) {
       // It had been lost indeed.
       this.#before = 0;
       if (this.#reordering > MIN_REORDERING) this.#reordering -= (this.#reordering - MIN_REORDERING) / 4;
     }
-    this.#sample(rtt, n, now);
+    this.#latest = rtt;
+    this.#count++;
+    if (rtt < this.#least) this.#least = rtt;
+    if (n >= this.#round) this.#measure(rtt, now);
     if (n > this.#largest) this.#largest = n;
     else {
       this.#disorder = true;
       if ((this.#largest - n) * 1.5 >= this.#reordering)
         this.#reordering = Math.min(MAX_REORDERING, (this.#largest - n) * 1.5 + 1);
     }
-    if (rtt - this.minRtt < TARGET_QUEUE_MS + this.#stall && this.#probe === NEVER && this.size < this.#most)
-      this.size = Math.min(this.size + 1, this.#capacity);
+    if (this.size < this.#most && rtt < this.#long) this.size++;
   }
 
   /**
@@ -323,42 +334,41 @@ export class Window {
     this.#head = n;
   }
 
-  #sample(rtt: number, n: number, now: number): void {
-    this.#latest = rtt;
-    this.#paceCount++;
+  /** Once in a round trip: how long it is, how fast blocks come, and whether they queued all the time. */
+  #measure(rtt: number, now: number): void {
+    this.#round = this.#tail;
     if (this.minRtt === 0) return this.#begin(rtt, now);
-    if (now - this.#minSince >= MIN_RTT_LIFE_MS) {
-      // No more than the way holds, for a moment, shows how short it is without a queue.
-      this.#minSince = now;
-      this.#probe = this.#tail;
-      this.#kept = this.size;
-      this.#scale(this.minRtt / this.#pace / this.size);
-    } else if (n >= this.#probe) {
-      this.#probe = NEVER;
+    const apart = rtt - this.srtt;
+    this.#variation += (Math.abs(apart) - this.#variation) / 2;
+    this.srtt += apart / 2;
+    if (this.#kept) {
       this.minRtt = rtt || 1;
       if (this.#kept > this.size) this.size = this.#kept;
+      this.#kept = 0;
     }
-    const apart = rtt - this.srtt;
-    this.#variation += ((apart < 0 ? -apart : apart) - this.#variation) / 4;
-    this.srtt += apart / 8;
-    if (rtt < this.minRtt) this.minRtt = rtt || 1;
-    if (rtt < this.#least) this.#least = rtt;
-    if (n < this.#round) return;
-    // Once in a round trip: how fast blocks come, and whether they queued all the time.
-    this.#round = this.#tail;
-    if (this.#paceCount > 0) {
-      const pace = (now - this.#paceSince) / this.#paceCount;
+    if (this.#least < this.minRtt) this.minRtt = this.#least || 1;
+    const queue = TARGET_QUEUE_MS + this.#stall;
+    this.#long = this.minRtt + queue;
+    if (this.#least - this.minRtt > 2 * queue) this.#shrink(queue, this.#least);
+    this.#least = NEVER;
+    if (this.#count > 0) {
+      const pace = (now - this.#since) / this.#count;
       this.#pace = (this.#pace + pace) / 2;
       this.#fastest += (pace - this.#fastest) / (pace < this.#fastest ? 1 : 8);
     }
-    if (this.#reordering > CALM_REORDERING && !this.#disorder && this.#paceCount >= REORDERING)
+    this.#limit();
+    if (this.#reordering > CALM_REORDERING && !this.#disorder && this.#count >= REORDERING)
       this.#reordering -= (this.#reordering - CALM_REORDERING) / 2;
     this.#disorder = false;
-    this.#paceSince = now;
-    this.#paceCount = 0;
-    const queue = TARGET_QUEUE_MS + this.#stall;
-    if (this.#least - this.minRtt > 2 * queue) this.#shrink(queue, this.#least);
-    this.#least = NEVER;
+    this.#since = now;
+    this.#count = 0;
+    if (now - this.#minSince >= MIN_RTT_LIFE_MS) {
+      // No more than the way holds, for a round trip, shows how short it is without a queue.
+      this.#minSince = now;
+      this.#kept = this.size;
+      this.#scale(this.minRtt / this.#pace / this.size);
+      this.#most = 0;
+    }
   }
 
   /** The first block: what it took tells how much the way may be given at first. */
@@ -366,16 +376,18 @@ export class Window {
     const own = rtt - this.srtt;
     this.minRtt = rtt || 1;
     this.#pace = this.#fastest = own > 0 ? own : this.minRtt;
-    this.#paceSince = now;
-    this.#paceCount = 0;
+    this.#since = now;
+    this.#count = 0;
     this.srtt = rtt;
     this.#variation = rtt / 2;
+    this.#long = rtt + TARGET_QUEUE_MS;
+    this.#limit();
     const first = Math.max(MIN_WINDOW, own > 0 ? this.#most : FIRST_WINDOW_MS / this.minRtt);
-    if (first < this.size) this.size = first;
+    if (first < this.size) this.size = Math.ceil(first);
   }
 
-  /** Blocks that keep the way busy with a queue as long as it may be. */
-  get #most(): number {
-    return (this.minRtt + MOST_QUEUE_MS + this.#stall) / this.#fastest;
+  /** Blocks that keep the way busy with a queue as long as it may be; less than the capacity, as the window grows by one. */
+  #limit(): void {
+    this.#most = Math.min(this.#capacity - 0.01, (this.minRtt + MOST_QUEUE_MS + this.#stall) / this.#fastest);
   }
 }
