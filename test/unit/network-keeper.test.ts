@@ -202,6 +202,10 @@ describe("network", () => {
     sdk.clock.run(5 * SECOND);
     equal(ready, 1);
     equal(air.attempts, 1);
+    start({ WiFi: Shared }).close();
+    sdk.clock.run(5 * SECOND);
+    keeper = undefined;
+    equal(air.attempts, 1);
   });
 
   it("does nothing more once closed", () => {
