@@ -67,6 +67,8 @@ export interface StatusView {
 
 /** The largest file a stream takes. */
 const BODY_LIMIT = 24 * 1_048_576;
+/** A job document has room for so many files beside the image. */
+const MOST_PAYLOADS = 16;
 /** Thing names of a fleet stand in the query. */
 const HEADER_LIMIT = 65_536;
 const EDIT_LIMIT = 65_536;
@@ -191,7 +193,9 @@ export class ApiServer {
         return sendJson(response, 200, inspectImageBytes(await this.#image(request, url.searchParams)));
       case "POST /api/jobs": {
         const image = await this.#image(request, url.searchParams);
-        return sendJson(response, 201, await desk.deploy(readDeployment(image, url.searchParams)));
+        const files = splitBody(image, url.searchParams.getAll("payload"));
+        const deployment = readDeployment(files.image, url.searchParams);
+        return sendJson(response, 201, await desk.deploy({ ...deployment, payloads: files.payloads }));
       }
     }
     if (jobId !== undefined) {
@@ -393,6 +397,25 @@ function decodePath(path: string): string {
   } catch {
     return path;
   }
+}
+
+/**
+ * The image, and the payloads that follow it in the body.
+ * @param list of each its kind and bytes: ";base=0a1b2c3d:39909"
+ */
+function splitBody(body: Uint8Array, list: readonly string[]): Pick<DeskDeployment, "image" | "payloads"> {
+  const rows = list.map((text) => /^(;base=[\da-f]{8}|;packed):([1-9]\d{0,7})$/.exec(text));
+  const sum = rows.reduce((bytes, row) => bytes + Number(row?.[2]), 0);
+  if (rows.length > MOST_PAYLOADS || !(sum < body.length))
+    throw new HttpError(400, "payload is not as it must be.");
+  let at = body.length - sum;
+  const image = body.slice(0, at);
+  const payloads = rows.map((row) => {
+    const bytes = body.slice(at, at + Number(row?.[2]));
+    at += bytes.length;
+    return { kind: row?.[1] ?? "", bytes };
+  });
+  return { image, payloads };
 }
 
 async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Promise<Uint8Array> {

@@ -15,6 +15,7 @@ import { type DeviceList, type JobList, type ListQuery, listDevices, listJobs } 
 import { readRegularFile } from "./regular-file.js";
 import type { SigningIdentity } from "./signer.js";
 import { diskProblem } from "./store.js";
+import type { UpdatePayload } from "./updates.js";
 import {
   type DeviceView,
   deviceView,
@@ -40,6 +41,8 @@ export interface DeskOptions extends Pick<ServiceOptions, "broker" | "listen" | 
 
 export interface DeskDeployment {
   readonly image: Uint8Array;
+  /** Files that are the same image, smaller. */
+  readonly payloads?: readonly UpdatePayload[];
   /** As the person knows the file; folders are cut off. */
   readonly fileName: string;
   /** Thing names, or every device known. */
@@ -330,7 +333,8 @@ export class Desk extends EventEmitter<DeskEvents> {
    * @throws ServiceError InvalidRequest and others, in words
    */
   async deploy(deployment: DeskDeployment): Promise<JobView> {
-    const { image, fileName, signature, certFile, timeoutInMinutes, retries, protocols } = deployment;
+    const { image, payloads, fileName, signature, certFile, timeoutInMinutes, retries, protocols } =
+      deployment;
     const { groups, targetSelection, rollout, abort, schedule, description } = deployment;
     const things = this.#targets(deployment);
     if (!signature && !this.#options.identity)
@@ -339,7 +343,18 @@ export class Desk extends EventEmitter<DeskEvents> {
         "There is no signing key here: give a signature, or start with a key.",
       );
     const job = this.service.deploy({
-      ...{ image, things, signature, certFile, timeoutInMinutes, targetSelection, rollout, abort, schedule },
+      ...{
+        image,
+        payloads,
+        things,
+        signature,
+        certFile,
+        timeoutInMinutes,
+        targetSelection,
+        rollout,
+        abort,
+        schedule,
+      },
       ...{ description, label: labelOf(image, basename(fileName)) },
       groups: groups && groups.length > 0 ? groups : undefined,
       protocols: protocols && protocols.length > 0 ? protocols : undefined,

@@ -9,7 +9,7 @@ import { STRINGS } from "./aws-limits.js";
 import { type Broker, connectBroker, type EmbeddedBrokerOptions, startEmbeddedBroker } from "./broker.js";
 import type { Intercept, Publish } from "./delivery.js";
 import { type DeviceRecord, DeviceRegistry } from "./devices.js";
-import { OTA_PREFIX, presignedPlaceholder, signPlaceholders } from "./documents.js";
+import { OTA_PREFIX, otaJobId, presignedPlaceholder, signPlaceholders } from "./documents.js";
 import { ServiceError } from "./errors.js";
 import { ImageServer, type ImageServerOptions, type Served } from "./http.js";
 import { checkString, checkThingName, type Execution, isTerminal, type Job } from "./job-records.js";
@@ -20,7 +20,7 @@ import { type Reported, ShadowService } from "./shadows.js";
 import { type SigningIdentity, signImage } from "./signer.js";
 import { ServiceStore } from "./store.js";
 import { memoryFile, StreamService } from "./streams.js";
-import { createUpdate, fileIdOf, streamOf, type UpdateOptions } from "./updates.js";
+import { createUpdate, fileIdsOf, streamOf, type UpdateOptions } from "./updates.js";
 
 export interface ServiceOptions {
   /** URL of a broker to serve through; default: an embedded one. */
@@ -227,7 +227,16 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     if (!image) return;
     this.#images?.put(key, image);
     const streamId = streamOf(job);
-    if (streamId) this.streams.create(streamId, [memoryFile(fileIdOf(job), image)]);
+    const [first, ...rest] = fileIdsOf(job);
+    const files = [memoryFile(first, image)];
+    for (const [n, id] of rest.entries()) {
+      const bytes = await this.#store?.image(payloadKey(job.jobId, n));
+      // A device goes on with another file when one is not there.
+      if (!bytes) continue;
+      this.#images?.put(payloadKey(job.jobId, n), bytes);
+      files.push(memoryFile(id, bytes));
+    }
+    if (streamId) this.streams.create(streamId, files);
   }
 
   #hasOpen(jobId: string): boolean {
@@ -238,6 +247,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
   #unserve(job: Job): void {
     const streamId = streamOf(job);
     if (streamId && this.streams.has(streamId)) this.streams.delete(streamId);
+    for (const key of payloadKeys(job)) this.#images?.delete(key);
     const key = imageKey(job);
     const others = this.jobs.jobs().filter((other) => other.jobId !== job.jobId && imageKey(other) === key);
     if (!others.some((other) => other.status === "IN_PROGRESS" || other.status === "SCHEDULED"))
@@ -256,21 +266,32 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const digest = createHash("sha256").update(options.image).digest("hex");
     const key = imageKey({ digest });
     const isKept = this.jobs.jobs().some((job) => job.digest === digest);
-    this.#store?.requireRoom(isKept ? 0 : options.image.length);
+    const payloads = (options.payloads ?? []).map((payload, n) => ({
+      ...payload,
+      key: payloadKey(otaJobId(updateId), n),
+    }));
+    const extra = payloads.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    this.#store?.requireRoom((isKept ? 0 : options.image.length) + extra);
     // It is there before a device can ask for it.
     this.#images?.put(key, options.image);
+    for (const { key: place, bytes } of payloads) this.#images?.put(place, bytes);
     const job = createUpdate(this, {
       ...rest,
       digest,
       updateId,
       uuid: randomUUID(),
       url: rest.url ?? presignedPlaceholder(IMAGE_STORE + key),
+      payloads: payloads.map(({ key: place, ...payload }) => ({
+        url: presignedPlaceholder(IMAGE_STORE + place),
+        ...payload,
+      })),
       signature:
         signature === undefined
           ? signImage(options.image, identity!.privateKeyPem)
           : (signature ?? undefined),
     });
     if (!isKept) this.#store?.putImage(key, options.image);
+    for (const { key: place, bytes } of payloads) this.#store?.putImage(place, bytes);
     for (const name of job.targets) this.#devices.add(name);
     return job;
   }
@@ -285,6 +306,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const job = this.jobs.job(jobId);
     this.jobs.deleteJob(jobId, force);
     this.#unserve(job);
+    for (const key of payloadKeys(job)) this.#store?.deleteImage(key);
     const key = imageKey(job);
     if (!this.jobs.jobs().some((other) => imageKey(other) === key)) this.#store?.deleteImage(key);
   }
@@ -374,6 +396,17 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     this.#images = undefined;
     await this.#store?.close();
   }
+}
+
+/** Of the files of a job beside the image, the number from 0 on. */
+function payloadKey(jobId: string, n: number): string {
+  return `${jobId}.${n}.xsp`;
+}
+
+function payloadKeys(job: Job): string[] {
+  return fileIdsOf(job)
+    .slice(1)
+    .map((_, n) => payloadKey(job.jobId, n));
 }
 
 /** By what is in it; jobs of earlier releases by their name. */

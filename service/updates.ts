@@ -57,9 +57,10 @@ export function streamOf(job: Job): string | undefined {
   return (job.document["afr_ota"] as UpdateDocument | undefined)?.streamname;
 }
 
-/** The file that `createUpdate` puts into the stream. */
-export function fileIdOf(job: Job): number {
-  return (job.document["afr_ota"] as UpdateDocument | undefined)?.files?.[0]?.fileid ?? 0;
+/** The files that `createUpdate` puts into the stream: the image, and payloads of it. */
+export function fileIdsOf(job: Job): number[] {
+  const files = (job.document["afr_ota"] as UpdateDocument | undefined)?.files;
+  return files?.map(({ fileid }) => fileid) ?? [0];
 }
 
 /** @throws ServiceError as `JobService.createJob` and `StreamService.create` */

@@ -5,6 +5,7 @@
 import { Command, Option } from "commander";
 import { inspectImageBytes } from "../../service/inspection.js";
 import type { Stage } from "../../service/rollout.js";
+import type { UpdatePayload } from "../../service/updates.js";
 import type { ExecutionView, JobView, Phase } from "../../service/views.js";
 import { ServiceClient as Client, type ServiceClient, ServiceFailure } from "./client.js";
 import { confirmed } from "./confirm.js";
@@ -14,6 +15,7 @@ import { readBytes } from "./files.js";
 import { interruption } from "./interrupt.js";
 import { LiveState } from "./live.js";
 import { examples, jsonOption, SIGNER_NAME, seconds, serviceOption, things, wholeNumber } from "./options.js";
+import { deltaKind, deltaOf, packOf, readImage, saving, showing } from "./payload.js";
 import {
   addRolloutOptions,
   ROLLOUT_HELP,
@@ -34,6 +36,8 @@ interface DeployOptions extends RolloutOptions {
   readonly thing?: readonly string[];
   readonly all: boolean;
   readonly protocol?: readonly ("mqtt" | "http")[];
+  readonly from?: readonly string[];
+  readonly packed: boolean;
   readonly key?: string;
   readonly signer: string;
   readonly timeout?: number;
@@ -79,6 +83,8 @@ export function deployCommand(): Command {
         "http",
       ]),
     )
+    .option("--from <files...>", "images that devices run: deltas from these go with it")
+    .option("--packed", "the image compressed goes with it", false)
     .option("--key <file>", "sign with this key (default: the service signs with its own)")
     .option("--signer <name>", "what the job calls the signer", SIGNER_NAME)
     .option("--timeout <seconds>", "stop waiting after so long", seconds)
@@ -106,6 +112,7 @@ export function deployCommand(): Command {
         ["xs-ota deploy app.bin --all --timeout 600 --cancel", "all of them, within ten minutes"],
         ["xs-ota deploy app.bin --thing a,b --protocol http", "over HTTP instead of MQTT"],
         ["xs-ota deploy app.bin --group lab --stages 2,10% --abort 5%/10", "carefully; it stops by itself"],
+        ["xs-ota deploy v2.bin --from v1.bin --all", "what runs version 1 fetches a delta alone"],
         ["xs-ota deploy app.bin --all --json | tail -1", "the outcome, for programs"],
       ])}
 ${ROLLOUT_HELP}
@@ -125,15 +132,18 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   if (options.all === named) throw new Failure("name devices with --thing or --group, or take --all");
   const image = readBytes(file);
   if (!options.any) refuseUseless(file, image);
+  const payloads = makePayloads(image, options);
+  const whole = new Uint8Array(Buffer.concat([image, ...payloads.map(({ bytes }) => bytes)]));
   const client = new Client(options.service);
   const asked = await query(file, image, options);
-  const job = await client.deploy(image, asked).catch(async (error: unknown) => {
+  for (const { kind, bytes } of payloads) asked.append("payload", `${kind}:${bytes.length}`);
+  const job = await client.deploy(whole, asked).catch(async (error: unknown) => {
     if (!(error instanceof ServiceFailure) || error.code !== "UnknownThing") throw error;
     const text = error.message.replace(/\.$/, "");
     if (!(await confirmed(`${text}. Deploy to it all the same?`)))
       throw new Failure(`${text} (--new deploys to it all the same)`, FAILED);
     asked.set("addThings", "1");
-    return await client.deploy(image, asked);
+    return await client.deploy(whole, asked);
   });
   const offline = await offlineOf(client, job);
   if (options.json) print(JSON.stringify({ event: "job", ...job, offline }));
@@ -144,6 +154,24 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   await conclude(client, outcome, options);
   if (outcome.gaveUp === "interrupted") return INTERRUPTED;
   return outcome.ok ? OK : FAILED;
+}
+
+/** Deltas and the compressed image that go with it. @throws Failure */
+function makePayloads(image: Uint8Array, { from = [], packed, json }: DeployOptions): UpdatePayload[] {
+  const payloads = from.map((file) => {
+    const base = readImage(file);
+    return {
+      kind: deltaKind(base),
+      bytes: showing(`delta from ${file}`, (progress) => deltaOf(base, image, progress)),
+    };
+  });
+  if (packed)
+    payloads.push({ kind: ";packed", bytes: showing("packing", (progress) => packOf(image, progress)) });
+  if (new Set(payloads.map(({ kind }) => kind)).size < payloads.length)
+    throw new Failure("two images of --from are the same build");
+  if (!json)
+    for (const { kind, bytes } of payloads) print(`${kind.slice(1)}: ${saving(bytes.length, image.length)}`);
+  return payloads;
 }
 
 function refuseUseless(file: string, image: Uint8Array): void {
