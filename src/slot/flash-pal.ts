@@ -162,6 +162,11 @@ export class FlashPal implements OtaPal {
     return this.#options.boot?.resetReason;
   }
 
+  /** SHA-256 of the file that is open and verified; undefined before. */
+  get digest(): Uint8Array | undefined {
+    return this.#open?.digest;
+  }
+
   get rolledBack(): boolean {
     const state = this.#options.boot?.otherState();
     return state === "pending-verify" || platformState(state) === "invalid";

@@ -1,0 +1,185 @@
+import { equal, ok, throws } from "../support/assert.js";
+import { accept, cutComponents } from "../support/component-cuts.js";
+import {
+  ASSETS,
+  CERTS,
+  ComponentRig,
+  componentFile,
+  type Files,
+  firmwareImage,
+  withStatement,
+} from "../support/component-rig.js";
+
+const assets = (version: string, changes = {}) => componentFile("assets", version, changes);
+const certs = (version: string, changes = {}) => componentFile("certs", version, changes);
+const one = (bytes: Uint8Array, type = ASSETS): Files => new Map([[type, bytes]]);
+
+describe("components: one by itself", () => {
+  it("is not there until the first update, then on trial, then accepted", () => {
+    const rig = new ComponentRig();
+    equal(rig.versions, "1.0.0 - -");
+    equal(rig.install(one(assets("1"))), undefined);
+    equal(rig.restarts, 1);
+    equal(rig.versions, "1.0.0 - -");
+    rig.start();
+    equal(rig.versions, "1.0.0 1 -");
+    accept(rig);
+    equal(rig.components.getPlatformImageState(), "valid");
+    rig.start();
+    equal(rig.versions, "1.0.0 1 -");
+  });
+
+  it("goes into the place not in use, and comes back when it is not accepted by the next start", () => {
+    const rig = new ComponentRig();
+    rig.install(one(assets("1")));
+    rig.start();
+    accept(rig);
+    rig.install(one(assets("2")));
+    rig.start();
+    equal(rig.versions, "1.0.0 2 -");
+    rig.start();
+    equal(rig.versions, "1.0.0 1 -");
+    rig.start();
+    equal(rig.versions, "1.0.0 1 -");
+  });
+
+  it("has as many starts as the product gives it", () => {
+    const rig = new ComponentRig({ attempts: 3 });
+    rig.install(one(assets("1")));
+    for (let start = 0; start < 3; start++) {
+      rig.start();
+      equal(rig.versions, "1.0.0 1 -");
+    }
+    rig.start();
+    equal(rig.versions, "1.0.0 - -");
+  });
+
+  it("is given up when it is rejected", () => {
+    const rig = new ComponentRig();
+    rig.install(one(assets("1")));
+    rig.start();
+    rig.components.setPlatformImageState("rejected");
+    equal(rig.versions, "1.0.0 - -");
+    rig.start();
+    equal(rig.versions, "1.0.0 - -");
+  });
+
+  it("takes effect at once where the product says so, and its trial is counted", () => {
+    const rig = new ComponentRig({ live: true });
+    rig.install(one(assets("1")));
+    equal(rig.restarts, 0);
+    equal(rig.versions, "1.0.0 1 -");
+    rig.start();
+    equal(rig.versions, "1.0.0 - -");
+    rig.install(one(assets("1")));
+    accept(rig);
+    rig.start();
+    equal(rig.versions, "1.0.0 1 -");
+  });
+
+  it("is read as it was written, and not beyond its end", () => {
+    const rig = new ComponentRig({ live: true });
+    const file = assets("1");
+    rig.install(one(file));
+    const open = rig.components.open("assets");
+    ok(open);
+    equal(open.byteLength, file.length - 256);
+    const bytes = new Uint8Array(open.byteLength);
+    open.read(0, bytes);
+    ok(bytes.every((byte, at) => byte === file[256 + at]));
+    throws(() => open.read(1, bytes), { type: RangeError });
+    throws(() => open.read(-1, bytes), { type: RangeError });
+    throws(() => rig.components.open("stranger"), { type: RangeError });
+  });
+});
+
+describe("components: what is refused", () => {
+  const refused: [why: string, files: Files, code: string][] = [
+    ["another component's file", one(certs("1")), "wrong-project"],
+    ["another product's", one(assets("1", { projectName: "other" })), "wrong-project"],
+    ["firmware as a component", one(firmwareImage("2.0.0")), "bad-image"],
+    ["a component as firmware", one(assets("1"), 0), "bad-image"],
+    ["one for newer firmware", one(assets("1", { minFirmware: "1.0.1" })), "bad-version"],
+    ["one for older firmware", one(assets("1", { maxFirmware: "0.9" })), "bad-version"],
+    ["one larger than its place", one(assets("1", { size: 0x10000 })), "file-too-large"],
+    ["a type nobody knows", one(assets("1"), 12), "file-create"],
+    [
+      "several without a statement",
+      new Map([...one(assets("1")), ...one(certs("1"), CERTS)]),
+      "signature-missing",
+    ],
+  ];
+  for (const [why, files, code] of refused)
+    it(`${why}: ${code}`, () => {
+      const rig = new ComponentRig();
+      const bits = rig.storage.bytes.slice();
+      equal(rig.install(files), code);
+      ok(
+        rig.storage.bytes.every((byte, at) => byte === bits[at]),
+        "flash was touched",
+      );
+    });
+
+  it("the same and an older version", () => {
+    const rig = new ComponentRig({ live: true });
+    rig.install(one(assets("2")));
+    accept(rig);
+    equal(rig.install(one(assets("1"))), "downgrade");
+    equal(rig.install(one(assets("2"))), "same-version");
+    equal(rig.versions, "1.0.0 2 -");
+  });
+
+  it("firmware that a component in use does not go with, unless the job brings another", () => {
+    const rig = new ComponentRig({ live: true });
+    rig.install(one(assets("1", { maxFirmware: "1.9" })));
+    accept(rig);
+    equal(rig.install(one(firmwareImage("2.0.0"), 0)), "bad-version");
+    const set = new Map([
+      [0, firmwareImage("2.0.0")],
+      [ASSETS, assets("2", { minFirmware: "2" })],
+    ]);
+    equal(rig.install(withStatement(set)), undefined);
+  });
+
+  it("a file that is not the one of the set, a set for another product, an older set", () => {
+    const rig = new ComponentRig();
+    const set = new Map([
+      [ASSETS, assets("2")],
+      [CERTS, certs("2")],
+    ]);
+    const mixed = new Map([...withStatement(set, 7), [CERTS, certs("1")]]);
+    equal(rig.install(mixed), "signature-check");
+    equal(rig.install(withStatement(set, 7, { projectName: "other" })), "wrong-project");
+    equal(rig.install(withStatement(set, 7)), undefined);
+    rig.start();
+    accept(rig);
+    const newer = new Map([
+      [ASSETS, assets("3")],
+      [CERTS, certs("3")],
+    ]);
+    equal(rig.install(withStatement(newer, 6)), "downgrade");
+    equal(rig.install(withStatement(newer, 8)), undefined);
+  });
+
+  it("a set whose statement names less, or more, than the job has", () => {
+    const rig = new ComponentRig();
+    const both = withStatement(
+      new Map([
+        [ASSETS, assets("2")],
+        [CERTS, certs("2")],
+      ]),
+    );
+    const less = new Map(both);
+    less.delete(CERTS);
+    equal(rig.install(less), "signature-check");
+    const more = new Map([...withStatement(one(assets("2"))), ...one(certs("2"), CERTS)]);
+    equal(rig.install(more), "signature-check");
+  });
+});
+
+describe("components: power cuts at some of the flash operations", () => {
+  for (const set of ["components", "with firmware"] as const)
+    it(`a set: ${set}: all or nothing`, () => {
+      ok(cutComponents(set, false, 23) > 5);
+    });
+});
