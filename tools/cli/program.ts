@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { awsCommand } from "./aws.js";
+import { bundleCommand, componentCommand } from "./component.js";
 import { demoImageCommand } from "./demo-image.js";
 import { deployCommand } from "./deploy.js";
 import { deviceCommand } from "./device.js";
@@ -28,7 +29,7 @@ export function makeProgram(): Command {
   const makers = [
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
-    ...[deviceCommand, demoImageCommand, awsCommand],
+    ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand],
     ...[deltaCommand, packCommand],
   ];
   for (const make of makers) program.addCommand(make());
