@@ -101,6 +101,7 @@ class ModelBoot implements BootControl {
   otherState(): BootImageState {
     return this.#other;
   }
+  keepWayBack(): void {}
   clearOther(): void {
     this.#other = "undefined";
   }
