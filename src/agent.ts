@@ -8,7 +8,15 @@ import { FailedImages } from "./control/failed-images.js";
 import type { OtaJob, ParsedJob } from "./control/job-document.js";
 import type { JobReference, JobStatus, StatusDetails } from "./control/job-status.js";
 import { Jobs, spread } from "./control/jobs.js";
-import { identityOf, NO_ROLLBACK, newActiveJob, nextFile, payloadOf, prepare } from "./control/offer.js";
+import {
+  identityOf,
+  NO_ROLLBACK,
+  newActiveJob,
+  nextFile,
+  payloadOf,
+  planesFor,
+  prepare,
+} from "./control/offer.js";
 import { judgeReentry, mismatch, NOT_ON_TRIAL, withdrawn } from "./control/reentry.js";
 import * as report from "./control/status.js";
 import { imageName } from "./control/status.js";
@@ -264,6 +272,9 @@ export class OtaAgent {
         return this.#callPal(event, active);
       case Event.FileCreated:
         return this.#startTransfer(active);
+      case Event.NextFile:
+        // Paused in the meantime, it is fetched to its end and judged then.
+        return this.#state === State.Suspended ? undefined : this.#nextFile(active);
       case Event.FileClosed:
         return this.#fileClosed(active);
       case Event.FileReported:
@@ -318,6 +329,7 @@ export class OtaAgent {
       if (job && identityOf(job) === identityOf(active.job)) {
         const at = active.job.files.indexOf(active.file);
         active.files = job.files.filter((_, n) => active.files.includes(active.job.files[n]));
+        active.set = active.set?.map((file) => job.files[active.job.files.indexOf(file)]);
         active.job = job;
         active.file = job.files[at];
         active.download?.renew(active.file);
@@ -384,7 +396,7 @@ export class OtaAgent {
     const verdict = judgeReentry(job, pal, this.#imageState);
     if (verdict === false) return this.#offer(job);
     const active = newActiveJob(job, pal, []);
-    active.app = pal.running;
+    active.app = pal.describe ? pal.describe(job.files) : pal.running;
     if (job.progress.selfTest) this.#active = active;
     if (verdict === true) {
       // Not on trial as far as the boot loader is concerned. What installed it promised a self-test.
@@ -496,6 +508,7 @@ export class OtaAgent {
       onHead: (app) => {
         active.app = app;
         if (app) this.#judgeImage(active, app);
+        if (active.judging) this.#post(Event.NextFile, undefined, active);
       },
       onProgress: (blocks, total, bytes) => this.#progress(active, blocks, total, bytes),
       onComplete: () => this.#transferEnded(active, Event.FileComplete),
@@ -511,7 +524,8 @@ export class OtaAgent {
   #judgeImage(active: ActiveJob, app: AppDescription): void {
     const { job, file, planes, pal } = active;
     const name = imageName(app);
-    if (name === imageName(pal.running as AppDescription) && /[1-9a-f]/.test(app.buildId)) {
+    const running = pal.describe ? pal.describe([file]) : (pal.running as AppDescription);
+    if (!active.judging && name === imageName(running) && /[1-9a-f]/.test(app.buildId)) {
       // Over plain HTTP anybody can have sent this head: it must not stand for an update.
       active.isRunning = planes[0].protocol !== "HTTP" || !/^http:/i.test(file.url);
       throw new OtaError("same-version", `${name} runs already`);
@@ -542,6 +556,7 @@ export class OtaAgent {
     if (received - (active.reported as number) < this.#options.statusInterval) return;
     active.reported = received;
     active.details = report.receiving(received, total);
+    if (active.set) active.details = { ...active.details, files: report.filesOf(active, received, total) };
     this.#jobs.update(active.job, "IN_PROGRESS", active.details, false);
   }
 
@@ -576,10 +591,29 @@ export class OtaAgent {
     return this.#createFile();
   }
 
+  /** Goes on with the next file of a set; after the last head with the first file, which is fetched now. */
+  #nextFile(active: ActiveJob): number {
+    const { set = [], file, job } = active;
+    const at = set.indexOf(file) + 1;
+    this.#closeDownload(active);
+    if (at === set.length) active.judging = false;
+    const next = set[at % set.length];
+    active.file = next;
+    active.files = [next];
+    active.planes = planesFor(job, next, this.#planes);
+    active.repairs = 0;
+    active.reported = undefined;
+    active.outcome = undefined;
+    return this.#createFile();
+  }
+
   /** Verified. The service has to know before the device restarts, or it would take the new image for a stranger. */
   #fileClosed(active: ActiveJob): number | undefined {
+    const { set, file, pal } = active;
+    if (set && (active.judging || file !== set[set.length - 1])) return this.#nextFile(active);
     this.#closeDownload(active);
-    active.payload = payloadOf(active);
+    active.payload = set ? "" : payloadOf(active);
+    active.app = pal.coming ?? active.app;
     if (!active.app) return this.#finish();
     this.#inform(active, report.selfTest("ready", active), Event.FileReported);
     return;
@@ -605,7 +639,8 @@ export class OtaAgent {
     }
     if (error) return this.#rollBack(error);
     this.#imageState = "accepted";
-    this.#withStore(() => this.#failedImages.clear(imageName(this.#options.pal.running as AppDescription)));
+    const { app = this.#options.pal.running } = this.#active ?? {};
+    this.#withStore(() => this.#failedImages.clear(imageName(app as AppDescription)));
     return this.#state === State.SelfTesting ? this.#finish() : undefined;
   }
 
@@ -617,7 +652,7 @@ export class OtaAgent {
     this.#attempt(pal, "setPlatformImageState", "rejected");
     // Whose job was withdrawn, or never was, says nothing of the image.
     if (error.code !== "cancelled" && error.code !== "image-state-mismatch")
-      this.#imageFailed(imageName(pal.running as AppDescription), active);
+      this.#imageFailed(imageName((active?.app ?? pal.running) as AppDescription), active);
     this.#emit({ type: "self-test-failed", error });
     this.#restart = true;
     if (active) this.#jobs.dropUpdates(active.job.jobId);

@@ -42,3 +42,5 @@ export const CheckForUpdate = 18;
 export const ImageDecided = 19;
 /** Nobody decided about the image on trial in time. */
 export const SelfTestTimer = 20;
+/** The head of a file was accepted, and further files of the job are to be judged before any of them is fetched. */
+export const NextFile = 21;

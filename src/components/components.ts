@@ -5,13 +5,13 @@
  * belongs to, so that ESP-IDF's commit and rollback are the components' as well.
  * @module
  */
-import { toHex } from "../bytes.js";
+import { equalBytes, toHex } from "../bytes.js";
 import type { JobFile } from "../control/job-document.js";
 import { OtaError, type OtaErrorCode } from "../errors.js";
 import type { AppDescription, Flash } from "../ports.js";
 import { FlashPal } from "../slot/flash-pal.js";
 import { digestOf } from "../slot/journal.js";
-import type { ImageState, OtaPal, PlatformImageState, Received } from "../slot/pal.js";
+import type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "../slot/pal.js";
 import { compareVersions } from "../slot/version.js";
 import { COMPONENT_HEADER_LENGTH, type ComponentHeader, parseComponentHeader } from "./header.js";
 import type { ComponentDefinition, ComponentsOptions, OpenComponent } from "./options.js";
@@ -155,7 +155,51 @@ export class Components implements OtaPal {
   }
 
   get rolledBack(): boolean {
-    return this.#options.firmware.rolledBack;
+    return this.#options.firmware.rolledBack || this.#records.components.some(({ state }) => state === BAD);
+  }
+
+  get resetReason(): string | undefined {
+    return this.#options.firmware.resetReason;
+  }
+
+  get notices(): readonly string[] | undefined {
+    return this.#options.firmware.notices;
+  }
+
+  get ordered(): boolean | undefined {
+    return this.#options.firmware.ordered;
+  }
+
+  rank(files: readonly JobFile[]): readonly JobFile[] {
+    const { firmware } = this.#options;
+    return firmware.rank ? firmware.rank(files) : files;
+  }
+
+  /** Firmware where it is among the files; otherwise one name for what is in use of the components they are for. */
+  describe(files: readonly JobFile[]): AppDescription {
+    const running = this.#options.firmware.running as AppDescription;
+    const records = this.#recordsFor(files);
+    if (!records.length) return running;
+    const [first] = records;
+    const place = this.#placeOf(first);
+    const { places } = this.#definitionOf(first);
+    const version = place === NO_PLACE ? "none" : this.#headerIn(places[place]).version;
+    return this.#named(
+      version,
+      records.map((record) => this.#idOf(record)),
+    );
+  }
+
+  get coming(): AppDescription | undefined {
+    const works = this.#works;
+    if (this.#firmware || !works.length) return this.#coming;
+    const records = this.#recordsFor(works.map(({ file }) => file));
+    const [first] = records;
+    const { version } = this.#headerIn(this.#definitionOf(first).places[first.candidate]);
+    return this.#named(
+      version,
+      records.map((record) => record.candidateId),
+    );
   }
 
   get headLength(): number {
@@ -218,14 +262,7 @@ export class Components implements OtaPal {
     const work = this.#workOf(file);
     const header = parseComponentHeader(head, file.fileSize);
     this.#judge(work, header);
-    const { chipId } = firmware.running as AppDescription;
-    return {
-      chipId,
-      projectName: header.projectName,
-      version: header.version,
-      secureVersion: 0,
-      buildId: toHex(work.id.subarray(0, 4)),
-    };
+    return this.#named(header.version, [work.id]);
   }
 
   readBack(offset: number, into: Uint8Array): void {
@@ -248,7 +285,7 @@ export class Components implements OtaPal {
     this.#pal.writeBlock(offset, data);
   }
 
-  closeFile(done: (error: OtaError | undefined, left?: Received) => void): void {
+  closeFile(done: (error: OtaError | undefined, left?: Received) => void, applied?: Applied): void {
     const work = this.#work;
     const { firmware } = this.#options;
     if (this.#paper) this.#paper.close((error, statement) => done(error ?? this.#believe(statement)));
@@ -256,7 +293,7 @@ export class Components implements OtaPal {
     else
       firmware.closeFile((error, left) => {
         done(error ?? this.#member(FIRMWARE_NAME, firmware.digest), left);
-      });
+      }, applied);
   }
 
   abort(discard: boolean): void {
@@ -381,6 +418,32 @@ export class Components implements OtaPal {
     return this.#work ? this.#work.pal : this.#options.firmware;
   }
 
+  /** Records of the components `files` are for, in the order the product names them. */
+  #recordsFor(files: readonly JobFile[]): readonly ComponentRecord[] {
+    if (files.some((file) => !file.fileType)) return [];
+    const { components } = this.#options;
+    const named = components.filter(({ fileType }) => files.some((file) => file.fileType === fileType));
+    return named.map(({ name }) => this.#recordOf(name));
+  }
+
+  #definitionOf(record: ComponentRecord): ComponentDefinition {
+    return this.#options.components.find(({ name }) => name === record.name) as ComponentDefinition;
+  }
+
+  /** Identity of what is in use. */
+  #idOf(record: ComponentRecord): Uint8Array {
+    const { candidate, candidateId, currentId } = record;
+    return this.#placeOf(record) === candidate && record.state === VERIFIED ? candidateId : currentId;
+  }
+
+  /** Components by one name: the version of the first, and a digest of what all of them are. */
+  #named(version: string, ids: readonly Uint8Array[]): AppDescription {
+    const { chipId, projectName } = this.#options.firmware.running as AppDescription;
+    const hash = this.#options.crypto.sha256();
+    for (const id of ids) hash.update(id);
+    return { chipId, projectName, version, secureVersion: 0, buildId: toHex(hash.digest().subarray(0, 4)) };
+  }
+
   #recordOf(name: string): ComponentRecord {
     return this.#records.components.find((record) => record.name === name) as ComponentRecord;
   }
@@ -434,7 +497,8 @@ export class Components implements OtaPal {
     if (header.projectName !== projectName)
       refuse("wrong-project", `the component is for ${header.projectName}, this device is ${projectName}`);
     requireHost(header, this.#coming?.version ?? version);
-    if (allowDowngrade || record.current === NO_PLACE) return;
+    // The very file that is in use may come along in a set.
+    if (allowDowngrade || record.current === NO_PLACE || equalBytes(work.id, record.currentId)) return;
     const present = this.#headerIn(definition.places[record.current]).version;
     const order = compareVersions(header.version, present);
     if (order > 0) return;

@@ -17,6 +17,10 @@ export interface ActiveJob {
   /** Files of the job that are still to be tried, the one at hand first. */
   files: readonly JobFile[];
   file: JobFile;
+  /** All files of a job that are installed together, in order. */
+  set?: readonly JobFile[];
+  /** Their heads are being judged, before anything is written. */
+  judging?: boolean;
   /** Packed version that performed the download, as it was known when the job came: by now the service has our words. */
   readonly updatedBy: number | undefined;
   readonly pal: OtaPal;

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { OtaError, type OtaErrorCode } from "../errors.js";
+import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
 import type { OtaAgentOptions } from "../options.js";
 import type { OtaPal } from "../slot/pal.js";
 import type { DataPlane } from "../transfer/data-plane.js";
@@ -24,6 +24,8 @@ export function prepare(
 ): ActiveJob | OtaError {
   const { files } = job;
   const { fileType } = files[0];
+  if (options.pal.plan && files.some((file) => file.fileType) && !options.otherPals?.[fileType])
+    return prepareSet(job, options, planes);
   const pal = fileType ? options.otherPals?.[fileType] : options.pal;
   const whole = files.filter((file) => variantOf(file) === undefined);
   if (whole.length > 1 || files.some((file) => file.fileType !== fileType))
@@ -44,6 +46,27 @@ export function prepare(
   }
   if (!pal.rollbackEnabled && !options.allowNoRollback) return refusal("no-rollback", NO_ROLLBACK);
   return newActiveJob(job, pal, planesFor(job, served[0], planes), served);
+}
+
+/** A job whose files are installed together. */
+function prepareSet(
+  job: OtaJob,
+  options: OtaAgentOptions,
+  planes: readonly DataPlane[],
+): ActiveJob | OtaError {
+  const { pal } = options;
+  let set: readonly JobFile[];
+  try {
+    set = (pal.plan as NonNullable<OtaPal["plan"]>)(job.files);
+  } catch (error) {
+    return asOtaError(error, "file-create");
+  }
+  for (const file of set)
+    if (!planesFor(job, file, planes).length) return refusal("data-protocol", "no way to fetch a file");
+  const active = newActiveJob(job, pal, planesFor(job, set[0], planes), [set[0]]);
+  active.set = set;
+  active.judging = set.length > 1;
+  return active;
 }
 
 /** The planes that can fetch `file`, in order of preference. */

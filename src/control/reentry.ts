@@ -30,13 +30,13 @@ export function withdrawn(): OtaError {
  */
 export function judgeReentry(
   job: OtaJob,
-  pal: Pick<OtaPal, "running" | "rolledBack" | "resetReason" | "getPlatformImageState">,
+  pal: Pick<OtaPal, "describe" | "running" | "rolledBack" | "resetReason" | "getPlatformImageState">,
   imageState: ImageState,
 ): OtaError | boolean | undefined {
-  const { running } = pal;
+  const running = pal.describe ? pal.describe(job.files) : pal.running;
   const onTrial = imageState === "testing";
   const { selfTest, image, updatedBy } = job.progress;
-  if (!running || (selfTest && job.files[0].fileType)) return false;
+  if (!running || (selfTest && job.files[0].fileType && !pal.describe)) return false;
   if (!selfTest) return onTrial && withdrawn();
   if (imageState === "accepted" && (!image || image === imageName(running))) return undefined;
   if (image === imageName(running)) {

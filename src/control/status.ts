@@ -20,6 +20,17 @@ export function receiving(received: number, total: number): StatusDetails {
   return { receive: `${received}/${total}` };
 }
 
+/** Where the files of a set are: "<fileType>:ready", "…:78%" or "…:waits", with blanks between. */
+export function filesOf({ set = [], file }: ActiveJob, received: number, total: number): string {
+  const at = set.indexOf(file);
+  let text = "";
+  for (let n = 0; n < set.length; n++) {
+    const state = n < at ? "ready" : n > at ? "waits" : `${Math.floor((received * 100) / total)}%`;
+    text += `${n ? " " : ""}${set[n].fileType}:${state}`;
+  }
+  return text;
+}
+
 /** @param step "ready": verified and about to be booted; "active": on trial */
 export function selfTest(step: "ready" | "active", active: ActiveJob): StatusDetails {
   const { version } = active.pal.running as AppDescription;

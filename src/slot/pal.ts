@@ -72,6 +72,16 @@ export interface OtaPal {
    * they are to be tried. Without it whole images are taken alone.
    */
   rank?(files: readonly JobFile[]): readonly JobFile[];
+  /**
+   * Files of a job that are installed together, in the order they are to be fetched; told before any of them is created.
+   * Without it a job brings one file, or several that are the same image.
+   * @throws OtaError when they cannot be installed together
+   */
+  plan?(files: readonly JobFile[]): readonly JobFile[];
+  /** What runs of what a job of `files` installs. Without it: `running`. */
+  describe?(files: readonly JobFile[]): AppDescription;
+  /** What will run once the files that have been verified take effect. Without it: what `inspect` said last. */
+  readonly coming?: AppDescription | undefined;
   /** Forgets the open file. What is on flash stays for a later resume unless `discard`. Harmless with nothing open. */
   abort(discard: boolean): void;
   /**

@@ -48,11 +48,11 @@ describe("xs-ota component, bundle", function () {
 
   it("replaces nothing unless told to", async () => {
     const component = ["component", "content", "--name", "assets", ...OF_APP, "--out", "assets.xac"];
-    await folder.bad(2, "it exists already", ...component);
+    await folder.bad(2, "exists already: --force replaces it", ...component);
     await folder.good(...component, "--force");
     folder.write("mine", "mine");
     const bundle = ["bundle", "assets.xac", "--sequence", "1", "--out", "mine"];
-    await folder.bad(2, "it exists already", ...bundle);
+    await folder.bad(2, "exists already: --force replaces it", ...bundle);
     equal(new TextDecoder().decode(read("mine")), "mine");
   });
 

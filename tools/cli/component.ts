@@ -14,7 +14,7 @@ import {
 import { type ComponentHeader, parseComponentHeader } from "../../src/components/header.js";
 import { FIRMWARE_NAME, type StatementEntry } from "../../src/components/statement.js";
 import { Failure } from "./failure.js";
-import { readBytes, writeNew, writeWhole } from "./files.js";
+import { readBytes, writeWhole } from "./files.js";
 import { examples } from "./options.js";
 import { print } from "./text.js";
 
@@ -60,7 +60,7 @@ export function componentCommand(): Command {
       const { name, project, version, minFirmware, maxFirmware, out, force } = options;
       const header: ComponentHeader = { name, projectName: project, version, minFirmware, maxFirmware };
       const file = built(() => buildComponent(header, readBytes(content)));
-      (force ? writeWhole : writeNew)(out, file);
+      writeWhole(out, file, force);
       print(
         `${out}: component ${name} ${version} of ${project}, ${file.length.toLocaleString("en-US")} bytes`,
       );
@@ -106,7 +106,7 @@ export function bundleCommand(): Command {
           entries: members.map(({ entry }) => entry),
         }),
       );
-      (force ? writeWhole : writeNew)(out, statement);
+      writeWhole(out, statement, force);
       for (const { entry } of members) print(`  ${entry.name.padEnd(16)} ${entry.version}`);
       print(`${out}: set ${sequence} of ${projectName}, ${files.length} files`);
     });
