@@ -54,6 +54,18 @@ const payload = {
   ],
 };
 
+/** Components beside the firmware, for products that have them. */
+const components = {
+  input: "src/components/index.ts",
+  output: { file: "dist/components.js", format: "es", assetFileNames: "[name]" },
+  plugins: [
+    shared,
+    typescript(),
+    compact({ own }),
+    beside("components.d.ts", () => 'export * from "./components/index.js";\n'),
+  ],
+};
+
 /** The same sources with a host for the bare XS engine, as one script. */
 const xs = {
   input: "hosts/xs/runtime/main.ts",
@@ -62,4 +74,5 @@ const xs = {
 };
 
 /** `rollup -c --configOnly xs` makes the second alone. */
-export default ({ configOnly }) => (configOnly === "xs" ? [xs] : [agent, http, payload, xs, ...moddable]);
+export default ({ configOnly }) =>
+  configOnly === "xs" ? [xs] : [agent, http, payload, components, xs, ...moddable];

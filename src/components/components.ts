@@ -313,10 +313,17 @@ export class Components implements OtaPal {
         return;
       }
       const records = this.#records;
-      if (works.length === 0) return firmware.activate(done);
-      // What an earlier job left verified is not part of this one.
+      // What an earlier job left verified, or given up, is not part of this one.
+      let stale = false;
       for (const record of records.components)
-        if (!works.some((work) => work.record === record) && record.state === VERIFIED) record.state = EMPTY;
+        if (!works.some((work) => work.record === record) && record.state !== EMPTY) {
+          record.state = EMPTY;
+          stale = true;
+        }
+      if (works.length === 0) {
+        const error = stale ? this.#attempt() : undefined;
+        return error ? done(error) : firmware.activate(done);
+      }
       records.trial = true;
       records.nextSequence = this.#statement?.sequence ?? records.sequence;
       records.firmware = this.#firmware ? (this.#coming as AppDescription).buildId : "";

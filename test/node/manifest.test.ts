@@ -66,6 +66,7 @@ describe("manifests", () => {
     "manifest.json",
     "manifest-http.json",
     "manifest-network.json",
+    "manifest-components.json",
     "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];

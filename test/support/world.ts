@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly pal?: Partial<FlashPalOptions>;
   /** Takes deltas and compressed images, too. */
   readonly staged?: boolean;
+  /** Puts a porting layer around that of firmware. */
+  readonly around?: (firmware: FlashPal, parts: FlashPalOptions, world: World) => OtaPal;
   /** What runs first. */
   readonly image?: Uint8Array;
   readonly device?: Partial<Omit<DeviceOptions, "flash" | "sha256">>;
@@ -161,6 +163,8 @@ export class World {
     this.pal = this.#options.staged
       ? new StagedPal({ ...parts, running: flash.open(running), packed: true })
       : new FlashPal(parts);
+    const { around } = this.#options;
+    if (around) this.pal = around(this.pal as FlashPal, parts, this);
     const { onEvent } = this.#options;
     const agent = new OtaAgent({
       ...{ mqtt: this.mqtt, pal: this.pal, clock, thingName: THING, random: seeded(life), store },
