@@ -7,7 +7,8 @@
  *   where a seal stands, the record before it was programmed completely.
  * - A record without its seal, or anything that stands behind the newest record, may read differently the next time (bits
  *   that an interrupted command left in between). What was read is therefore made to stay before anybody acts on it: it is
- *   written again, with a higher sequence, into the other sector.
+ *   written again, with a higher sequence, into the sector that does not have the newest record with a seal, or with a part of
+ *   one.
  * - The first record of a life always goes into the other sector, erased: nothing is ever programmed where an earlier life
  *   may have been interrupted. The sector with the newest record is not touched meanwhile.
  * @module
@@ -35,6 +36,8 @@ interface Found {
   readonly sector: number;
   readonly sequence: number;
   readonly payload: Uint8Array;
+  /** There is something of its seal: it was programmed completely. */
+  readonly firm: boolean;
 }
 
 export class RecordLog {
@@ -48,7 +51,7 @@ export class RecordLog {
   #at = 0;
 
   /**
-   * @param flash the partition: its first two sectors are the log's
+   * @param flash the partition: its first two sectors are the log's. Erased flash has to read as 0xff: not an encrypted one
    * @throws OtaError "file-create" when it has fewer than two
    */
   constructor(flash: Flash, crypto: Crypto) {
@@ -69,9 +72,14 @@ export class RecordLog {
     let settled = true;
     for (let sector = 0; sector < 2; sector++) if (!this.#scan(sector, found)) settled = false;
     let newest: Found | undefined;
-    for (const record of found) if (!newest || record.sequence > newest.sequence) newest = record;
+    let firm: Found | undefined;
+    for (const record of found) {
+      if (!newest || record.sequence > newest.sequence) newest = record;
+      if (record.firm && (!firm || record.sequence > firm.sequence)) firm = record;
+    }
     this.#at = 0;
-    this.#sector = newest ? newest.sector : 1;
+    // What is written next spares the sector with the newest record that is known to stay.
+    this.#sector = (firm ?? newest)?.sector ?? 1;
     this.#sequence = newest ? newest.sequence : 0;
     if (newest && !settled) {
       // One number is for the torn record that may stand behind it and read well the next time.
@@ -153,9 +161,11 @@ export class RecordLog {
       const digest = bytes.subarray(at + end, at + end + DIGEST_LENGTH);
       if (!equalBytes(this.#digest(bytes.subarray(at, at + end)), digest)) break;
       const payload = bytes.slice(at + HEADER_LENGTH, at + HEADER_LENGTH + length);
-      found.push({ sector, sequence: view.getUint32(at + 4, true), payload });
+      const sequence = view.getUint32(at + 4, true);
       at += end + DIGEST_LENGTH;
-      if (!equalBytes(bytes.subarray(at, at + DIGEST_LENGTH), digest)) return false;
+      const seal = bytes.subarray(at, at + DIGEST_LENGTH);
+      found.push({ sector, sequence, payload, firm: seal.some((byte) => byte !== 0xff) });
+      if (!equalBytes(seal, digest)) return false;
       at += DIGEST_LENGTH;
     }
     for (; at < bytes.length; at++) if (bytes[at] !== 0xff) return false;
