@@ -109,6 +109,9 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
   const flash = has("flash", "rot", "stuck");
   const power = has("power", "cut");
   switch (code) {
+    case "":
+      // The service has refused the words: the bare status is what is left.
+      return has("service");
     case "no-progress":
       return (
         has("service", "outage", "refuse", "stream-gone", "corrupt", "leap", "mute") ||
