@@ -36,6 +36,24 @@ export interface TransferRow {
   original8: number;
 }
 
+/** What else links and machines do; on the average of all seeds unless said. */
+export interface TroubleRow {
+  what: string;
+  bound: number;
+  /** Seconds; the original's, by blocks a request. */
+  seconds: number;
+  original1: number;
+  original8: number;
+  original32: number;
+  /** Most blocks sent again that anything but a loss caused; blocks of the image. */
+  again: number;
+  blocks: number;
+  /** Share lost on the average; 0: nothing is lost. */
+  loss: number;
+  /** The longest one of the application's messages waited, milliseconds; 0: not measured. */
+  messageDelay: number;
+}
+
 export interface WireRow {
   blockSize: number;
   streamName: string;
@@ -58,6 +76,7 @@ export interface PoliteRow {
 export interface Figures {
   links: TransferRow[];
   flash: TransferRow[];
+  trouble: TroubleRow[];
   wire: WireRow[];
   polite: PoliteRow[];
   xs: Record<string, number>;
@@ -96,6 +115,59 @@ function transfers(flash: boolean, losses: readonly number[]): TransferRow[] {
         });
       }
   return rows;
+}
+
+type Trouble = Omit<Scenario, "fileSize" | "blockSize" | "flash" | "seed" | "policy">;
+
+/** Each over a way of 100 ms unless said. */
+const TROUBLES: [string, Trouble][] = [
+  ...[0.01, 0.1, 0.3].map((overtake): [string, Trouble] => [
+    `${overtake * 100} % overtaken by 1 to 8, 256 KB/s`,
+    { link: { rtt: 100, bandwidth: 262_144, overtake } },
+  ]),
+  ["blocks of a request in any order, 256 KB/s", { link: { rtt: 100, bandwidth: 262_144 }, shuffle: true }],
+  ...[64, 200, 600].map((rate): [string, Trouble] => [
+    `lumps of 64 KB at ${rate} kB/s`,
+    { link: { rtt: 100, bandwidth: rate * 1000, lump: 65_536 } },
+  ]),
+  ...[200, 600, 1500].map((ms): [string, Trouble] => [
+    `device busy for ${ms / 1000} s every 2 s, 256 KB/s`,
+    { link: { rtt: 100, bandwidth: 262_144 }, stall: { ms, every: 2000 } },
+  ]),
+  ...[0.01, 0.05].map((loss): [string, Trouble] => [
+    `bursts of 100 ms, ${loss * 100} % lost, 256 KB/s`,
+    { link: { rtt: 100, bandwidth: 262_144, burst: { loss, ms: 100 } } },
+  ]),
+  [
+    "40 ms and 400 ms by turns of 3 s, 256 KB/s",
+    { link: { rtt: 40, bandwidth: 262_144 }, jump: { rtt: 400, every: 3000 } },
+  ],
+  ...[20, 100, 300].map((rtt): [string, Trouble] => [
+    `messages to the application, 20 kB/s, ${rtt} ms`,
+    { link: { rtt, bandwidth: 20_000 }, messages: true },
+  ]),
+];
+
+function trouble(): TroubleRow[] {
+  return TROUBLES.map(([what, choice]) => {
+    const scenario = { ...choice, fileSize: FILE_SIZE, blockSize: 4096, flash: false };
+    const of = (policy: Scenario["policy"], seeds: number) =>
+      Array.from({ length: seeds }, (_, n) => simulate({ ...scenario, policy, seed: n + 1 }));
+    const ours = of("ours", SEEDS);
+    const original = (policy: number) => mean(of(policy, ORIGINAL_SEEDS).map(({ seconds }) => seconds));
+    return {
+      what,
+      bound: bound({ ...scenario, policy: "ours", seed: 0 }),
+      seconds: mean(ours.map(({ seconds }) => seconds)),
+      original1: original(1),
+      original8: original(8),
+      original32: original(32),
+      again: Math.max(...ours.map(({ again }) => again)),
+      blocks: Math.ceil(FILE_SIZE / 4096),
+      loss: choice.link.burst?.loss ?? 0,
+      messageDelay: Math.max(...ours.map(({ messageDelay }) => messageDelay)),
+    };
+  });
 }
 
 function wire(): WireRow[] {
@@ -139,6 +211,7 @@ export async function measure(): Promise<Figures> {
   return {
     links: transfers(false, LOSSES),
     flash: transfers(true, [0]),
+    trouble: trouble(),
     wire: wire(),
     polite: polite(),
     xs: { ...xs },

@@ -49,11 +49,37 @@ function transferTable(rows: readonly TransferRow[]): string {
   );
 }
 
-function print({ links, flash, wire, polite, xs, sizes }: Figures): void {
+function print({ links, flash, trouble, wire, polite, xs, sizes }: Figures): void {
   console.log(`An image of ${FILE_SIZE} bytes in blocks of 4096 over MQTT, in virtual time\n`);
   console.log(transferTable(links));
   console.log("\nThe same onto NOR flash (sector erase 45 ms, block erase 150 ms, page program 0.4 ms)\n");
   console.log(transferTable(flash));
+  console.log(
+    "\nReordering, lumps, a busy device, bursts of loss, a way that changes, the application's messages\n",
+  );
+  const seconds = (value: number) => (Number.isNaN(value) ? "gave up" : value.toFixed(2));
+  console.log(
+    table(
+      [
+        "what",
+        "bound s",
+        "seconds",
+        "over it",
+        "original, 1 block",
+        "8",
+        "32",
+        "sent again, most",
+        "message waits",
+      ],
+      trouble.map((row) => [
+        row.what,
+        ...[row.bound, row.seconds, row.seconds - row.bound].map(seconds),
+        ...[row.original1, row.original8, row.original32].map(seconds),
+        String(row.again),
+        row.messageDelay ? `${row.messageDelay.toFixed(0)} ms` : "",
+      ]),
+    ),
+  );
   console.log("\nWhat the application feels: turns spent on flash, 1 MB/s, 20 ms\n");
   console.log(
     table(

@@ -67,6 +67,8 @@ export interface Outcome {
 export const THING = "thing-1";
 const STREAM = "AFR_OTA-XYZ";
 const SLOT = 0x1f0000;
+/** A well-formed one: SEQUENCE of two INTEGERs. */
+const SIGNATURE = Uint8Array.of(0x30, 6, 2, 1, 1, 2, 1, 1);
 /** Where the application gets its messages, and how often, milliseconds. */
 const MESSAGES = "application/commands";
 const MESSAGE_MS = 250;
@@ -92,7 +94,7 @@ export function jobFile(fileSize: number, streamName = STREAM): JobFile {
     fileType: 0,
     filePath: "/",
     certFile: "",
-    signature: { algorithm: "sig-sha256-ecdsa", bytes: new Uint8Array([1, 2, 3]) },
+    signature: { algorithm: "sig-sha256-ecdsa", bytes: SIGNATURE },
     streamName,
     url: "",
   } as JobFile;

@@ -132,6 +132,7 @@ const boot = {
   imageState: () => "valid",
   otherState: () => "undefined",
   clearOther() {},
+  keepWayBack() {},
 } as unknown as BootControl;
 
 const { blockSize } = config;
@@ -179,7 +180,7 @@ function perform(command: string): void {
       break;
     case "start":
       for (let i = 0; i < 20; i++) {
-        now += 10;
+        now += 1;
         settle();
       }
       break;

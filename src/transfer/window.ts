@@ -349,14 +349,15 @@ export class Window {
     if (this.#least < this.minRtt) this.minRtt = this.#least || 1;
     const queue = TARGET_QUEUE_MS + this.#stall;
     this.#long = this.minRtt + queue;
-    if (this.#least - this.minRtt > 2 * queue) this.#shrink(queue, this.#least);
-    this.#least = NEVER;
     if (this.#count > 0) {
       const pace = (now - this.#since) / this.#count;
       this.#pace = (this.#pace + pace) / 2;
       this.#fastest += (pace - this.#fastest) / (pace < this.#fastest ? 1 : 8);
     }
     this.#limit();
+    // Lumps are as late as a queue, but bring as much.
+    if (this.#least - this.minRtt > 2 * queue && this.size > this.#most) this.#shrink(queue, this.#least);
+    this.#least = NEVER;
     if (this.#reordering > CALM_REORDERING && !this.#disorder && this.#count >= REORDERING)
       this.#reordering -= (this.#reordering - CALM_REORDERING) / 2;
     this.#disorder = false;

@@ -26,6 +26,7 @@ function figures(ratio: number): Figures {
   return {
     links: [{ ...row, ...rest }],
     flash: [],
+    trouble: [],
     wire: [],
     polite: [],
     xs: { perBlock: 2000, idleSlots: 10, transferSlots: 100, transferBytes: 1000 },
