@@ -236,7 +236,7 @@ describe("compacting the bundle", () => {
     const project = mkdtempSync(join(tmpdir(), "xs-ota-names-"));
     const write = (file: string, text: string) => writeFileSync(join(project, file), text);
     try {
-      mkdirSync(join(project, "src"));
+      mkdirSync(join(project, "src/control"), { recursive: true });
       write(
         "tsconfig.json",
         '{ "compilerOptions": { "target": "ES2022", "strict": true, "types": [], "noLib": false, "lib": ["ES2022"] }, "include": ["src"] }',
