@@ -404,20 +404,12 @@ export class OtaAgent {
       this.#after(Event.SelfTestTimer, this.#options.selfTestTimeoutMs);
     } else {
       if (verdict?.code === "rolled-back") this.#imageFailed(job.progress.image, active);
-      if (!this.#onTrial) return this.#finish(this.#keepVerdict(verdict));
+      if (!this.#onTrial) return this.#finish(verdict);
       if (verdict) return this.#rollBack(verdict);
     }
     this.#inform(active, report.selfTest("active", active));
     this.#emit({ type: "start-test", job });
     return State.SelfTesting;
-  }
-
-  /** What is reported for good has to be what boots for good, also where a power cut came when it was recorded. */
-  #keepVerdict(verdict: OtaError | undefined): OtaError | undefined {
-    const { pal } = this.#options;
-    if (verdict ? verdict.code !== "rolled-back" : this.#imageState === "accepted") return verdict;
-    const failure = this.#attempt(pal, "keepVerdict", !verdict);
-    return verdict ?? failure;
   }
 
   /** A new job: can it, and may it? */
@@ -810,13 +802,13 @@ export class OtaAgent {
   }
 
   /** @returns what went wrong, after telling of it */
-  #attempt<Call extends "abort" | "setPlatformImageState" | "keepVerdict">(
+  #attempt<Call extends "abort" | "setPlatformImageState">(
     pal: OtaPal,
     call: Call,
-    value: Parameters<NonNullable<OtaPal[Call]>>[0],
+    value: Parameters<OtaPal[Call]>[0],
   ): OtaError | undefined {
     try {
-      const aside = pal[call]?.(value as never);
+      const aside = pal[call](value as never);
       if (aside) this.#notice(aside);
       return undefined;
     } catch (error) {

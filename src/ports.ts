@@ -143,23 +143,8 @@ export interface BootControl {
   clearOther(): void;
   /** Makes the other slot the one to boot, once ESP-IDF has validated the image in it. Throws when it is not bootable. */
   setBoot(): void;
-  /**
-   * Confirms the running image; cancels the rollback. Throws when it cannot be recorded, and when what was recorded does not
-   * read so.
-   */
+  /** Confirms the running image; cancels the rollback. Throws when it cannot be recorded. */
   markValid(): void;
-  /**
-   * The running image was confirmed in an earlier life, which may have ended in the middle of it: what `otadata` says of it is
-   * written anew, into an erased sector, so that it reads alike at every start from now on. So is one with a state ESP-IDF
-   * has no meaning for. Nothing of it in `otadata`, given up or on trial: no flash operation.
-   * @returns whether there was something to write
-   */
-  keepAccepted(): boolean;
-  /**
-   * The image in another slot was given up in an earlier life: likewise its entry; one that can not be read goes. No flash
-   * operation when nothing says that the running image boots instead.
-   */
-  keepGivenUp(): void;
   /** Gives up the running image: the next boot takes the other one. Throws when there is none to go back to. */
   markInvalid(): void;
   /** Restarts the device. On a device it does not return; a simulated one ends the agent's life in a later turn. */

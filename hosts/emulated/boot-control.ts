@@ -7,15 +7,10 @@ import {
   activeEntry,
   EMPTY_SEQUENCE,
   isCrcRight,
-  isInvalid,
-  isValid,
   makeEntry,
   nextSequence,
-  type OtaEntry,
-  STATE_INVALID,
   STATE_PENDING_VERIFY,
   STATE_UNDEFINED,
-  STATE_VALID,
   slotOf,
   stateName,
 } from "../formats/otadata.js";
@@ -97,37 +92,6 @@ export class ModelBootControl implements BootControl {
 
   markValid(): void {
     this.#operations.markAppValid();
-    if (this.imageState() !== "valid")
-      throw new EspError("ESP_FAIL", "otadata does not hold what was written");
-  }
-
-  keepAccepted(): boolean {
-    const { slots } = this.#flash;
-    let kept = false;
-    this.#flash.entries().forEach((entry, index) => {
-      const slot = slots[slotOf(entry.sequence, slots.length)];
-      if (!isValid(entry) || slot?.offset !== this.runningPartition.offset) return;
-      if (entry.state === STATE_PENDING_VERIFY) return;
-      this.#flash.writeEntry(index, { ...entry, state: STATE_VALID });
-      kept = true;
-    });
-    return kept;
-  }
-
-  keepGivenUp(): void {
-    const flash = this.#flash;
-    const { slots } = flash;
-    const running = slots.findIndex(({ offset }) => offset === this.runningPartition.offset);
-    const entries = flash.entries();
-    const own = (entry: OtaEntry) => isValid(entry) && slotOf(entry.sequence, slots.length) === running;
-    if (running >= 0 && !entries.some(own)) return;
-    entries.forEach((entry, index) => {
-      if (entry.sequence === EMPTY_SEQUENCE || own(entry)) return;
-      // An older image is a way back.
-      if (isValid(entry) && activeEntry(entries) !== index) return;
-      if (!isCrcRight(entry)) flash.eraseEntry(index);
-      else flash.writeEntry(index, isInvalid(entry) ? entry : { ...entry, state: STATE_INVALID });
-    });
   }
 
   markInvalid(): void {

@@ -444,55 +444,7 @@ void xs_ota_markValid(xsMachine *the)
 	error = esp_ota_mark_app_valid_cancel_rollback();
 	if (ESP_OK != error)
 		otaFail(the, "confirming the image", error);
-	if (ESP_OTA_IMG_VALID != partitionState(runningPartition(the)))
-		xsUnknownError("otadata does not hold what was written");
 	watchdogStop();
-}
-
-/*
- * An entry's check sum leaves out its state. One that a power cut has torn may read well now and otherwise at the next start,
- * until its sector is erased as a whole; ESP-IDF writes nothing over what reads as it should.
- */
-void xs_ota_keepAccepted(xsMachine *the)
-{
-	otaEntry entries[2];
-	int i, kept = 0, slot = runningSlot(the);
-
-	readEntries(the, entries);
-	for (i = 0; (i < 2) && (slot >= 0); i++)
-		if (isValid(&entries[i]) && (slotOf(&entries[i]) == (uint32_t)slot) &&
-				(ESP_OTA_IMG_PENDING_VERIFY != entries[i].state)) {
-			entries[i].state = ESP_OTA_IMG_VALID;
-			writeEntry(the, i, &entries[i]);
-			kept = 1;
-		}
-	xsmcSetBoolean(xsResult, kept);
-}
-
-void xs_ota_keepGivenUp(xsMachine *the)
-{
-	otaEntry entries[2];
-	int i, own[2], slot = runningSlot(the);
-
-	readEntries(the, entries);
-	for (i = 0; i < 2; i++)
-		own[i] = isValid(&entries[i]) && (slot >= 0) && (slotOf(&entries[i]) == (uint32_t)slot);
-	if ((slot >= 0) && !own[0] && !own[1])
-		return;
-	for (i = 0; i < 2; i++) {
-		if ((kNone == entries[i].seq) || own[i])
-			continue;
-		/* An older image is a way back. */
-		if (isValid(&entries[i]) && (activeEntry(entries) != i))
-			continue;
-		if (crcOf(entries[i].seq) != entries[i].crc)
-			eraseEntry(the, i);
-		else {
-			if (isValid(&entries[i]))
-				entries[i].state = ESP_OTA_IMG_INVALID;
-			writeEntry(the, i, &entries[i]);
-		}
-	}
 }
 
 void xs_ota_markInvalid(xsMachine *the)

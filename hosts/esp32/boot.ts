@@ -75,12 +75,6 @@ class Native {
   markValid(): void {
     return native("xs_ota_markValid").call(this) as undefined;
   }
-  keepAccepted(): boolean {
-    return native("xs_ota_keepAccepted").call(this) as boolean;
-  }
-  keepGivenUp(): void {
-    return native("xs_ota_keepGivenUp").call(this) as undefined;
-  }
   markInvalid(): void {
     return native("xs_ota_markInvalid").call(this) as undefined;
   }
@@ -146,14 +140,6 @@ export class EspBootControl implements BootControl {
 
   markValid(): void {
     this.#native.markValid();
-  }
-
-  keepAccepted(): boolean {
-    return this.#native.keepAccepted();
-  }
-
-  keepGivenUp(): void {
-    this.#native.keepGivenUp();
   }
 
   markInvalid(): void {

@@ -352,12 +352,6 @@ export class Components implements OtaPal {
     this.#options.firmware.reset();
   }
 
-  keepVerdict(accepted: boolean): void {
-    const { boot, firmware } = this.#options;
-    // Without firmware in the job otadata may have nothing to say.
-    if (!accepted || boot.imageState() === "valid") firmware.keepVerdict?.(accepted);
-  }
-
   setPlatformImageState(state: ImageState): void {
     const { firmware } = this.#options;
     const own = this.#inEffect && state !== "testing";

@@ -533,10 +533,6 @@ export class StagedPal implements OtaPal {
     return this.#whole.setPlatformImageState(state);
   }
 
-  keepVerdict(accepted: boolean): void {
-    this.#whole.keepVerdict(accepted);
-  }
-
   getPlatformImageState(): PlatformImageState {
     return this.#whole.getPlatformImageState();
   }

@@ -341,7 +341,6 @@ export class FlashPal implements OtaPal {
       const current = boot.imageState();
       if (accepted) {
         if (current === "pending-verify" || current === "new") boot.markValid();
-        else if (current === "undefined" && boot.rollbackEnabled) boot.keepAccepted();
       } else if (undecided(current)) boot.markInvalid();
     });
     if (error) throw error;
@@ -358,15 +357,6 @@ export class FlashPal implements OtaPal {
 
   getPlatformImageState(): PlatformImageState {
     return platformState(this.#options.boot?.imageState());
-  }
-
-  keepVerdict(accepted: boolean): void {
-    const { boot } = this.#options;
-    const error = failureOf(accepted ? "commit-failed" : "reject-failed", () => {
-      if (!accepted) return boot?.keepGivenUp();
-      if (boot && !boot.keepAccepted()) throw new Error("otadata does not confirm the running image");
-    });
-    if (error) throw error;
   }
 
   get ordered(): boolean {

@@ -98,9 +98,4 @@ export interface OtaPal {
   // biome-ignore lint/suspicious/noConfusingVoidType: a porting layer with nothing to tell need not return anything
   setPlatformImageState(state: ImageState): OtaError | undefined | void;
   getPlatformImageState(): PlatformImageState;
-  /**
-   * The boot loader's verdict, which an earlier life brought about, is about to be reported: makes sure that it stays.
-   * @throws OtaError "commit-failed", "reject-failed"
-   */
-  keepVerdict?(accepted: boolean): void;
 }

@@ -162,28 +162,6 @@ function rollback(scene: BootScene, create: () => BootHarness): void {
     equal(harness.reboot().imageState(), "valid");
   });
 
-  it("keeps an image that was confirmed in an earlier life, and one that was given up", () => {
-    onTrial();
-    boot.keepAccepted();
-    equal(boot.imageState(), "pending-verify");
-    boot.markValid();
-    boot = harness.reboot();
-    boot.keepAccepted();
-    boot.keepGivenUp();
-    equal(boot.imageState(), "valid");
-    boot = harness.reboot();
-    equal(boot.running.version, "2.0.0");
-    harness.install("3.0.0");
-    boot.setBoot();
-    harness.reboot();
-    boot = harness.reboot();
-    boot.keepGivenUp();
-    equal(boot.otherState(), "aborted");
-    boot = harness.reboot();
-    equal(boot.running.version, "2.0.0");
-    equal(boot.otherState(), "aborted");
-  });
-
   it("goes back when the image was not confirmed", () => {
     onTrial();
     boot = harness.reboot();

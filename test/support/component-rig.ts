@@ -114,10 +114,6 @@ class ModelBoot implements BootControl {
     if (!this.#rig.chip.powered) throw new Error("no power");
     this.#state = "valid";
   }
-  keepAccepted(): boolean {
-    return this.#state === "valid";
-  }
-  keepGivenUp(): void {}
   markInvalid(): void {
     this.#state = "pending-verify";
   }

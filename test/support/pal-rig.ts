@@ -53,13 +53,6 @@ export class FakeBoot implements BootControl {
     this.#call("markValid");
     this.state = "valid";
   }
-  keepAccepted(): boolean {
-    this.#call("keepAccepted");
-    return true;
-  }
-  keepGivenUp(): void {
-    this.#call("keepGivenUp");
-  }
   markInvalid(): void {
     this.#call("markInvalid");
   }

@@ -81,12 +81,6 @@ export class XsBoot implements BootControl {
   markValid(): void {
     boot("markValid");
   }
-  keepAccepted(): boolean {
-    return boot("keepAccepted");
-  }
-  keepGivenUp(): void {
-    boot("keepGivenUp");
-  }
   markInvalid(): void {
     boot("markInvalid");
   }

@@ -10,7 +10,7 @@
 
 #define HOOKS(EACH) \
 	EACH(describe) EACH(builtForRollback) EACH(lacks) EACH(proof) EACH(beginProof) EACH(bootLoader) \
-	EACH(imageState) EACH(otherState) EACH(keepWayBack) EACH(clearOther) EACH(setBoot) EACH(markValid) EACH(keepAccepted) EACH(keepGivenUp) \
+	EACH(imageState) EACH(otherState) EACH(keepWayBack) EACH(clearOther) EACH(setBoot) EACH(markValid) \
 	EACH(markInvalid) EACH(restart) EACH(resetReason) EACH(guard)
 
 #define DECLARE(NAME) extern void xs_ota_##NAME(xsMachine *the);
