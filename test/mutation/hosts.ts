@@ -448,8 +448,8 @@ export const HOSTS: readonly Mutation[] = [
       ["a confirmation that failed counts", 'otaFail(the, "confirming the image", error);', "(void)error;"],
       [
         "the guard outlives the confirmation",
-        'xsUnknownError("otadata does not hold what was written");\n	watchdogStop();',
-        'xsUnknownError("otadata does not hold what was written");',
+        'otaFail(the, "confirming the image", error);\n	watchdogStop();',
+        'otaFail(the, "confirming the image", error);',
       ],
       [
         "an image that is not on trial is guarded",
