@@ -37,7 +37,6 @@ describe("the whole system in virtual time", () => {
 const ENDS = [
   ...[
     "rolled-back",
-    "self-test-timeout",
     "no-progress",
     "flash-write",
     "signature-check",
