@@ -35,13 +35,9 @@ describe("the whole system in virtual time", () => {
 });
 
 const ENDS = [
-  ...[
-    "rolled-back",
-    "no-progress",
-    "flash-write",
-    "signature-check",
-    "stream-refused",
-  ].map((code) => `good FAILED ${code}`),
+  ...["rolled-back", "no-progress", "flash-write", "signature-check", "stream-refused"].map(
+    (code) => `good FAILED ${code}`,
+  ),
   ...["fail FAILED self-test-rejected", "crash FAILED rolled-back", "hang FAILED rolled-back"],
   ...["no-network FAILED rolled-back", "older FAILED downgrade", "same FAILED same-version"],
   ...["no-version FAILED bad-version", "low-secure FAILED secure-version", "wrong-chip FAILED wrong-chip"],
