@@ -212,7 +212,8 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
     equal(firmware.version, "1.0.0");
     const jobId = /AFR_OTA-[\w-]+/.exec(stdout)![0];
     const history = await folder.good("jobs", jobId.slice(-12), "--service", at.page);
-    for (const step of ["offered", "downloading", "restarting", "testing", "rolled back"])
+    // The crash may come before the device has said that it tests.
+    for (const step of ["offered", "downloading", "restarting", "rolled back"])
       ok(history.includes(`${step}: `), `${step} is not in ${history}`);
   });
 
