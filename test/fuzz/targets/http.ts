@@ -167,8 +167,9 @@ export const redirect: FuzzTarget = {
       if (!parsed) continue;
       taken = true;
       must(!(base.startsWith("https:") && parsed.protocol !== "https:"), "https does not become http");
-      // WHATWG takes a backslash for a slash, which RFC 3986 does not know.
-      const oracle = location.includes("\\") ? undefined : parseUrl(location, base);
+      // WHATWG takes a backslash for a slash, which RFC 3986 does not know, and a field's bytes for characters.
+      const bytes = location.replace(/[\x80-\xff]/g, escape);
+      const oracle = location.includes("\\") ? undefined : parseUrl(bytes, base);
       if (oracle) must(oracle.host === parsed.host, "a redirect leads to the host it names");
     }
     return taken ? TAKEN : "not followed";
