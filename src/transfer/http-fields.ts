@@ -58,7 +58,8 @@ export function resolveUrl(base: string, location: string): string | undefined {
     /^((https?:)\/\/[^/?#]+)([^?#]*\/)?([^?#]*)/i.exec(base) ?? [];
   if (!origin || location.length > MAX_LOCATION) return undefined;
   let url = location
-    .trim()
+    // Not trim, which takes byte A0 from the end of a character of UTF-8.
+    .replace(/^[ \t]+|[ \t]+$/g, "")
     .replace(/#.*/, "")
     .replace(/[ \x80-\uffff]+/g, encode);
   if (url.startsWith("//")) url = scheme + url;

@@ -605,6 +605,7 @@ describe("HTTP header fields", () => {
     const base = "https://h/a";
     equal(resolveUrl(base, "https://x/my app.bin"), "https://x/my%20app.bin");
     equal(resolveUrl(base, " /f\u00c3\u00bcr?x=a%20b "), "https://h/f%C3%BCr?x=a%20b");
+    equal(resolveUrl(base, "/caf\u00c3\u00a0"), "https://h/caf%C3%A0", "byte A0 at the end was lost");
     equal(resolveUrl(base, "/\u65b0.bin"), "https://h/%E6%96%B0.bin");
     equal(resolveUrl(base, "/\ud800"), undefined);
   });
