@@ -466,7 +466,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
       "No ESP32 image: the image ends before byte 24.",
     ]);
     deepEqual(await ask("GET", "/api/jobs/none"), [404, 'There is no job "none".']);
-    deepEqual(await ask("POST", "/api/jobs?thing=a"), [400, "The request has no image."]);
+    deepEqual(await ask("POST", "/api/jobs?thing=a"), [400, "The request has no body."]);
     deepEqual(await ask("GET", "/api/nothing"), [404, "There is no GET /api/nothing."]);
     deepEqual(await ask("POST", "/api/inspect?image=../ota-key.pem"), [
       404,
