@@ -46,12 +46,6 @@ export interface ModdableHttpOptions {
   readonly network: (secure: boolean, host: string) => NetworkOptions;
 }
 
-/**
- * Scheme, host, port and path of an absolute URL without user information (RFC 3986). Hosts of S3 buckets may have
- * underscores; an address of IPv6 stands in brackets.
- */
-const URL_PARTS = /^(https?):\/\/([\w.~-]+|\[[\w:.%~-]+\])(?::(\d{1,5}))?(\/[^#]*|\?[^#]*|)(?:#.*)?$/i;
-
 /** One request and its response. */
 class Exchange {
   readonly handler: HttpHandler;
@@ -93,7 +87,11 @@ export class ModdableHttpClient implements HttpClient {
       exchange.over = true;
       handler.done(error);
     };
-    const parts = URL_PARTS.exec(url);
+    // Scheme, host, port and path of an absolute URL without user information (RFC 3986). Hosts of S3 buckets may have
+    // underscores; an address of IPv6 stands in brackets. Made here: a regular expression in ROM throws at every use.
+    const parts = /^(https?):\/\/([\w.~-]+|\[[\w:.%~-]+\])(?::(\d{1,5}))?(\/[^#]*|\?[^#]*|)(?:#.*)?$/i.exec(
+      url,
+    );
     let client: EcmaHttpClient | undefined;
     /** Nothing more of this response is wanted: its connection can not be used again. */
     const stop = (error?: Error) => {

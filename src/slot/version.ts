@@ -15,14 +15,6 @@ export interface Version {
   readonly commits: number;
 }
 
-/** Numbers; a word of a pre-release that may stand right behind them, and its number; the rest; build; variant. */
-const VERSION =
-  /^v?(\d{1,15}(?:\.\d{1,15}){0,3})(?:(alpha|beta|rc|dev|pre|[abc](?=\d))(\d*))?((?:-[a-z\d.-]+)?)(?:\+[a-z\d.-]+)?(?:\([a-z\d._-]*\))?$/;
-const DATE = /^v?\d{4}(-)\d{1,2}(-)\d{1,2}(?![\d.])/;
-/** What `git describe` appends: commits since the tag and the commit's name; changes that are in no commit. */
-const DESCRIBED = /-(\d{1,15})-g[\da-f]{4,40}$/;
-/** A number alone that is a date, with a time or a count behind it. */
-const STAMP = /^20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{2}|\d{4}|\d{6})?$/;
 /** From so many digits on a number alone may be the name of a commit, as `git describe` gives it without a tag. */
 const HASH_DIGITS = 7;
 
@@ -31,16 +23,24 @@ const HASH_DIGITS = 7;
  * @returns undefined when the text is no version that has an order
  */
 export function parseVersion(text: string): Version | undefined {
+  // Regular expressions are made where they are used: one in ROM can not set its lastIndex, and throws at every use.
   let lower = text.toLowerCase();
-  if (DATE.test(lower)) lower = lower.replace("-", ".").replace("-", ".");
-  const match = VERSION.exec(lower);
+  if (/^v?\d{4}(-)\d{1,2}(-)\d{1,2}(?![\d.])/.test(lower)) lower = lower.replace("-", ".").replace("-", ".");
+  // Numbers; a word of a pre-release that may stand right behind them, and its number; the rest; build; variant.
+  const match =
+    /^v?(\d{1,15}(?:\.\d{1,15}){0,3})(?:(alpha|beta|rc|dev|pre|[abc](?=\d))(\d*))?((?:-[a-z\d.-]+)?)(?:\+[a-z\d.-]+)?(?:\([a-z\d._-]*\))?$/.exec(
+      lower,
+    );
   if (!match) return undefined;
   const [, dotted, word = "", count = "", behind] = match;
   let rest = behind.replace(/-dirty$/, "");
   // Identifiers are never empty, and a hyphen alone says nothing.
   if (/\.\.|-\.|\.-|[.-]$/.test(rest)) return undefined;
-  if (!dotted.includes(".") && dotted.length >= HASH_DIGITS && !STAMP.test(dotted)) return undefined;
-  const described = DESCRIBED.exec(rest);
+  // A number alone that is a date, with a time or a count behind it.
+  const stamp = /^20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{2}|\d{4}|\d{6})?$/;
+  if (!dotted.includes(".") && dotted.length >= HASH_DIGITS && !stamp.test(dotted)) return undefined;
+  // What `git describe` appends: commits since the tag and the commit's name; changes that are in no commit.
+  const described = /-(\d{1,15})-g[\da-f]{4,40}$/.exec(rest);
   if (described) rest = rest.slice(0, described.index);
   const numbers = dotted.split(".").map(Number);
   while (numbers.length < 4) numbers.push(0);

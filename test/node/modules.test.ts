@@ -1,4 +1,4 @@
-/** What the device's memory map demands of every module of src. */
+/** What the device's memory map demands of every module of src, and of the hosts that run on it. */
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,6 +39,43 @@ for (const file of files.filter((name) => name.endsWith(".ts")))
         if (typeof value === "object" && value !== null) ok(isDeeplyFrozen(value), `${name} can be changed`);
     });
   });
+
+const HOSTS = ["moddable", "mqtt", "esp32", "sim", "formats", "emulated"];
+const preloaded = [
+  ...files.map((name) => join(SRC, name)),
+  ...HOSTS.map((name) => join(SRC, "../hosts", name)).flatMap((folder) =>
+    readdirSync(folder).map((name) => join(folder, name)),
+  ),
+].filter((path) => path.endsWith(".ts"));
+
+describe("modules in ROM", () => {
+  it("share no regular expression: it can not set lastIndex there, and throws at every use (every version did)", () => {
+    for (const path of preloaded) {
+      const source = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.ES2022, true);
+      deepStrictEqual(sharedExpressions(source), [], path);
+    }
+  });
+
+  it("are known by what is evaluated when they are loaded", () => {
+    const text =
+      "const a = /a/; class B { static c = /c/; d = /d/; static { x(/e/); } } const f = () => /f/; export default [/g/];";
+    const source = ts.createSourceFile("x.ts", text, ts.ScriptTarget.ES2022, true);
+    deepStrictEqual(sharedExpressions(source), ["/a/", "/c/", "/e/", "/g/"]);
+  });
+});
+
+/** Regular expressions that are made when a module is loaded: outside of functions and of the fields of instances. */
+function sharedExpressions(node: ts.Node): string[] {
+  if (ts.isRegularExpressionLiteral(node)) return [node.text];
+  const later =
+    ts.isFunctionLike(node) ||
+    (ts.isPropertyDeclaration(node) &&
+      !node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword));
+  if (later) return [];
+  const found: string[] = [];
+  ts.forEachChild(node, (child) => void found.push(...sharedExpressions(child)));
+  return found;
+}
 
 function isDeeplyFrozen(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;

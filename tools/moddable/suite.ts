@@ -3,7 +3,7 @@
  * @module
  */
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
@@ -17,6 +17,8 @@ export interface SuiteOptions {
   /** Manifests of the SDK, below $(MODDABLE). */
   readonly include: readonly string[];
   readonly seconds: number;
+  /** The SDK's modules are the stand-ins of test/support/sdk, as in the same tests on Node. */
+  readonly standIns?: boolean;
 }
 
 export interface SuiteResult {
@@ -30,6 +32,7 @@ const RUNNER = join(ROOT, "test/moddable/runner.ts");
 /** Modules of the SDK, as they are imported. */
 const SDK_MODULES = [
   "embedded:*",
+  "moddable:net",
   "timer",
   "time",
   "net",
@@ -42,29 +45,38 @@ const SDK_MODULES = [
   "preference",
 ];
 
-async function bundle(file: string, target: string): Promise<void> {
+/** What stands for a module by its name, as tsconfig.json has it for Node. */
+function standInPaths(): Record<string, string> {
+  const { paths } = JSON.parse(readFileSync(join(ROOT, "tsconfig.json"), "utf8")).compilerOptions as {
+    paths: Record<string, [string]>;
+  };
+  return Object.fromEntries(Object.entries(paths).map(([name, [path]]) => [name, join(ROOT, path)]));
+}
+
+async function bundle(file: string, target: string, standIns = false): Promise<void> {
   await build({
     entryPoints: [file],
     outfile: target,
     bundle: true,
     format: "esm",
     platform: "neutral",
-    external: SDK_MODULES,
-    alias: { "xs-ota-agent": join(ROOT, "src/index.ts") },
+    external: standIns ? [] : SDK_MODULES,
+    alias: standIns ? standInPaths() : { "xs-ota-agent": join(ROOT, "src/index.ts") },
     target: "es2022",
     tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
     logLevel: "error",
   });
 }
 
-export async function runSuite({ sdk, name, files, include, seconds }: SuiteOptions): Promise<SuiteResult> {
+export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
+  const { sdk, name, files, include, seconds, standIns } = options;
   const directory = join(sdk.output, name);
   mkdirSync(directory, { recursive: true });
   await bundle(RUNNER, join(directory, "runner.js"));
   const modules: Record<string, string> = { "*": "./main", "test/runner": "./runner" };
   const imports = ['import { runAll } from "test/runner";'];
   for (const [index, file] of files.entries()) {
-    await bundle(file, join(directory, `t${index}.js`));
+    await bundle(file, join(directory, `t${index}.js`), standIns);
     modules[`test/t${index}`] = `./t${index}`;
     imports.push(`import "test/t${index}";`);
   }

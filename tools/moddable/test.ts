@@ -5,6 +5,7 @@
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { Command } from "commander";
 import { generateIdentity } from "../../service/signer.js";
 import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
@@ -16,11 +17,27 @@ import { makeMutualTls } from "./mutual-tls.js";
 import { BuildError, MissingError, ROOT, Sdk } from "./sdk.js";
 import { runSuite } from "./suite.js";
 
+interface Options {
+  size: string;
+  seconds: string;
+  turn: string;
+  only?: string;
+}
+const command = new Command("npm run test:moddable --")
+  .description("The tests on the Moddable runtime, updates, the ESP32 link step. Needs MODDABLE.")
+  .option("--size <bytes>", "of the image in the long updates", "1500000")
+  .option("--seconds <number>", "longest that one step may run on the runtime", "300")
+  .option("--turn <ms>", "longest the agent may keep the application waiting, in processor time", "20")
+  .option("--only <text>", "steps whose title has this in it")
+  .parse();
+const { size, seconds: longest, turn, only = "" } = command.opts<Options>();
 /** Bytes of the image in an update. */
-const IMAGE = 1_500_000;
-const SECONDS = 300;
+const IMAGE = Number(size);
+const SECONDS = Number(longest);
 /** Longest the agent may keep the application waiting, milliseconds of processor time. */
-const LONGEST_TURN = 20;
+const LONGEST_TURN = Number(turn);
+for (const [name, value] of Object.entries({ size: IMAGE, seconds: SECONDS, turn: LONGEST_TURN }))
+  if (!(value > 0)) command.error(`error: --${name} is a number above 0`);
 const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3"];
 const EXAMPLES = ["minimal", "shared-connection"];
 /** Bytes of a slot on ESP32. */
@@ -35,6 +52,7 @@ const SUITE_INCLUDE = [
 ];
 
 let failures = 0;
+let steps = 0;
 
 function report(ok: boolean, text: string): void {
   if (!ok) failures++;
@@ -42,6 +60,8 @@ function report(ok: boolean, text: string): void {
 }
 
 async function step(title: string, action: () => Promise<string>): Promise<void> {
+  if (!title.includes(only)) return;
+  steps++;
   try {
     report(true, `${title}: ${await action()}`);
   } catch (error) {
@@ -49,13 +69,14 @@ async function step(title: string, action: () => Promise<string>): Promise<void>
   }
 }
 
-async function suite(sdk: Sdk, name: string, files: readonly string[]): Promise<string> {
+async function suite(sdk: Sdk, name: string, files: readonly string[], standIns = false): Promise<string> {
   const { passed, failed, output } = await runSuite({
     sdk,
     name,
     files,
     include: SUITE_INCLUDE,
     seconds: SECONDS,
+    standIns,
   });
   if (failed) throw new Error(`${failed} of ${passed + failed} tests failed\n${output}`);
   return `${passed} tests`;
@@ -176,6 +197,7 @@ async function main(): Promise<void> {
         sdk,
         "unit",
         files.map((name) => join(unit, name)),
+        true,
       ),
     );
     for (const name of ["ports", "mqtt", "http"])
@@ -201,6 +223,7 @@ async function main(): Promise<void> {
   } finally {
     sdk.close();
   }
+  if (!steps) throw new MissingError(`- a step whose title has "${only}" in it`);
   console.log(failures ? `${failures} steps failed` : "all steps passed");
 }
 
