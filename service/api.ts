@@ -15,7 +15,7 @@
  * | GET /api/jobs | part of the list, the latest first: `text`, `offset`, `limit` |
  * | GET /api/images | the images in the folder |
  * | POST /api/inspect | inspection of the image in the body, or of `?image=` in the folder |
- * | GET /api/jobs/{id} | the job with the history of its executions |
+ * | GET /api/jobs/{id} | the job with the history of its executions; `?brief`: its worst executions, and why it failed |
  * | POST /api/jobs | deploys the image in the body, or `?image=`; options in the query |
  * | POST /api/preview | whom a deployment would touch, and what stands against it; as POST /api/jobs |
  * | POST /api/jobs/{id}/cancel, pause, resume | cancels, or stops and goes on with its rollout |
@@ -199,7 +199,10 @@ export class ApiServer {
       }
     }
     if (jobId !== undefined) {
-      if (request.method === "GET" && !action) return sendJson(response, 200, desk.job(jobId));
+      if (request.method === "GET" && !action) {
+        const isBrief = url.searchParams.has("brief");
+        return sendJson(response, 200, isBrief ? desk.briefJob(jobId) : desk.job(jobId), request);
+      }
       if (request.method === "POST" && action === "cancel")
         return sendJson(response, 200, await desk.cancel(jobId, !url.searchParams.has("gently")));
       if (request.method === "POST" && action === "pause")

@@ -7,6 +7,7 @@ import { EventEmitter } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describeApp, imageBytes } from "../hosts/formats/esp-image-layout.js";
+import { compareVersions } from "../src/slot/version.js";
 import { ServiceError } from "./errors.js";
 import { DevelopmentService, type ServiceOptions } from "./index.js";
 import { type ImageInspection, inspectImageBytes } from "./inspection.js";
@@ -73,6 +74,15 @@ export interface DeploymentPreview {
   readonly warnings: readonly string[];
 }
 
+/** A job as a page shows it. */
+export interface JobBrief {
+  readonly job: JobView;
+  /** Of each device the latest attempt; the ones that failed first. */
+  readonly executions: readonly ExecutionView[];
+  /** Why devices failed, and how many of them; the most frequent first. */
+  readonly reasons: readonly (readonly [reason: string, count: number])[];
+}
+
 /** Everything at one moment. */
 export interface DeskState {
   readonly devices: readonly DeviceView[];
@@ -104,6 +114,10 @@ export interface DeskEvents {
 const CHANGE_MS = 100;
 /** Larger files are no firmware. */
 const IMAGE_LIMIT = 24 * 1_048_576;
+/** Executions and reasons of a brief view. */
+const BRIEF_LIMIT = 100;
+const REASONS_LIMIT = 20;
+const BAD_PHASES: readonly string[] = Object.freeze(["failed", "refused", "rolled back", "timed out"]);
 const DAY_MS = 86_400_000;
 const KEEP_DAYS = 365;
 const KEEP_JOBS = 10_000;
@@ -297,6 +311,10 @@ export class Desk extends EventEmitter<DeskEvents> {
       `run another project than ${project}`,
     );
     warn(
+      count(({ firmware }) => isOlder(version, firmware.version)),
+      `run a newer version than ${version}`,
+    );
+    warn(
       count(({ firmware }) => firmware.version === version && version !== undefined),
       `run ${version} already`,
     );
@@ -326,6 +344,25 @@ export class Desk extends EventEmitter<DeskEvents> {
     if (all.length === 0 && targetSelection !== "CONTINUOUS")
       throw new ServiceError("InvalidRequest", "No device is known yet.");
     return all;
+  }
+
+  /** A job with the executions that ask for a person first, and reasons of failure with their number. @throws ServiceError */
+  briefJob(jobId: string): JobBrief {
+    const job = this.#jobView(jobId);
+    const latest = new Map(
+      this.service.jobs.executions({ jobId }).map((execution) => [execution.thingName, execution]),
+    );
+    const reasons = new Map<string, number>();
+    const views = [...latest.values()].map(executionView);
+    for (const { phase, text } of views)
+      if (BAD_PHASES.includes(phase))
+        reasons.set(`${phase}: ${text}`, (reasons.get(`${phase}: ${text}`) ?? 0) + 1);
+    const rank = ({ phase, ended }: ExecutionView) => (BAD_PHASES.includes(phase) ? 0 : ended ? 2 : 1);
+    return {
+      job,
+      executions: views.sort((a, b) => rank(a) - rank(b)).slice(0, BRIEF_LIMIT),
+      reasons: [...reasons].sort((a, b) => b[1] - a[1]).slice(0, REASONS_LIMIT),
+    };
   }
 
   /**
@@ -521,6 +558,11 @@ function inspectFile(path: string, name: string): ImageFile {
   } catch (error) {
     return { name, problem: (error as Error).message };
   }
+}
+
+function isOlder(version: string | undefined, running: string | undefined): boolean {
+  if (version === undefined || running === undefined) return false;
+  return compareVersions(version, running) < 0;
 }
 
 function labelOf(image: Uint8Array, fileName: string): ImageLabel {

@@ -15,10 +15,16 @@ const NAMES: readonly string[] = Object.freeze([
   "index.html",
   "page.css",
   "page.js",
-  "state.js",
-  "view.js",
+  "service.js",
+  "format.js",
+  "list.js",
+  "devices.js",
+  "jobs.js",
+  "deploy.js",
   "icon.svg",
 ]);
+/** What the page is built with (preact and htm), as its package has it. */
+const LIBRARY = "htm/preact/standalone";
 /** The page loads nothing from elsewhere, and nobody frames it. */
 const POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -32,6 +38,7 @@ export class PageFiles {
     const folder = folders.find((url) => existsSync(new URL("index.html", url)));
     if (!folder) throw new Error("the files of the page are missing");
     for (const name of NAMES) this.#files.set(`/${name}`, readFileSync(new URL(name, folder)));
+    this.#files.set("/htm.js", readFileSync(new URL(import.meta.resolve(LIBRARY))));
     this.#files.set("/", this.#files.get("/index.html")!);
   }
 

@@ -1,10 +1,27 @@
 /**
  * Stands in for AWS: records what is asked, and answers as S3 and AWS IoT do (REST-JSON shapes of their API
- * references). It decides nothing and checks no signature of requests.
+ * references). It refuses bodies that are not as the SDK's own schemas have them, and checks no signature of requests.
  * @module
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import * as iot from "@aws-sdk/client-iot";
+import { modelProblem } from "./aws-model.js";
+
+/** Fields of JobProcessDetails. */
+const COUNTED: Readonly<Record<string, string>> = {
+  QUEUED: "numberOfQueuedThings",
+  IN_PROGRESS: "numberOfInProgressThings",
+  SUCCEEDED: "numberOfSucceededThings",
+  FAILED: "numberOfFailedThings",
+};
+/** What each call's body has to look like, in the SDK's own schemas. */
+const SCHEMAS: readonly (readonly [RegExp, unknown])[] = [
+  [/^POST \/otaUpdates\//, iot.CreateOTAUpdateRequest$],
+  [/^POST \/streams\//, iot.CreateStreamRequest$],
+  [/^PUT \/jobs\/[^/]+$/, iot.CreateJobRequest$],
+  [/^PUT \/jobs\/[^/]+\/cancel$/, iot.CancelJobRequest$],
+];
 
 export interface Recorded {
   readonly method: string;
@@ -41,13 +58,17 @@ export class AwsStandIn {
         const isJson = headers["content-type"] === "application/json" && raw.length > 0;
         const body = isJson ? JSON.parse(raw.toString()) : raw;
         this.requests.push({ method, path, body, authorization: headers.authorization ?? "" });
-        const refused = this.refuse?.test(`${method} ${path}`);
+        const schema = SCHEMAS.find(([pattern]) => pattern.test(`${method} ${path}`))?.[1];
+        const problem = schema === undefined || !isJson ? undefined : modelProblem(schema, body, path);
+        const refused = this.refuse?.test(`${method} ${path}`) || problem !== undefined;
         response.statusCode = refused ? 403 : 200;
         response.setHeader("Content-Type", "application/json");
         if (refused) response.setHeader("x-amzn-errortype", "UnauthorizedException");
         if (this.versioned && method === "PUT" && path.startsWith("/firmware/"))
           response.setHeader("x-amz-version-id", "version-7");
-        response.end(refused ? JSON.stringify({ message: "not for you" }) : this.#answer(method, path));
+        response.end(
+          refused ? JSON.stringify({ message: problem ?? "not for you" }) : this.#answer(method, path),
+        );
       });
     });
   }
@@ -67,10 +88,37 @@ export class AwsStandIn {
       });
     }
     if (method === "GET" && path.endsWith("/things")) {
-      const status = this.statuses.length > 1 ? this.statuses.shift() : this.statuses[0];
       const thingArn = "arn:aws:iot:eu-central-1:123456789012:thing/board";
-      return JSON.stringify({ executionSummaries: [{ thingArn, jobExecutionSummary: { status } }] });
+      return JSON.stringify({
+        executionSummaries: [{ thingArn, jobExecutionSummary: { status: this.statuses[0] } }],
+      });
     }
+    if (method === "GET" && path.startsWith("/things/")) {
+      const detailsMap = { code: "signature-check", message: "the signature is not good\u001b[2J" };
+      return JSON.stringify({
+        execution: { jobId: id, status: this.statuses[0], statusDetails: { detailsMap } },
+      });
+    }
+    if (method === "GET" && path === "/jobs")
+      return JSON.stringify({
+        jobs: [{ jobId: "AFR_OTA-one", status: "COMPLETED", targetSelection: "SNAPSHOT", createdAt: 1 }],
+      });
+    if (method === "GET" && path.startsWith("/jobs/")) {
+      const status = this.statuses.length > 1 ? this.statuses.shift()! : this.statuses[0];
+      const isOpen = status === "QUEUED" || status === "IN_PROGRESS";
+      const jobProcessDetails = { [COUNTED[status]]: 1 };
+      return JSON.stringify({
+        job: { jobId: id, status: isOpen ? "IN_PROGRESS" : "COMPLETED", jobProcessDetails },
+      });
+    }
+    if (method === "POST" && path === "/indices/buckets")
+      return JSON.stringify({
+        totalCount: 3,
+        buckets: [
+          { keyValue: "1.0.0", count: 2 },
+          { keyValue: "2.0.0", count: 1 },
+        ],
+      });
     return path.startsWith("/firmware/") ? "" : "{}";
   }
 

@@ -14,7 +14,7 @@ interface Call {
 }
 
 describe("xs-ota aws deploy, against a local stand-in", function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   let folder: Folder;
   let aws: AwsStandIn;
   const environment = { ...process.env };
@@ -88,8 +88,8 @@ describe("xs-ota aws deploy, against a local stand-in", function () {
     for (const part of [
       "PutObject …",
       "CreateOTAUpdate …",
-      "board  QUEUED",
-      "board  SUCCEEDED",
+      "IN_PROGRESS: 1 QUEUED",
+      "COMPLETED: 1 SUCCEEDED",
       "1 of 1 devices SUCCEEDED",
     ])
       ok(text.includes(part), `${part} is not in ${text}`);
@@ -138,6 +138,55 @@ describe("xs-ota aws deploy, against a local stand-in", function () {
     const { code, stdout } = await folder.run(...execute());
     equal(code, 1);
     ok(stdout.includes("0 of 1 devices SUCCEEDED"), stdout);
+    ok(stdout.includes("board  FAILED: the signature is not good\\u001b[2J"), stdout);
+  });
+
+  it("rolls out at a rate, with stops, retries and windows, as AWS's model has them", async () => {
+    const careful = ["--rollout", "10x1.5/50..200", "--abort", "FAILED:5%/20", "--job-timeout", "60"];
+    const [, create] = await plan(...careful, "--group", "beta", "--continuous");
+    equal(create.input.targets[1], "arn:aws:iot:eu-central-1:123456789012:thinggroup/beta");
+    equal(create.input.targetSelection, "CONTINUOUS");
+    deepEqual(create.input.awsJobExecutionsRolloutConfig, {
+      maximumPerMinute: 200,
+      exponentialRate: {
+        ...{ baseRatePerMinute: 10, incrementFactor: 1.5 },
+        rateIncreaseCriteria: { numberOfNotifiedThings: 50 },
+      },
+    });
+    await folder.good(...execute(...careful));
+    const timed = ["--retries", "FAILED:2,TIMED_OUT:1", "--window", "cron(0 2 ? * MON-FRI *)/120"];
+    await folder.bad(
+      2,
+      "CreateOTAUpdate knows no retries: take --via job",
+      ...deploy(...timed, "--job-timeout", "9"),
+    );
+    await folder.good(...execute("--via", "job", ...careful, ...timed));
+    const made = aws.requests.find(({ method, path }) => method === "PUT" && path === "/jobs/AFR_OTA-one")!;
+    const { jobExecutionsRetryConfig, schedulingConfig, abortConfig } = made.body as Record<string, unknown>;
+    deepEqual(jobExecutionsRetryConfig, {
+      criteriaList: [
+        { failureType: "FAILED", numberOfRetries: 2 },
+        { failureType: "TIMED_OUT", numberOfRetries: 1 },
+      ],
+    });
+    deepEqual(schedulingConfig, {
+      maintenanceWindows: [{ startTime: "cron(0 2 ? * MON-FRI *)", durationInMinutes: 120 }],
+    });
+    ok(abortConfig, "no abortConfig");
+  });
+
+  it("watches, lists, cancels, and counts versions", async () => {
+    const here = ["--region", "eu-central-1", "--endpoint", aws.url];
+    aws.statuses = ["FAILED"];
+    const watched = await folder.run("aws", "watch", "AFR_OTA-one", "--poll", "0.05", ...here);
+    equal(watched.code, 1);
+    ok((await folder.good("aws", "jobs", ...here)).includes("AFR_OTA-one"));
+    ok((await folder.good("aws", "jobs", "AFR_OTA-one", ...here)).includes("board  FAILED: the signature"));
+    equal(
+      await folder.good("aws", "cancel", "AFR_OTA-one", "--force", ...here),
+      "AFR_OTA-one is cancelled.\n",
+    );
+    ok(/1\.0\.0\s+2/.test(await folder.good("aws", "versions", ...here)));
   });
 
   it("passes on in one line what AWS refuses", async () => {
@@ -175,6 +224,6 @@ describe("xs-ota aws deploy, against a local stand-in", function () {
   it("explains itself, and says how it was tested", async () => {
     const text = (await folder.good("aws", "deploy", "--help")).replace(/\s+/g, " ");
     ok(text.includes("Examples: "), text);
-    ok(text.includes("stand-in that records requests, not against AWS itself"), text);
+    ok(text.includes("stand-in that checks requests, not against AWS itself"), text);
   });
 });

@@ -5,33 +5,29 @@
 import { randomUUID } from "node:crypto";
 import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { otaStreamId, type Protocol } from "../../service/documents.js";
-import { Cloud, type ThingExecution } from "./aws/cloud.js";
+import { otaJobId, otaStreamId, type Protocol } from "../../service/documents.js";
+import type { Schedule } from "../../service/schedule.js";
+import { Cloud } from "./aws/cloud.js";
+import { follow } from "./aws/follow.js";
+import { type AwsPlace, addPlaceOptions, tell } from "./aws/place.js";
 import { type AwsCall, type AwsUpdate, jobCalls, otaUpdateCalls } from "./aws/plan.js";
-import { FAILED, Failure, INTERRUPTED, OK } from "./failure.js";
+import { awsCancelCommand, awsJobsCommand, awsVersionsCommand, awsWatchCommand } from "./aws/running.js";
+import { Failure, OK } from "./failure.js";
 import { readBytes } from "./files.js";
-import { interruption, pause } from "./interrupt.js";
-import {
-  examples,
-  httpUrl,
-  jsonOption,
-  KEY_FILE,
-  SIGNER_NAME,
-  seconds,
-  things,
-  wholeNumber,
-} from "./options.js";
-import { printable } from "./printable.js";
+import { interruption } from "./interrupt.js";
+import { examples, KEY_FILE, SIGNER_NAME, things, wholeNumber } from "./options.js";
+import { addRolloutOptions, ROLLOUT_HELP, type RolloutOptions, scheduleOf } from "./rollout-options.js";
 import { requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
 
-interface AwsOptions {
+interface AwsOptions extends RolloutOptions, AwsPlace {
+  readonly group?: readonly string[];
+  readonly description?: string;
   readonly thing?: readonly string[];
   readonly target?: readonly string[];
   readonly bucket: string;
   readonly objectKey?: string;
   readonly role: string;
-  readonly region: string;
   readonly via: "ota-update" | "job";
   readonly protocol: readonly ("mqtt" | "http")[];
   readonly key: string;
@@ -39,29 +35,26 @@ interface AwsOptions {
   readonly filePath: string;
   readonly updateId?: string;
   readonly urlSeconds: number;
-  readonly jobTimeout?: number;
   readonly execute: boolean;
   readonly wait: boolean;
-  readonly timeout?: number;
-  readonly poll: number;
-  readonly endpoint?: string;
-  readonly json: boolean;
 }
 
 const ROLE = /^arn:aws[\w-]*:iam::(\d{12}):role\/.+$/;
+const HALF_HOUR = 1_800_000;
+const YEAR = 365 * 86_400_000;
 const TARGET = /^arn:aws[\w-]*:iot:[\w-]+:\d{12}:thing(group)?\/.+$/;
-const OPEN: readonly string[] = Object.freeze(["QUEUED", "IN_PROGRESS"]);
-
 export function awsCommand(): Command {
   const command = new Command("aws")
     .summary("the same update through AWS IoT Core")
     .description("Updates devices through AWS IoT Core, with AWS's own SDK.");
   command.addCommand(awsDeployCommand());
+  for (const make of [awsWatchCommand, awsJobsCommand, awsCancelCommand, awsVersionsCommand])
+    command.addCommand(make());
   return command;
 }
 
 function awsDeployCommand(): Command {
-  return new Command("deploy")
+  const command = new Command("deploy")
     .summary("upload an image to S3 and make an OTA update or a job of it")
     .description(
       "Signs an image, uploads it to S3, and updates devices to it through AWS IoT. Without --execute it only " +
@@ -69,11 +62,11 @@ function awsDeployCommand(): Command {
     )
     .argument("<file>", "the image")
     .option("--thing <name>", "a device; several with commas, or given several times", things)
+    .option("--group <name>", "a thing group; several with commas, or given several times", things)
     .option("--target <arn>", "ARN of a thing or thing group; may be given several times", arns)
     .requiredOption("--bucket <name>", "S3 bucket for the image; it has to keep versions")
     .option("--object-key <key>", "name of the object in the bucket (default: xs-ota/<update>/<file>)")
     .requiredOption("--role <arn>", "role by which AWS IoT reads the bucket", roleArn)
-    .addOption(new Option("--region <name>", "AWS region").env("AWS_REGION").makeOptionMandatory())
     .addOption(
       new Option("--via <way>", "ota-update: CreateOTAUpdate; job: CreateStream and CreateJob")
         .choices(["ota-update", "job"])
@@ -89,13 +82,9 @@ function awsDeployCommand(): Command {
     .option("--file-path <path>", "name of the file on the device", "/device/updates")
     .option("--update-id <name>", "name of the update (default: a new one)", updateName)
     .option("--url-seconds <count>", "how long HTTP URLs are good", wholeNumber(60, 3600), 1800)
-    .option("--job-timeout <minutes>", "end a device's execution after so long", wholeNumber(1, 10_080))
+    .option("--description <text>", "what it is for")
     .option("--execute", "make the calls", false)
     .option("--no-wait", "do not wait for the devices")
-    .option("--timeout <seconds>", "stop waiting after so long", seconds)
-    .option("--poll <seconds>", "how often AWS is asked for progress", seconds, 5)
-    .option("--endpoint <url>", "another service that speaks AWS's protocols", httpUrl)
-    .addOption(jsonOption("print the calls, progress and outcome as JSON, one object a line"))
     .addHelpText(
       "after",
       `${examples([
@@ -106,11 +95,14 @@ function awsDeployCommand(): Command {
         ["  --region eu-central-1", "prints the calls"],
         ["xs-ota aws deploy … --execute", "makes them, and follows the job"],
         ["xs-ota aws deploy … --via job --protocol http", "CreateJob with a pre-signed URL"],
+        ["xs-ota aws deploy … --group beta --rollout 10x1.5/50 --abort 5%/20", "carefully"],
       ])}
+${ROLLOUT_HELP}
+--retries, --start-at, --end-at and --window need --via job: CreateOTAUpdate has no field for them.
 
 Credentials come from where the AWS SDK finds them. The SDK is not part of this package:
 npm install @aws-sdk/client-iot @aws-sdk/client-s3. This command has been tested with the SDK against a local
-stand-in that records requests, not against AWS itself.
+stand-in that checks requests, not against AWS itself.
 
 Exit code: 0 when it printed the calls or every device succeeded, 1 when one did not or AWS refused, 2 for
 unusable input, 130 after Ctrl-C.`,
@@ -118,6 +110,7 @@ unusable input, 130 after Ctrl-C.`,
     .action(async (file: string, options: AwsOptions) => {
       process.exitCode = await awsDeploy(file, options);
     });
+  return addPlaceOptions(addRolloutOptions(command));
 }
 
 async function awsDeploy(file: string, options: AwsOptions): Promise<number> {
@@ -142,21 +135,36 @@ async function awsDeploy(file: string, options: AwsOptions): Promise<number> {
       await cloud.send(call);
     }
     if (!options.wait) return OK;
-    return await follow(cloud, update, options, stop);
+    const jobId = options.via === "job" ? otaJobId(update.updateId) : undefined;
+    return await follow(cloud, { jobId, updateId: update.updateId }, options, stop);
   } finally {
     cloud.close();
   }
 }
 
 async function readUpdate(file: string, image: Uint8Array, options: AwsOptions): Promise<AwsUpdate> {
-  const { thing = [], target = [], region, role, bucket, signer, filePath, urlSeconds, jobTimeout } = options;
+  const {
+    thing = [],
+    group = [],
+    target = [],
+    region,
+    role,
+    bucket,
+    signer,
+    filePath,
+    urlSeconds,
+    jobTimeout,
+  } = options;
   const account = ROLE.exec(role)![1];
   const partition = role.split(":")[1];
   const targets = [
     ...target,
     ...thing.map((name) => `arn:${partition}:iot:${region}:${account}:thing/${name}`),
+    ...group.map((name) => `arn:${partition}:iot:${region}:${account}:thinggroup/${name}`),
   ];
-  if (targets.length === 0) throw new Failure("name devices with --thing or --target");
+  if (targets.length === 0) throw new Failure("name devices with --thing, --group or --target");
+  const schedule = scheduleOf(options);
+  refuseImpossible(options, schedule);
   const updateId = options.updateId ?? randomUUID();
   return {
     ...{ updateId, targets, region, bucket, roleArn: role, signer, filePath, urlSeconds },
@@ -165,7 +173,28 @@ async function readUpdate(file: string, image: Uint8Array, options: AwsOptions):
     size: image.length,
     signature: await signFile(image, options.key),
     timeoutInMinutes: jobTimeout,
+    ...{ rollout: options.rollout, abort: options.abort, retries: options.retries, schedule },
+    ...{ continuous: options.continuous, description: options.description },
   };
+}
+
+/** What AWS would refuse, or would take and not do. @throws Failure */
+function refuseImpossible(
+  { via, retries, abort, jobTimeout }: AwsOptions,
+  schedule: Schedule | undefined,
+): void {
+  if (via === "ota-update" && retries) throw new Failure("CreateOTAUpdate knows no retries: take --via job");
+  if (via === "ota-update" && schedule)
+    throw new Failure("CreateOTAUpdate knows no schedule and no maintenance windows: take --via job");
+  const timesOut = abort?.some(({ failureType }) => failureType === "TIMED_OUT");
+  if ((timesOut || retries?.timedOut) && jobTimeout === undefined)
+    throw new Failure("nothing times out without --job-timeout");
+  const { startTime, endTime } = schedule ?? {};
+  const now = Date.now();
+  if (startTime !== undefined && (startTime < now + HALF_HOUR || startTime > now + YEAR))
+    throw new Failure("AWS takes a --start-at from 30 minutes to a year ahead");
+  if (endTime !== undefined && (endTime < (startTime ?? now) + HALF_HOUR || endTime > now + 2 * YEAR))
+    throw new Failure("AWS takes an --end-at from 30 minutes after the start to two years ahead");
 }
 
 function printPlan(calls: readonly AwsCall[], { json }: AwsOptions): void {
@@ -174,48 +203,6 @@ function printPlan(calls: readonly AwsCall[], { json }: AwsOptions): void {
     print(`${index + 1}. ${service} ${paint("bold", operation)}`, JSON.stringify(input, null, 2), "");
   });
   print("Nothing was sent. --execute makes these calls.");
-}
-
-/** Follows the job until every device has ended, the time is up, or Ctrl-C. */
-async function follow(
-  cloud: Cloud,
-  { updateId }: AwsUpdate,
-  options: AwsOptions,
-  stop: AbortSignal,
-): Promise<number> {
-  const deadline = options.timeout === undefined ? Infinity : performance.now() + options.timeout * 1000;
-  const known = new Map<string, string>();
-  let jobId = options.via === "job" ? `AFR_OTA-${updateId}` : undefined;
-  for (;;) {
-    jobId ??= await cloud.jobOf(updateId);
-    const executions = jobId === undefined ? [] : await cloud.executions(jobId);
-    for (const { thing, status } of executions) {
-      if (known.get(thing) === status) continue;
-      known.set(thing, status);
-      tell(options, { event: "execution", jobId, thing, status }, printable(`${thing}  ${status}`));
-    }
-    if (executions.length > 0 && executions.every(({ status }) => !OPEN.includes(status)))
-      return conclude(executions, options);
-    if (performance.now() > deadline)
-      throw new Failure(`the time is up: ${jobId ?? updateId} goes on`, FAILED);
-    await pause(options.poll * 1000, stop);
-    if (stop.aborted) {
-      tell(options, { event: "stopped", jobId }, `Stopped: ${jobId ?? updateId} goes on.`);
-      return INTERRUPTED;
-    }
-  }
-}
-
-function conclude(executions: readonly ThingExecution[], options: AwsOptions): number {
-  const done = executions.filter(({ status }) => status === "SUCCEEDED").length;
-  const isGood = done === executions.length;
-  const text = `${done} of ${executions.length} devices SUCCEEDED`;
-  tell(options, { event: "outcome", ok: isGood, executions }, paint(isGood ? "green" : "red", text));
-  return isGood ? OK : FAILED;
-}
-
-function tell({ json }: AwsOptions, data: object, text: string): void {
-  print(json ? JSON.stringify(data) : text);
 }
 
 function roleArn(text: string): string {

@@ -7,10 +7,35 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { FAILED, Failure, oneLine } from "../failure.js";
 import type { AwsCall } from "./plan.js";
 
+/** Where a job is: how many things in which status (JobProcessDetails). */
+export interface JobProgress {
+  readonly jobId: string;
+  readonly status: string;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly targetSelection?: string;
+  readonly reasonCode?: string;
+  readonly comment?: string;
+  readonly createdAt?: number;
+}
+
+/** One thing's execution, with what the device said of it. */
 export interface ThingExecution {
   readonly thing: string;
   readonly status: string;
+  readonly details: Readonly<Record<string, string>>;
 }
+
+/** Statuses that are counted, in the order told. */
+const COUNTS = Object.freeze({
+  QUEUED: "numberOfQueuedThings",
+  IN_PROGRESS: "numberOfInProgressThings",
+  SUCCEEDED: "numberOfSucceededThings",
+  FAILED: "numberOfFailedThings",
+  REJECTED: "numberOfRejectedThings",
+  TIMED_OUT: "numberOfTimedOutThings",
+  CANCELED: "numberOfCanceledThings",
+  REMOVED: "numberOfRemovedThings",
+} as const);
 
 export class Cloud {
   readonly #iot: IoTClient;
@@ -79,22 +104,78 @@ export class Cloud {
     return info?.otaUpdateStatus === "CREATE_COMPLETE" ? info.awsIotJobId : undefined;
   }
 
-  /** Where every device of a job is. @throws Failure */
-  async executions(jobId: string): Promise<ThingExecution[]> {
+  /** How a job goes on: one call, however many devices it has. @throws Failure */
+  async progress(jobId: string): Promise<JobProgress> {
+    const { job = {} } = await ask("DescribeJob", () =>
+      this.#iot.send(new this.#sdk.iot.DescribeJobCommand({ jobId })),
+    );
+    const {
+      status = "IN_PROGRESS",
+      jobProcessDetails: details = {},
+      targetSelection,
+      reasonCode,
+      comment,
+    } = job;
+    const counts: Record<string, number> = {};
+    for (const [name, field] of Object.entries(COUNTS)) if (details[field]) counts[name] = details[field];
+    return {
+      jobId,
+      status,
+      counts,
+      targetSelection,
+      reasonCode,
+      comment,
+      createdAt: job.createdAt?.getTime(),
+    };
+  }
+
+  /** The latest jobs. @throws Failure */
+  async jobs(limit: number): Promise<JobProgress[]> {
+    const { jobs = [] } = await ask("ListJobs", () =>
+      this.#iot.send(new this.#sdk.iot.ListJobsCommand({ maxResults: limit })),
+    );
+    return jobs.map(({ jobId = "", status = "", targetSelection, createdAt }) => ({
+      ...{ jobId, status, targetSelection, counts: {}, createdAt: createdAt?.getTime() },
+    }));
+  }
+
+  /** Some of a job's things in one status, with what the devices said. @throws Failure */
+  async executions(jobId: string, status: string, limit: number): Promise<ThingExecution[]> {
+    const { iot } = this.#sdk;
+    const { executionSummaries = [] } = await ask("ListJobExecutionsForJob", () =>
+      this.#iot.send(
+        new iot.ListJobExecutionsForJobCommand({ jobId, status: status as never, maxResults: limit }),
+      ),
+    );
+    const things = executionSummaries.map(({ thingArn }) => thingArn?.split("thing/").at(-1) ?? "");
     const found: ThingExecution[] = [];
-    let nextToken: string | undefined;
-    do {
-      const page = await ask("ListJobExecutionsForJob", () =>
-        this.#iot.send(new this.#sdk.iot.ListJobExecutionsForJobCommand({ jobId, nextToken })),
+    for (const thing of things.slice(0, limit)) {
+      const { execution } = await ask("DescribeJobExecution", () =>
+        this.#iot.send(new iot.DescribeJobExecutionCommand({ jobId, thingName: thing })),
       );
-      for (const { thingArn, jobExecutionSummary } of page.executionSummaries ?? [])
-        found.push({
-          thing: thingArn?.split("thing/").at(-1) ?? "",
-          status: jobExecutionSummary?.status ?? "QUEUED",
-        });
-      nextToken = page.nextToken;
-    } while (nextToken);
+      found.push({ thing, status, details: execution?.statusDetails?.detailsMap ?? {} });
+    }
     return found;
+  }
+
+  /** @throws Failure */
+  async cancel(jobId: string, force: boolean, comment?: string): Promise<void> {
+    const input = { jobId, force, reasonCode: "USER_INITIATED", ...(comment && { comment }) };
+    await ask("CancelJob", () => this.#iot.send(new this.#sdk.iot.CancelJobCommand(input)));
+  }
+
+  /** How many things run which version, by fleet indexing. @throws Failure */
+  async versions(field: string): Promise<[version: string, count: number][]> {
+    const { buckets = [] } = await ask("GetBucketsAggregation", () =>
+      this.#iot.send(
+        new this.#sdk.iot.GetBucketsAggregationCommand({
+          queryString: "thingName:*",
+          aggregationField: field,
+          bucketsAggregationType: { termsAggregation: { maxBuckets: 100 } },
+        }),
+      ),
+    );
+    return buckets.map(({ keyValue = "", count = 0 }) => [keyValue, count]);
   }
 
   close(): void {

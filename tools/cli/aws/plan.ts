@@ -4,6 +4,9 @@
  * @module
  */
 import { otaDocument, otaJobId, type Protocol, presignedPlaceholder } from "../../../service/documents.js";
+import type { Retries } from "../../../service/job-records.js";
+import type { AbortCriteria, RolloutConfig } from "../../../service/rollout.js";
+import type { Schedule } from "../../../service/schedule.js";
 import type { ImageSignature } from "../../../service/signer.js";
 
 export interface AwsUpdate {
@@ -27,6 +30,12 @@ export interface AwsUpdate {
   /** Seconds a pre-signed URL is good for. */
   readonly urlSeconds: number;
   readonly timeoutInMinutes?: number;
+  readonly rollout?: RolloutConfig;
+  readonly abort?: readonly AbortCriteria[];
+  readonly retries?: Retries;
+  readonly schedule?: Schedule;
+  readonly continuous: boolean;
+  readonly description?: string;
 }
 
 /** One call. `input` survives JSON: bytes stand as base64, what only a later answer tells as `<…>`. */
@@ -48,7 +57,11 @@ export function otaUpdateCalls(update: AwsUpdate, version = VERSION_PLACEHOLDER)
     {
       ...{ service: "IoT", operation: "CreateOTAUpdate" },
       input: {
-        ...{ otaUpdateId: updateId, targets, protocols, targetSelection: "SNAPSHOT", roleArn },
+        ...{ otaUpdateId: updateId, targets, protocols, roleArn },
+        targetSelection: update.continuous ? "CONTINUOUS" : "SNAPSHOT",
+        ...(update.description ? { description: update.description } : {}),
+        ...(update.rollout ? { awsJobExecutionsRolloutConfig: update.rollout } : {}),
+        ...(update.abort ? { awsJobAbortConfig: { abortCriteriaList: update.abort } } : {}),
         files: [
           {
             ...{ fileName: filePath, fileType: 0 },
@@ -95,13 +108,40 @@ export function jobCalls(update: AwsUpdate, streamId: string, version = VERSION_
           jobId: otaJobId(updateId),
           targets,
           document: JSON.stringify(document),
-          targetSelection: "SNAPSHOT",
+          targetSelection: update.continuous ? "CONTINUOUS" : "SNAPSHOT",
         },
+        ...(update.description ? { description: update.description } : {}),
+        ...(update.rollout ? { jobExecutionsRolloutConfig: update.rollout } : {}),
+        ...(update.abort ? { abortConfig: { criteriaList: update.abort } } : {}),
+        ...(update.retries
+          ? { jobExecutionsRetryConfig: { criteriaList: retryCriteria(update.retries) } }
+          : {}),
+        ...(update.schedule ? { schedulingConfig: schedulingConfig(update.schedule) } : {}),
         ...(protocols.includes("HTTP") ? { presignedUrlConfig: { roleArn, expiresInSec: urlSeconds } } : {}),
         ...(timeoutInMinutes ? { timeoutConfig: { inProgressTimeoutInMinutes: timeoutInMinutes } } : {}),
       },
     },
   ];
+}
+
+/** RetryCriteria: REJECTED is never tried again. */
+function retryCriteria({ failed, timedOut }: Retries): object[] {
+  if (failed === timedOut) return [{ failureType: "ALL", numberOfRetries: failed }];
+  const list = [
+    { failureType: "FAILED", numberOfRetries: failed },
+    { failureType: "TIMED_OUT", numberOfRetries: timedOut },
+  ];
+  return list.filter(({ numberOfRetries }) => numberOfRetries > 0);
+}
+
+/** SchedulingConfig: times as `YYYY-MM-DD HH:MM`, in UTC. */
+function schedulingConfig({ startTime, endTime, endBehavior, maintenanceWindows }: Schedule): object {
+  const text = (time: number) => new Date(time).toISOString().slice(0, 16).replace("T", " ");
+  return {
+    ...(startTime === undefined ? {} : { startTime: text(startTime) }),
+    ...(endTime === undefined ? {} : { endTime: text(endTime), endBehavior: endBehavior ?? "STOP_ROLLOUT" }),
+    ...(maintenanceWindows ? { maintenanceWindows } : {}),
+  };
 }
 
 /** `codeSigning` of an OTAUpdateFile, as JSON: the signature in base64. */
