@@ -3,11 +3,12 @@
  * @module
  */
 import type { ActiveJob } from "./control/active-job.js";
+import type { ControlPlane, ControlPlaneFactory } from "./control/control-plane.js";
 import { EndedExecutions } from "./control/ended-executions.js";
 import { FailedImages } from "./control/failed-images.js";
+import { spread } from "./control/jitter.js";
 import type { OtaJob, ParsedJob } from "./control/job-document.js";
 import type { JobReference, JobStatus, StatusDetails } from "./control/job-status.js";
-import { Jobs, spread } from "./control/jobs.js";
 import {
   identityOf,
   NO_ROLLBACK,
@@ -48,10 +49,10 @@ const DAY_MS = 86_400_000;
 /** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
 const MAX_DEFER_MS = 2_147_483_647;
 
-export class OtaAgent {
+export class Agent {
   readonly #options: CheckedOptions;
   readonly #planes: readonly DataPlane[];
-  readonly #jobs: Jobs;
+  readonly #jobs: ControlPlane;
   /** One of states.ts. */
   #state = State.Stopped as number;
   #imageState: ImageState = "unknown";
@@ -78,14 +79,17 @@ export class OtaAgent {
   #restart = false;
 
   /**
+   * @param plane makes the control plane, unless the options have one
    * @throws TypeError naming an option that is missing or of the wrong type
    * @throws RangeError naming an option that is out of range
    */
-  constructor(options: OtaAgentOptions) {
+  constructor(options: OtaAgentOptions, plane: ControlPlaneFactory) {
     this.#options = checkOptions(options);
     this.#planes = this.#options.dataPlanes ?? [new StreamPlane(this.#options)];
     this.#failedImages = new FailedImages(this.#options.store, this.#options.imageAttempts);
-    this.#jobs = new Jobs(this.#options, (event, data) => this.#post(event, data));
+    this.#jobs = (this.#options.controlPlane ?? plane)(this.#options, (event, data) =>
+      this.#post(event, data),
+    );
   }
 
   /** `OTA_GetAgentState` */
@@ -646,7 +650,7 @@ export class OtaAgent {
 
   /** Gives up the image on trial: record it, say so, restart into the old one. */
   #rollBack(error: OtaError): undefined {
-    const { pal, mqtt } = this.#options;
+    const { pal } = this.#options;
     const active = this.#active;
     this.#imageState = "rejected";
     this.#attempt(pal, "setPlatformImageState", "rejected");
@@ -656,7 +660,7 @@ export class OtaAgent {
     this.#emit({ type: "self-test-failed", error });
     this.#restart = true;
     if (active) this.#jobs.dropUpdates(active.job.jobId);
-    if (active && mqtt.connected) this.#report(active.job, "FAILED", report.failed(error));
+    if (active && this.#jobs.connected) this.#report(active.job, "FAILED", report.failed(error));
     this.#end(LAST_WORD_MS);
   }
 

@@ -2,12 +2,13 @@
  * The package: the agent, the porting layer for flash partitions, and the types a host needs.
  * @module
  */
-export { OtaAgent } from "./agent.js";
 export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
+export type { ControlListener, ControlPlane, ControlPlaneFactory } from "./control/control-plane.js";
 export type { JobFile, OtaJob } from "./control/job-document.js";
 export type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 export { asOtaError, OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "./errors.js";
 export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";
+export { OtaAgent } from "./ota-agent.js";
 export type {
   AppDescription,
   BootControl,

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { ControlPlaneFactory } from "./control/control-plane.js";
 import type { OtaJob } from "./control/job-document.js";
 import type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 import type { OtaError } from "./errors.js";
@@ -72,7 +73,10 @@ export type OtaEvent =
 export interface OtaAgentOptions {
   /** Name of the thing, 1 to 128 characters of a–z A–Z 0–9 : _ - */
   thingName: string;
-  mqtt: MqttConnection;
+  /** For AWS IoT Jobs and file streams: only with a `controlPlane` it may be left out. */
+  mqtt?: MqttConnection;
+  /** The fleet's service. Default: AWS IoT Jobs over `mqtt`. */
+  controlPlane?: ControlPlaneFactory;
   /** Where a firmware file goes. */
   pal: OtaPal;
   /** Destinations of other files, by `fileType`. */
@@ -148,6 +152,7 @@ clock object
 random function
 thingName string
 otherPals object ?
+controlPlane function ?
 dataPlanes array ?
 onEvent function ?
 onUpdateAvailable function ?
@@ -178,7 +183,8 @@ type Defaulted =
   | "noProgressTimeoutMs"
   | "pollMs"
   | "imageAttempts";
-export type CheckedOptions = OtaAgentOptions & Required<Pick<OtaAgentOptions, Defaulted | "log">>;
+/** `mqtt` is undefined with a `controlPlane` and without it. */
+export type CheckedOptions = OtaAgentOptions & Required<Pick<OtaAgentOptions, Defaulted | "log" | "mqtt">>;
 
 /**
  * @throws TypeError naming an option that is missing or of the wrong type
@@ -191,7 +197,7 @@ export function checkOptions(options: OtaAgentOptions): CheckedOptions {
     // Null is as good as left out for numbers alone.
     if (greatest) checked[name] ??= preset && +preset;
     const value = checked[name];
-    if (least && value === undefined) continue;
+    if ((least || (name === "mqtt" && checked["controlPlane"])) && value === undefined) continue;
     if (value === null || (type === "array" ? !Array.isArray(value) : typeof value !== type))
       throw new TypeError(`options: "${name}" is no ${type}`);
     if (

@@ -7,8 +7,9 @@
 import { encodeUtf8 } from "../bytes.js";
 import { findRow } from "../errors.js";
 import * as Event from "../events.js";
-import type { CheckedOptions } from "../options.js";
 import type { MqttObserver, MqttSubscription, Timer } from "../ports.js";
+import type { ControlContext, ControlListener, ControlPlane, UpdateDone } from "./control-plane.js";
+import { spread } from "./jitter.js";
 import { MAX_JOB_MESSAGE, parseJob, parseReply } from "./job-document.js";
 import type { JobRequest } from "./job-messages.js";
 import type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./job-status.js";
@@ -20,13 +21,6 @@ const TOKEN_LENGTH = 64;
 const FIRST_WAIT_MS = 5_000;
 /** Longest wait between two attempts, milliseconds. */
 const LONGEST_WAIT_MS = 300_000;
-
-/**
- * Told what the service has to say, as events of the agent: Subscribed or Refused; ReceivedJobDocument, as the answer to
- * `request` or unasked for; JobGone, when a progress report was refused since the execution is over;
- * RequestJobDocument, when connected with no request open, since notifications may have been missed.
- */
-export type JobsListener = (event: number, data?: unknown) => void;
 
 /**
  * What refusals of an update mean by their code: ask again; the execution is gone; or over, which may be by an earlier
@@ -41,9 +35,6 @@ ResourceNotFound gone
 VersionMismatch gone
 `;
 
-/** @param details as the service took them, or refused them last */
-type Done = (result: UpdateResult, details: StatusDetails) => void;
-
 /** A request or a status update. */
 interface Question {
   /** Answers come on `topic`/accepted and `topic`/rejected. */
@@ -52,19 +43,14 @@ interface Question {
   readonly payload: Uint8Array;
   /** Undefined for the request of a job. */
   readonly jobId: string | undefined;
-  readonly done: Done | false | undefined;
+  readonly done: UpdateDone | false | undefined;
   sentAt?: number;
   /** When the broker acknowledged the request of a job. */
   acknowledgedAt?: number;
   timer?: Timer;
 }
 
-type Options = Pick<CheckedOptions, "mqtt" | "clock" | "random" | "thingName" | "log">;
-
-/** A time of about `ms`, spread over ±25 % so that a fleet does not act in step. */
-export function spread(ms: number, options: Pick<CheckedOptions, "random">): number {
-  return ms * (0.75 + options.random() / 2);
-}
+type Options = Pick<ControlContext, "mqtt" | "clock" | "random" | "thingName" | "log">;
 
 /** A final status that was refused, with the agent's own words alone, after that without any; then undefined. */
 function inFewerWords({ status, statusDetails, executionNumber }: JobRequest): JobRequest | undefined {
@@ -73,9 +59,9 @@ function inFewerWords({ status, statusDetails, executionNumber }: JobRequest): J
   return { status, statusDetails: message ? { reason, code } : undefined, executionNumber };
 }
 
-export class Jobs implements MqttObserver {
+export class Jobs implements ControlPlane, MqttObserver {
   readonly #options: Options;
-  readonly #tell: JobsListener;
+  readonly #tell: ControlListener;
   readonly #prefix: string;
   readonly #subscriptions: readonly MqttSubscription[];
   #request: Question | undefined;
@@ -86,14 +72,12 @@ export class Jobs implements MqttObserver {
   /** Begins anywhere, so that answers to questions of an earlier life are not taken for answers of this one. */
   #sequence: number;
   #open = false;
-  /** Milliseconds the last answered job request took; undefined before. */
   roundTrip: number | undefined;
-  /** Bytes a second its answer came at, at the least: behind the acknowledgement, on the same connection. */
+  /** Behind the acknowledgement, on the same connection. */
   rate = 0;
-  /** The status of the execution that was refused an update last, as far as the service told. */
   endedAs: unknown;
 
-  constructor(options: Options, tell: JobsListener) {
+  constructor(options: Options, tell: ControlListener) {
     this.#options = options;
     this.#tell = tell;
     this.#sequence = (options.random() * 2 ** 32) >>> 0;
@@ -137,41 +121,43 @@ export class Jobs implements MqttObserver {
     this.dropUpdates();
   }
 
-  /** True while an update that must arrive has not been answered. */
+  get connected(): boolean {
+    return this.#options.mqtt.connected;
+  }
+
   get reporting(): boolean {
     return this.#updates.length > 0;
   }
 
-  /** True while one of a job's has not. */
   isReporting(jobId: string): boolean {
     return this.#updates.some((update) => update.jobId === jobId);
   }
 
-  /** True while the request of a job has not been answered. */
   get requesting(): boolean {
     return this.#request !== undefined;
   }
 
-  /** Asks for the next job, however long the service takes. */
   request(): void {
     this.cancelRequest();
     this.#request = this.#question("$next/get", {});
     this.#send(this.#request);
   }
 
-  /** Gives up an unanswered request. */
   cancelRequest(): void {
     this.#options.clock.clear(this.#request?.timer);
     this.#request = undefined;
   }
 
   /**
-   * Reports a status that must arrive: repeated until the service has answered, or `close`. Updates keep their order.
-   * Before `open` nothing is reported. A final status that is refused as such is repeated with fewer words, in the end
-   * with none: how the end of a job is worded must not keep it in front of the queue.
-   * @param done false for a report of progress: sent once, at QoS 0, and never waited for
+   * A final status that is refused as such is repeated with fewer words, in the end with none: how the end of a job is worded
+   * must not keep it in front of the queue. A report of progress goes at QoS 0.
    */
-  update(job: JobReference, status: JobStatus, statusDetails: StatusDetails, done?: Done | false): void {
+  update(
+    job: JobReference,
+    status: JobStatus,
+    statusDetails: StatusDetails,
+    done?: UpdateDone | false,
+  ): void {
     const { mqtt } = this.#options;
     const { jobId, executionNumber } = job;
     if (!this.#open) return;
@@ -185,7 +171,6 @@ export class Jobs implements MqttObserver {
     }
   }
 
-  /** Forgets the updates of a job that nobody waits for any more; without `jobId`, of all. */
   dropUpdates(jobId?: string): void {
     const updates = this.#updates;
     const [first] = updates;

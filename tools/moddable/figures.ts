@@ -84,7 +84,7 @@ export async function measureRom(sdk: Sdk): Promise<RomFigures> {
   const parts: [string, number][] = [];
   for (const [what, input] of PARTS) parts.push([what, await alone(input)]);
   return {
-    agent: await alone("src/agent.ts"),
+    agent: await alone("src/ota-agent.ts"),
     bundle: await alone("src/index.ts"),
     package: (await link("rom-package", [...BASE, join(ROOT, "manifest.json")])) - floor,
     sdk: floor - base,
