@@ -190,9 +190,20 @@ export interface HttpHandler {
   done(error?: Error): void;
 }
 
-/** A GET over HTTP or HTTPS that streams, and keeps the connection between requests to the same origin. */
+/** HTTP or HTTPS that streams, and keeps the connection between requests to the same origin. */
 export interface HttpClient {
-  /** Starts a request. Redirects are not followed. Returns a function that cancels it; `done` is then not called. */
+  /** Starts a GET. Redirects are not followed. Returns a function that cancels it; `done` is then not called. */
   get(url: string, headers: ReadonlyMap<string, string>, handler: HttpHandler): () => void;
+  /**
+   * The same for a request that carries a small body, sent with its Content-Length. A client that serves the data plane
+   * alone can do without.
+   */
+  send?(
+    method: "POST" | "PUT",
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    body: Uint8Array,
+    handler: HttpHandler,
+  ): () => void;
   close(): void;
 }

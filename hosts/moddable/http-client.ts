@@ -17,6 +17,8 @@ export interface EcmaHttpClient {
     readonly method: string;
     readonly path: string;
     readonly headers: Map<string, string>;
+    /** Sent with its length: `HttpConnection` alone, the SDK's client asks for bodies piece by piece. */
+    readonly body?: Uint8Array | undefined;
     readonly onHeaders: (status: number, headers: Map<string, string>) => void;
     readonly onReadable: (count: number) => void;
     readonly onDone: (error: Error | null) => void;
@@ -32,7 +34,7 @@ export interface EcmaHttpClientConstructor {
       readonly onError: (error?: unknown) => void;
     },
   ): EcmaHttpClient;
-  /** Bodies in chunks are safe with it. */
+  /** Bodies in chunks are safe with it, and it sends bodies: `HttpConnection`. */
   readonly readsChunks?: boolean;
 }
 
@@ -80,6 +82,26 @@ export class ModdableHttpClient implements HttpClient {
   }
 
   get(url: string, headers: ReadonlyMap<string, string>, handler: HttpHandler): () => void {
+    return this.#request("GET", url, headers, undefined, handler);
+  }
+
+  send(
+    method: "POST" | "PUT",
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    body: Uint8Array,
+    handler: HttpHandler,
+  ): () => void {
+    return this.#request(method, url, headers, body, handler);
+  }
+
+  #request(
+    method: string,
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    body: Uint8Array | undefined,
+    handler: HttpHandler,
+  ): () => void {
     const exchange = new Exchange(handler);
     const { clock } = this.#options;
     const done = (error?: Error) => {
@@ -101,11 +123,13 @@ export class ModdableHttpClient implements HttpClient {
     };
     try {
       if (!parts) throw new TypeError("no HTTP URL");
+      if (body && !this.#options.Client.readsChunks) throw new TypeError("this HTTP client sends no bodies");
       client = this.#connect(parts[1].toLowerCase(), parts[2], parts[3]);
       const path = parts[4].startsWith("/") ? parts[4] : `/${parts[4]}`;
       exchange.request = client.request({
-        method: "GET",
+        method,
         path,
+        body,
         headers: new Map(headers),
         onHeaders: (status, received) => {
           if (exchange.over) return;

@@ -120,13 +120,15 @@ export class HttpConnection implements EcmaHttpClient {
     this.#current = next;
     let head = `${next.method} ${next.path} HTTP/1.1\r\nhost: ${this.#host}\r\n`;
     for (const [name, value] of Array.from(next.headers)) head += `${name}: ${value}\r\n`;
-    head += "\r\n";
-    const bytes = new Uint8Array(head.length);
+    const { body } = next;
+    head += body ? `content-length: ${body.length}\r\n\r\n` : "\r\n";
+    const bytes = new Uint8Array(head.length + (body ? body.length : 0));
     // In runs, since XS counts the characters of a text from its first.
-    for (let at = 0; at < bytes.length; at += RUN) {
+    for (let at = 0; at < head.length; at += RUN) {
       const run = head.slice(at, at + RUN);
       for (let n = 0; n < run.length; n++) bytes[at + n] = run.charCodeAt(n);
     }
+    if (body) bytes.set(body, head.length);
     this.#out = bytes;
     this.#step = STATUS;
     this.#room = MAX_HEAD;

@@ -18,6 +18,26 @@ export class NodeHttpClient implements HttpClient {
   }
 
   get(url: string, headers: ReadonlyMap<string, string>, handler: HttpHandler): () => void {
+    return this.#request("GET", url, headers, undefined, handler);
+  }
+
+  send(
+    method: "POST" | "PUT",
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    body: Uint8Array,
+    handler: HttpHandler,
+  ): () => void {
+    return this.#request(method, url, headers, body, handler);
+  }
+
+  #request(
+    method: string,
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    body: Uint8Array | undefined,
+    handler: HttpHandler,
+  ): () => void {
     let over = false;
     const done = (error?: Error) => {
       if (over) return;
@@ -37,8 +57,9 @@ export class NodeHttpClient implements HttpClient {
     }
     const secure = target.protocol === "https:";
     const request = (secure ? requestHttps : requestHttp)(target, {
+      method,
       agent: secure ? this.#https : this.#http,
-      headers: Object.fromEntries(headers),
+      headers: { ...Object.fromEntries(headers), ...(body && { "content-length": body.length }) },
     });
     const stop = () => {
       done();
@@ -55,7 +76,7 @@ export class NodeHttpClient implements HttpClient {
       response.on("error", done);
       response.on("close", () => done(new Error("the connection was closed inside a response")));
     });
-    request.end();
+    request.end(body);
     return () => {
       over = true;
       request.destroy();

@@ -2,7 +2,7 @@
  * Runs the application inside this process.
  * @module
  */
-import type { HttpClient } from "../../src/ports.js";
+import type { HttpClient, HttpHandler } from "../../src/ports.js";
 import { startApp } from "../emulated/device-app.js";
 import { nodeClock, nodeRandom } from "./clock.js";
 import type { Engine, EngineOptions } from "./engine.js";
@@ -56,14 +56,18 @@ export class NodeEngine implements Engine {
 
 function guardedHttp(http: HttpClient, guard: Guard): HttpClient {
   const EMPTY = new Uint8Array(1);
+  const guarded = (handler: HttpHandler): HttpHandler => ({
+    headers: (status, names) => ask(guard, false, () => handler.headers(status, names)),
+    buffer: () => ask(guard, EMPTY, () => handler.buffer()),
+    data: (length) => ask(guard, false, () => handler.data(length)),
+    done: (error) => guard.run(() => handler.done(error)),
+  });
   return {
-    get: (url, headers, handler) =>
-      http.get(url, headers, {
-        headers: (status, names) => ask(guard, false, () => handler.headers(status, names)),
-        buffer: () => ask(guard, EMPTY, () => handler.buffer()),
-        data: (length) => ask(guard, false, () => handler.data(length)),
-        done: (error) => guard.run(() => handler.done(error)),
-      }),
+    get: (url, headers, handler) => http.get(url, headers, guarded(handler)),
+    send: (method, url, headers, body, handler) => {
+      if (!http.send) throw new TypeError("this HTTP client sends no bodies");
+      return http.send(method, url, headers, body, guarded(handler));
+    },
     close: () => http.close(),
   };
 }

@@ -8,6 +8,7 @@ import type {
   Flash,
   Hash,
   HttpClient,
+  HttpHandler,
   Log,
   LogLevel,
   MqttConnection,
@@ -139,8 +140,8 @@ export class XsCalls {
         if (subscription) mqtt.unsubscribe(subscription);
         return EMPTY;
       }
-      case Call.httpGet:
-        this.#httpGet(fields);
+      case Call.http:
+        this.#request(fields);
         return EMPTY;
       case Call.httpCancel: {
         const id = fields.u32();
@@ -192,12 +193,18 @@ export class XsCalls {
     this.#ports.mqtt.subscribe(subscription, (error) => this.#send(Command.subscribed, id, errorText(error)));
   }
 
-  #httpGet(fields: Reader): void {
+  #request(fields: Reader): void {
     const number = fields.u32();
     const id = u32(number);
-    const { url, headers } = JSON.parse(fields.rest()) as { url: string; headers: [string, string][] };
+    const { method, url, headers, body } = JSON.parse(fields.rest()) as {
+      method?: "POST" | "PUT";
+      url: string;
+      headers: [string, string][];
+      body?: number[];
+    };
+    const { http } = this.#ports;
     const buffer = new Uint8Array(16_384);
-    const cancel = this.#ports.http.get(url, new Map(headers), {
+    const handler: HttpHandler = {
       headers: (status, names) => {
         this.#send(Command.httpHeaders, id, new Writer(2).u16(status).finish(), json([...names]));
         return true;
@@ -211,7 +218,11 @@ export class XsCalls {
         this.#requests.delete(number);
         this.#send(Command.httpDone, id, errorText(error));
       },
-    });
+    };
+    const cancel =
+      method && http.send
+        ? http.send(method, url, new Map(headers), Uint8Array.from(body ?? []), handler)
+        : http.get(url, new Map(headers), handler);
     this.#requests.set(number, cancel);
   }
 }

@@ -44,7 +44,7 @@ export const Call = Object.freeze({
   /** [id u32] */
   unsubscribe: 52,
   /** [id u32, JSON: url, headers] */
-  httpGet: 60,
+  http: 60,
   /** [id u32] */
   httpCancel: 61,
 });

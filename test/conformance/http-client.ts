@@ -19,7 +19,7 @@ export interface HttpHarness {
   /** No connection is accepted any more. */
   refuse(): Promise<void>;
   close(): Promise<void>;
-  /** The client reads bodies in chunks; otherwise it refuses them. */
+  /** The client reads bodies in chunks, and sends bodies; otherwise it refuses both. */
   readonly readsChunks: boolean;
 }
 
@@ -275,6 +275,69 @@ export function httpConformance(title: string, create: () => HttpHarness): void 
         await harness.until(() => recorder.results.length > 0, "the error");
         ok(recorder.results[0] instanceof Error);
       });
+
+    if (!create().readsChunks)
+      it("refuses to send a body, later", async () => {
+        const recorder = new Recorder();
+        client.send?.("POST", `${origin}/file`, new Map(), encodeUtf8("{}"), recorder);
+        await harness.settle();
+        equal(peer.requests.length, 0);
+        if (client.send) ok(recorder.results[0] instanceof Error);
+      });
+    else {
+      const send = async (method: "POST" | "PUT", body: Uint8Array, fields: [string, string][] = []) => {
+        const recorder = new Recorder();
+        client.send?.(method, `${origin}/file?q=1`, new Map(fields), body, recorder);
+        equal(recorder.results.length, 0, "called from inside send");
+        await harness.until(() => recorder.results.length > 0, "the end of the response");
+        return recorder;
+      };
+
+      it("sends bodies with their length, and fields of one's own", async () => {
+        answer(response("200 OK\nContent-Length: 2", "ok"));
+        const fields: [string, string][] = [
+          ["content-type", "application/json"],
+          ["authorization", "TargetToken x"],
+        ];
+        for (const [method, length] of [
+          ["POST", 2],
+          ["PUT", 0],
+          ["POST", 5_000],
+        ] as const) {
+          const body = pattern(length);
+          const { status, body: got, results } = await send(method, body, fields);
+          deepEqual([status, got, results], [200, encodeUtf8("ok"), [undefined]]);
+          const head = peer.requests[peer.requests.length - 1].toLowerCase();
+          ok(head.startsWith(`${method.toLowerCase()} /file?q=1 http/1.1\r\n`));
+          ok(head.includes(`\r\ncontent-length: ${length}`), head);
+          ok(!head.includes("transfer-encoding"), head);
+          for (const [name, value] of fields) ok(head.includes(`\r\n${name}: ${value.toLowerCase()}`), head);
+          const sent = peer.bodies[peer.bodies.length - 1];
+          deepEqual(
+            Uint8Array.from(sent, (character) => character.charCodeAt(0)),
+            body,
+          );
+        }
+        equal(peer.wires.length, 1);
+      });
+
+      it("reads the answer to a body in chunks, and keeps the connection for a GET", async () => {
+        answer(response("200 OK\nTransfer-Encoding: chunked", "3\r\nabc\r\n0\r\n\r\n"));
+        deepEqual((await send("POST", encodeUtf8("{}"))).body, encodeUtf8("abc"));
+        answer(response("200 OK\nContent-Length: 3", "xyz"));
+        deepEqual((await get()).body, encodeUtf8("xyz"));
+        equal(peer.wires.length, 1);
+      });
+
+      it("reports a server that closes on a body, and says nothing once cancelled", async () => {
+        peer.answer = (_request, wire) => wire.close();
+        ok((await send("PUT", pattern(3_000))).results[0] instanceof Error);
+        const recorder = new Recorder();
+        client.send?.("POST", `${origin}/file`, new Map(), pattern(100), recorder)();
+        await harness.settle();
+        equal(recorder.results.length, 0);
+      });
+    }
 
     it("says nothing more once cancelled", async () => {
       peer.answer = (_request, wire) => wire.send(response("200 OK\nContent-Length: 9000", pattern(3_000)));

@@ -11,6 +11,8 @@ const END = "\r\n\r\n";
 export class HttpPeer {
   /** Heads of the requests, without the empty line. */
   readonly requests: string[] = [];
+  /** Their bodies, as long as the head says, a character a byte. */
+  readonly bodies: string[] = [];
   /** Connections accepted so far. */
   readonly wires: Wire[] = [];
   answer: (request: string, wire: Wire) => void = () => {};
@@ -23,7 +25,11 @@ export class HttpPeer {
         for (const byte of bytes) text += String.fromCharCode(byte);
         for (let end = text.indexOf(END); end >= 0; end = text.indexOf(END)) {
           const request = text.slice(0, end);
-          text = text.slice(end + END.length);
+          const length = Number(/\r\ncontent-length: *(\d+)/i.exec(request)?.[1] ?? 0);
+          const behind = end + END.length + length;
+          if (text.length < behind) return;
+          this.bodies.push(text.slice(end + END.length, behind));
+          text = text.slice(behind);
           this.requests.push(request);
           this.answer(request, wire);
         }

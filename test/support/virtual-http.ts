@@ -10,6 +10,9 @@ import type { VirtualClock } from "./virtual-clock.js";
 export interface HttpRequest {
   readonly url: string;
   readonly headers: ReadonlyMap<string, string>;
+  readonly method: "GET" | "POST" | "PUT";
+  /** Of a request that carries one; otherwise empty. */
+  readonly body: Uint8Array;
   /** From the Range field; the whole object when there is none. */
   readonly first: number;
   readonly last: number;
@@ -72,10 +75,32 @@ export class VirtualHttp implements HttpClient {
   }
 
   get(url: string, headers: ReadonlyMap<string, string>, handler: HttpHandler): () => void {
+    return this.#request("GET", url, headers, new Uint8Array(0), handler);
+  }
+
+  send(
+    method: "POST" | "PUT",
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    body: Uint8Array,
+    handler: HttpHandler,
+  ): () => void {
+    return this.#request(method, url, headers, body.slice(), handler);
+  }
+
+  #request(
+    method: HttpRequest["method"],
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    content: Uint8Array,
+    handler: HttpHandler,
+  ): () => void {
     const clock = this.#clock;
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers.get("range") ?? "") ?? [];
-    const request = {
+    const request: HttpRequest = {
+      method,
       url,
+      body: content,
       headers: new Map(headers),
       first: Number(from ?? 0),
       last: Number(to ?? Number.MAX_SAFE_INTEGER),

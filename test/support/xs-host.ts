@@ -30,6 +30,7 @@ export function xsHttpClient(http: HttpClient): HttpClient {
   });
   return {
     get: (url, headers, handler) => client.get(url, headers, handler),
+    send: (...request) => client.send(...request),
     close() {
       client.close();
       http.close();

@@ -13,10 +13,24 @@ export class XsHttp implements HttpClient {
   #lastId = 0;
 
   get(url: string, headers: ReadonlyMap<string, string>, handler: HttpHandler): () => void {
+    return this.#request({ url, headers: [...headers] }, handler);
+  }
+
+  send(
+    method: "POST" | "PUT",
+    url: string,
+    headers: ReadonlyMap<string, string>,
+    body: Uint8Array,
+    handler: HttpHandler,
+  ): () => void {
+    return this.#request({ method, url, headers: [...headers], body: Array.from(body) }, handler);
+  }
+
+  #request(what: object, handler: HttpHandler): () => void {
     const id = ++this.#lastId;
     this.#handlers.set(id, handler);
-    const request = toUtf8(JSON.stringify({ url, headers: [...headers] }));
-    call(new Writer(5 + request.length).u8(Call.httpGet).u32(id).bytes(request).finish());
+    const request = toUtf8(JSON.stringify(what));
+    call(new Writer(5 + request.length).u8(Call.http).u32(id).bytes(request).finish());
     return () => void this.#cancel(id);
   }
 
