@@ -1,6 +1,6 @@
 /**
  * What an update costs this machine: processor time of the device on Node, wall time of the device on XS, from the
- * job to the verified image; service and broker are a process of their own. `tsx bench/processor.ts [node|xs]`.
+ * job to the verified image; service and broker are a process of their own.
  * @module
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -117,7 +117,6 @@ export async function processor(): Promise<ProcessorFigures> {
       runs.node.push(await update(site, "node"));
       runs.xs.push(await update(site, "xs"));
     }
-    console.error(JSON.stringify(runs));
     return {
       node: median(runs.node.map(({ cpu }) => cpu)),
       xs: median(runs.xs.map(({ wall }) => wall)),
@@ -128,5 +127,3 @@ export async function processor(): Promise<ProcessorFigures> {
     await site.close();
   }
 }
-
-if (import.meta.filename === process.argv[1]) console.log(await processor());

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy that makes a link out of loopback: it delays what passes, loses MQTT messages of QoS 0, and counts
- * bytes.
+ * A TCP proxy that makes a link out of loopback: it delays what passes, carries it only so fast, in lumps, loses MQTT
+ * messages of QoS 0 and lets them overtake each other, and counts bytes.
  * @module
  */
 import { once } from "node:events";
@@ -12,7 +12,16 @@ export interface LinkSettings {
   rtt: number;
   /** Share of QoS 0 messages that get lost in each direction; 0 for what is not MQTT. */
   loss: number;
+  /** Bytes a second towards the device; 0: as fast as it goes. */
+  bandwidth?: number;
+  /** Towards the device bytes come only so many at a time, or when no more have come for as long as these take; 0: as they are. */
+  lump?: number;
+  /** Share of QoS 0 messages towards the device that 1 to 8 others overtake. */
+  overtake?: number;
 }
+
+/** No message waits longer to be overtaken, milliseconds. */
+const OVERTAKEN_MS = 300;
 
 export interface ProxyOptions extends LinkSettings {
   /** Where to. */
@@ -41,12 +50,61 @@ class Packets {
   }
 }
 
+/** One direction of a connection: bytes in their order, each when the link has carried it. */
+class Lane {
+  readonly #settings: Required<LinkSettings>;
+  /** Towards the device, where all the settings hold. */
+  readonly #down: boolean;
+  readonly #deliver: (bytes: Buffer) => void;
+  /** Bytes on the way, with the time they are there; and what waits until a lump is full. */
+  readonly #way: [at: number, bytes: Buffer][] = [];
+  #waiting: Buffer[] = [];
+  #free = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #lumpTimer: NodeJS.Timeout | undefined;
+
+  constructor(settings: Required<LinkSettings>, down: boolean, deliver: (bytes: Buffer) => void) {
+    this.#settings = settings;
+    this.#down = down;
+    this.#deliver = deliver;
+  }
+
+  send(bytes: Buffer): void {
+    const { rtt, bandwidth } = this.#settings;
+    const now = performance.now();
+    if (bandwidth && this.#down) this.#free = Math.max(now, this.#free) + (bytes.length * 1000) / bandwidth;
+    this.#way.push([Math.max(now, this.#free) + rtt / 2, bytes]);
+    this.#arrive();
+  }
+
+  #arrive(): void {
+    const now = performance.now();
+    while (this.#way.length && this.#way[0][0] <= now) this.#arrived(this.#way.shift()![1]);
+    clearTimeout(this.#timer);
+    if (this.#way.length) this.#timer = setTimeout(() => this.#arrive(), this.#way[0][0] - now);
+  }
+
+  #arrived(bytes: Buffer): void {
+    const { lump, bandwidth } = this.#settings;
+    if (!lump || !this.#down) return this.#deliver(bytes);
+    this.#waiting.push(bytes);
+    const flush = () => {
+      const all = Buffer.concat(this.#waiting);
+      this.#waiting = [];
+      this.#deliver(all);
+    };
+    clearTimeout(this.#lumpTimer);
+    if (this.#waiting.reduce((sum, { length }) => sum + length, 0) >= lump) flush();
+    else this.#lumpTimer = setTimeout(flush, (lump * 1000) / (bandwidth || lump * 10));
+  }
+}
+
 export class LinkProxy {
   /** Bytes from the device, and to it. */
   upBytes = 0;
   downBytes = 0;
-  rtt: number;
-  loss: number;
+  /** May be changed at any time. */
+  readonly settings: Required<LinkSettings>;
   readonly #target: { host: string; port: number };
   readonly #random = seeded(1);
   readonly #server: Server;
@@ -59,15 +117,14 @@ export class LinkProxy {
     return proxy;
   }
 
-  private constructor({ host, port, rtt, loss }: ProxyOptions) {
+  private constructor({ host, port, rtt, loss, bandwidth = 0, lump = 0, overtake = 0 }: ProxyOptions) {
     this.#target = { host, port };
-    this.rtt = rtt;
-    this.loss = loss;
+    this.settings = { rtt, loss, bandwidth, lump, overtake };
     this.#server = createServer((device) => {
       const service = connect({ ...this.#target, noDelay: true });
       device.setNoDelay(true);
-      this.#link(device, service, (bytes) => (this.upBytes += bytes));
-      this.#link(service, device, (bytes) => (this.downBytes += bytes));
+      this.#link(device, service, false, (bytes) => (this.upBytes += bytes));
+      this.#link(service, device, true, (bytes) => (this.downBytes += bytes));
     });
   }
 
@@ -75,19 +132,37 @@ export class LinkProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  #link(from: Socket, to: Socket, count: (bytes: number) => void): void {
+  #link(from: Socket, to: Socket, down: boolean, count: (bytes: number) => void): void {
     this.#sockets.add(from);
+    const { settings } = this;
     const packets = new Packets();
-    const pass = (bytes: Buffer) => {
-      count(bytes.length);
-      if (this.rtt === 0) to.write(bytes);
-      else setTimeout(() => to.write(bytes), this.rtt / 2);
+    const lane = new Lane(settings, down, (bytes) => void to.write(bytes));
+    const overtaken = new Set<{ left: number; release: () => void }>();
+    const pass = (packet: Buffer) => {
+      lane.send(packet);
+      for (const late of [...overtaken]) if (--late.left <= 0) late.release();
+    };
+    const hold = (packet: Buffer) => {
+      const timer = setTimeout(() => late.release(), OVERTAKEN_MS);
+      const late = {
+        left: 1 + Math.floor(this.#random() * 8),
+        release: () => {
+          clearTimeout(timer);
+          if (overtaken.delete(late)) lane.send(packet);
+        },
+      };
+      overtaken.add(late);
     };
     from.on("data", (chunk: Buffer) => {
-      if (this.loss === 0) return pass(chunk);
+      count(chunk.length);
+      const { loss } = settings;
+      const overtake = down ? settings.overtake : 0;
+      if (loss + overtake === 0) return lane.send(chunk);
       packets.push(chunk, (packet) => {
         // PUBLISH of QoS 0
-        if ((packet[0] & 0xf6) === 0x30 && this.#random() < this.loss) count(packet.length);
+        const free = (packet[0] & 0xf6) === 0x30;
+        if (free && this.#random() < loss) return;
+        if (free && this.#random() < overtake) hold(packet);
         else pass(packet);
       });
     });

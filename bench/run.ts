@@ -8,6 +8,7 @@ import { measureRom, type RomFigures, romRows } from "../tools/moddable/figures.
 import { MissingError, Sdk } from "../tools/moddable/sdk.js";
 import { FILE_SIZE, type Figures, measure, type TransferRow } from "./figures.js";
 import { broken, type Flat, flatten, worse } from "./gate.js";
+import { type ProcessorFigures, processor } from "./processor.js";
 import { type SocketRow, sockets } from "./sockets.js";
 import { type ProtocolRow, wireByProtocol } from "./wire.js";
 
@@ -124,16 +125,31 @@ function printSockets(rows: readonly SocketRow[]): void {
   console.log("\nOver real sockets, through a broker and a proxy that delays and loses messages\n");
   console.log(
     table(
-      ["who", "round trip", "loss", "seconds", "original, 1 block", "x faster", "requests", "up", "down"],
+      ["who", "link", "seconds", "original, 1 block", "x faster", "asked again", "requests", "up", "down"],
       rows.map((row) => [
         row.who,
-        `${row.rtt} ms`,
-        `${row.loss * 100} %`,
+        row.what,
         row.seconds.toFixed(2),
         row.original ? row.original.toFixed(2) : "",
         row.original ? (row.original / row.seconds).toFixed(1) : "",
+        row.again < 0 ? "" : String(row.again),
         ...[row.requests, row.upBytes, row.downBytes].map(String),
       ]),
+    ),
+  );
+}
+
+function printProcessor({ node, xs, original, originalWall }: ProcessorFigures): void {
+  console.log("\nWork from the job to the verified image, medians of nine (MQTT on loopback, no delay)\n");
+  console.log(
+    table(
+      ["device", "seconds"],
+      [
+        ["Node, processor", node.toFixed(3)],
+        ["XS, wall clock", xs.toFixed(3)],
+        ["the original's policy on Node, without flash or verification: processor", original.toFixed(3)],
+        ["and its wall clock", originalWall.toFixed(3)],
+      ],
     ),
   );
 }
@@ -192,6 +208,8 @@ async function main(): Promise<number> {
   if (protocols) printProtocols(protocols);
   const real = quick ? undefined : await sockets(console.error);
   if (real) printSockets(real);
+  const work = quick ? undefined : await processor();
+  if (work) printProcessor(work);
   const linked = await rom();
   if (linked) {
     console.log("\nROM on ESP32 by the SDK's linker, preloaded, bytes\n");
@@ -201,7 +219,7 @@ async function main(): Promise<number> {
   mkdirSync(new URL("../build/", import.meta.url), { recursive: true });
   writeFileSync(
     values.json,
-    `${JSON.stringify({ ...figures, protocols, sockets: real, rom: linked, flat }, undefined, 2)}\n`,
+    `${JSON.stringify({ ...figures, protocols, sockets: real, processor: work, rom: linked, flat }, undefined, 2)}\n`,
   );
   const promises = broken(figures, linked?.agent);
   report("Not as promised:", promises);

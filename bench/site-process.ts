@@ -6,6 +6,7 @@
  * @module
  */
 import { createInterface } from "node:readline";
+import { decodeCbor } from "../service/cbor.js";
 import { DevelopmentService } from "../service/index.js";
 import { generateIdentity } from "../service/signer.js";
 import { memoryFile } from "../service/streams.js";
@@ -18,12 +19,17 @@ const mosquitto = await startMosquitto().catch((error: Error) => {
 });
 const identity = await generateIdentity();
 let requests = 0;
+let blocks = 0;
 const service = await DevelopmentService.start({
   broker: mosquitto?.url,
   identity,
   intercept: {
-    request: ({ operation }) => {
-      if (operation === "get-stream") requests++;
+    request: ({ operation, payload }) => {
+      if (operation !== "get-stream") return undefined;
+      requests++;
+      const { b, n } = decodeCbor(payload) as { b: Uint8Array; n: number };
+      const set = b.reduce((sum, byte) => sum + (byte.toString(2).match(/1/g)?.length ?? 0), 0);
+      blocks += Math.min(n, set);
       return undefined;
     },
   },
@@ -34,11 +40,11 @@ const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 say({ port: proxy.port, certificate: identity.certificatePem });
 for await (const line of createInterface({ input: process.stdin })) {
   const { link, deploy, stream } = JSON.parse(line);
-  if (link) Object.assign(proxy, link);
+  if (link) Object.assign(proxy.settings, { bandwidth: 0, lump: 0, overtake: 0, ...link });
   if (stream) service.streams.create(stream.name, [memoryFile(0, Buffer.from(stream.image, "base64"))]);
   const job = deploy && service.deploy({ ...deploy, image: Buffer.from(deploy.image, "base64") });
   const { upBytes, downBytes } = proxy;
-  say({ jobId: job?.jobId, requests, upBytes, downBytes });
+  say({ jobId: job?.jobId, requests, blocks, upBytes, downBytes });
 }
 await proxy.close();
 await service.close();

@@ -14,6 +14,8 @@ export interface Counts {
   readonly jobId?: string;
   /** GetStream requests the service has seen. */
   readonly requests: number;
+  /** Blocks they asked for. */
+  readonly blocks: number;
   /** Bytes through the link, from the device and to it. */
   readonly upBytes: number;
   readonly downBytes: number;

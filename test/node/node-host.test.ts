@@ -47,6 +47,30 @@ describe("the Node host", () => {
       deepStrictEqual([...file.subarray(4999, 5004)], [0xff, 1, 2, 3, 0xff]);
     });
 
+    it("reads what was written, wherever it was kept, and has it all in the file", () => {
+      const storage = open("parts.bin");
+      const expected = new Uint8Array(SIZE).fill(0xff);
+      let seed = 1;
+      const random = (below: number) => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) % below;
+      for (let n = 0; n < 400; n++) {
+        const offset = random(SIZE);
+        const length = Math.min(SIZE - offset, 1 + random(n % 10 ? 5000 : 70_000));
+        if (n % 3) {
+          const bytes = new Uint8Array(length);
+          storage.read(offset, bytes);
+          ok(
+            bytes.every((byte, i) => byte === expected[offset + i]),
+            `read ${n}`,
+          );
+        } else {
+          const bytes = Uint8Array.from({ length }, () => random(256));
+          storage.write(offset, bytes);
+          expected.set(bytes, offset);
+        }
+      }
+      ok(readFileSync(join(directory, "parts.bin")).equals(expected));
+    });
+
     it("finds what an earlier process left", () => {
       new NorFlash(open("again.bin")).write(0, Uint8Array.of(0x55));
       const bytes = new Uint8Array(1);

@@ -1,6 +1,7 @@
 import { CUT_MOMENTS, combine, cutPowerAt, refuse, StuckBits } from "../../hosts/emulated/flash-faults.js";
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import {
+  BLOCK_SIZE,
   FlashError,
   MemoryStorage,
   NorFlash,
@@ -168,6 +169,29 @@ describe("NorFlash", () => {
     const flash = new NorFlash(SIZE);
     throws(() => flash.erase(0x800, 0x1000), { type: RangeError, message: "multiple" });
     throws(() => flash.erase(0x1000, 0x800), { type: RangeError, message: "multiple" });
+  });
+
+  it("is the same in one go, without faults, as page by page", () => {
+    const busy = [0, 0];
+    const chips = [undefined, { fate: () => undefined }].map(
+      (faults, n) => new NorFlash(4 * BLOCK_SIZE, { faults, onBusy: (ms) => (busy[n] += ms) }),
+    );
+    for (const chip of chips) {
+      chip.write(
+        250,
+        Uint8Array.from({ length: 5000 }, (_, i) => i),
+      );
+      chip.write(4096, new Uint8Array(600).fill(0xf0));
+      chip.erase(4096, 2 * BLOCK_SIZE);
+      chip.write(70_000, Uint8Array.of(1, 2, 3));
+    }
+    const [bits, same] = chips.map((chip) => {
+      const all = new Uint8Array(chip.size);
+      chip.read(0, all);
+      return [...all, chip.operations, ...chip.wear];
+    });
+    deepEqual(bits, same);
+    equal(busy[0].toFixed(3), busy[1].toFixed(3));
   });
 
   it("lets bits rot", () => {
