@@ -1,6 +1,6 @@
 /**
- * A product that reports a measurement four times a second, and goes on doing so while it updates itself: the
- * agent and the application share one MQTT connection. What an update does to the reports is shown at its end.
+ * A product that reports a measurement four times a second and takes commands, and goes on doing so while it updates
+ * itself: the agent and the application share one MQTT connection. What an update does to the reports is shown at its end.
  * @module
  */
 
@@ -49,6 +49,18 @@ export default function main(): void {
     });
   }, PERIOD);
 
+  // Commands to the application: each is answered by itself and the number of reports so far.
+  let commands = 0;
+  mqtt.subscribe({
+    filter: `commands/${thingName}`,
+    qos: 1,
+    message(_topic, payload) {
+      commands++;
+      const answer = JSON.stringify({ command: String.fromCharCode(...payload), reports });
+      mqtt.publish(`answers/${thingName}`, new Uint8Array(ArrayBuffer.fromString(answer)), 1);
+    },
+  });
+
   // How long other code keeps this machine busy.
   let last = Time.ticks;
   Timer.repeat(() => {
@@ -70,6 +82,7 @@ export default function main(): void {
           break;
         case "activate":
           trace(`reports: ${JSON.stringify(delays)}\n`);
+          trace(`commands: ${JSON.stringify({ count: commands })}\n`);
           trace(`turns: ${JSON.stringify(turns)}\n`);
           agent.activateNewImage();
           break;

@@ -63,6 +63,8 @@ export interface MqttClientOptions extends NetworkOptions {
 
 /** What the connection needs of a client; the SDK's and the one below have it. */
 export interface MqttClientLike {
+  /** Bytes that can be written now, of a client that others write to as well. */
+  readonly writable?: number;
   /** @returns bytes that can still be written @throws Error when it can not be written now */
   write(data: Uint8Array | null, options?: MqttWriteOptions): number;
   read(into: Uint8Array): unknown;

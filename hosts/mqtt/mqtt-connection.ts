@@ -308,6 +308,7 @@ export class EcmaMqttConnection implements MqttConnection {
   /** Writes a packet or a part of one. @returns false when the client has no room for more */
   #writeSome(next: Outgoing): boolean {
     const client = this.#client as MqttClientLike;
+    this.#writable = client.writable ?? this.#writable;
     const { payload, message } = next;
     if (!payload) {
       let need = 7;

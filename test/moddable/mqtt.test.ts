@@ -1,15 +1,22 @@
 /**
- * The MQTT connection over real sockets of the Moddable runtime, with the package's own client and with the
- * SDK's.
+ * The MQTT connection over real sockets of the Moddable runtime: with the package's own client, with the SDK's, and over
+ * clients that belong to the application.
  * @module
  */
 
 import Listener from "embedded:io/socket/listener";
 import SdkClient from "embedded:network/mqtt/client";
+import ClassicClient from "mqtt";
+import { connect as connectJs } from "mqtt/js";
 import Timer from "timer";
+import type { MqttConnection } from "xs-ota-agent";
+import { ModdableClock } from "../../hosts/moddable/clock.js";
 import { connectMqtt } from "../../hosts/moddable/mqtt.js";
+import { type ClassicMqttClient, ClassicMqttConnection } from "../../hosts/moddable/mqtt-classic.js";
+import { shareMqtt } from "../../hosts/moddable/mqtt-shared.js";
+import { networkOptions } from "../../hosts/moddable/network.js";
 import type { MqttClientConstructor } from "../../hosts/mqtt/mqtt-client.js";
-import { type MqttHarness, mqttConformance } from "../conformance/mqtt-connection.js";
+import { type MqttHarness, type MqttLimits, mqttConformance } from "../conformance/mqtt-connection.js";
 import { fail } from "../support/assert.js";
 import type { MqttPeer } from "../support/mqtt-peer.js";
 import { AcceptedWire } from "./wire.js";
@@ -21,11 +28,29 @@ const PATIENCE = 30_000;
 
 const wait = (ms: number) => new Promise<void>((resolve) => void Timer.set(() => resolve(), ms));
 
-function harness(Client: MqttClientConstructor | undefined): MqttHarness {
+type Closable = MqttConnection & { close(): unknown };
+
+/** The connection, closed together with the application's client. */
+function closing(mqtt: MqttConnection, close: () => void): Closable {
+  return {
+    get connected() {
+      return mqtt.connected;
+    },
+    publish: (topic, payload, qos, done) => mqtt.publish(topic, payload, qos, done),
+    subscribe: (subscription, done) => mqtt.subscribe(subscription, done),
+    unsubscribe: (subscription) => mqtt.unsubscribe(subscription),
+    addObserver: (observer) => mqtt.addObserver(observer),
+    removeObserver: (observer) => mqtt.removeObserver(observer),
+    close,
+  };
+}
+
+/** @param connect to a port of this machine */
+function harness(limits: MqttLimits, connect: (port: number) => Closable): MqttHarness {
   let listener: Listener | undefined;
   const wires: AcceptedWire[] = [];
   return {
-    limits: { stallsOnEmptyMessage: Client !== undefined },
+    limits,
     async open(peer: MqttPeer) {
       listener = new Listener({
         port: 0,
@@ -40,14 +65,7 @@ function harness(Client: MqttClientConstructor | undefined): MqttHarness {
           }
         },
       });
-      const tuning = {
-        firstWait: 200,
-        longestWait: 1_000,
-        connectTimeout: 10_000,
-        ackTimeout: 3_000,
-      };
-      const options = { host: "127.0.0.1", port: listener.port, clientId: "device", keepAlive: 1_000 };
-      return connectMqtt({ ...options, Client, tuning, log: () => {} }, Math.random);
+      return connect(listener.port as number);
     },
     async until(condition, what) {
       for (let waited = 0; !condition(); waited += POLL) {
@@ -63,7 +81,82 @@ function harness(Client: MqttClientConstructor | undefined): MqttHarness {
   };
 }
 
-mqttConformance("MQTT on sockets, own client", () => harness(undefined));
+const tuning = { firstWait: 200, longestWait: 1_000, connectTimeout: 10_000, ackTimeout: 3_000 };
+const device = { host: "127.0.0.1", clientId: "device", keepAlive: 1_000, tuning, log: () => {} };
+const stalls = { stallsOnEmptyMessage: true };
+
+mqttConformance("MQTT on sockets, own client", () =>
+  harness({}, (port) => connectMqtt({ ...device, port }, Math.random)),
+);
+const Client = SdkClient as unknown as MqttClientConstructor;
 mqttConformance("MQTT on sockets, client of the SDK", () =>
-  harness(SdkClient as unknown as MqttClientConstructor),
+  harness(stalls, (port) => connectMqtt({ ...device, port, Client }, Math.random)),
+);
+
+const share = () =>
+  shareMqtt(Client, { random: Math.random, log: () => {}, tuning: { ackTimeout: tuning.ackTimeout } });
+
+mqttConformance("MQTT on sockets, client of the application", () =>
+  harness(stalls, (port) => {
+    const { Client: Own, mqtt } = share();
+    let closed = false;
+    let client: InstanceType<typeof Own>;
+    const connect = () => {
+      if (closed) return;
+      client = new Own({
+        ...networkOptions(undefined),
+        ...{ host: "127.0.0.1", port, id: "device", keepAlive: 1_000 },
+        onError: () => void Timer.set(connect, 200),
+      });
+    };
+    connect();
+    const close = () => {
+      closed = true;
+      mqtt.close();
+      client.close();
+    };
+    return closing(mqtt, close);
+  }),
+);
+
+mqttConformance("MQTT on sockets, mqtt/js of the application", () =>
+  harness(stalls, (port) => {
+    const { Client: io, mqtt } = share();
+    (globalThis as { device?: unknown }).device = {
+      network: { mqtt: { ...networkOptions(undefined), io } },
+    };
+    const options = { clientId: "device", keepalive: 1, reconnectPeriod: 200 };
+    const client = connectJs(`mqtt://127.0.0.1:${port}`, options);
+    const close = () => {
+      mqtt.close();
+      try {
+        client.end(true);
+      } catch {
+        // It is connecting, and will find nobody.
+      }
+    };
+    return closing(mqtt, close);
+  }),
+);
+
+mqttConformance("MQTT on sockets, classic client of the application", () =>
+  harness({ qos1: false, repeats: false, bounded: false, longest: 800 }, (port) => {
+    const connection = new ClassicMqttConnection(new ModdableClock());
+    let closed = false;
+    let client: ClassicClient;
+    const connect = () => {
+      if (closed) return;
+      client = new ClassicClient({ host: "127.0.0.1", port, id: "device", timeout: 1_000 });
+      client.onReady = () => {};
+      client.onClose = () => void Timer.set(connect, 200);
+      connection.attach(client as ClassicMqttClient);
+    };
+    connect();
+    return Object.assign(connection, {
+      close() {
+        closed = true;
+        client.close();
+      },
+    });
+  }),
 );

@@ -67,6 +67,7 @@ describe("manifests", () => {
     "manifest-http.json",
     "manifest-network.json",
     "manifest-components.json",
+    "manifest-mqtt-shared.json",
     "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];
@@ -110,7 +111,12 @@ describe("manifests", () => {
     });
 
   it("preload every module of the package", () => {
-    for (const name of ["manifest.json", "manifest-http.json", "manifest-network.json"])
+    for (const name of [
+      "manifest.json",
+      "manifest-http.json",
+      "manifest-network.json",
+      "manifest-mqtt-shared.json",
+    ])
       for (const section of [
         load(join(ROOT, name)),
         ...Object.values(load(join(ROOT, name)).platforms ?? {}),
@@ -123,13 +129,19 @@ describe("manifests", () => {
       "manifest.json",
       "manifest-http.json",
       "manifest-network.json",
+      "manifest-mqtt-shared.json",
       "manifest-payload.json",
     ])
       equal("config" in load(join(ROOT, name)), false, name);
   });
 
   it("leave to the application what is its own", () => {
-    for (const name of ["manifest.json", "manifest-http.json", "manifest-network.json"])
+    for (const name of [
+      "manifest.json",
+      "manifest-http.json",
+      "manifest-network.json",
+      "manifest-mqtt-shared.json",
+    ])
       for (const key of ["creation", "strip", "defines"]) equal(key in load(join(ROOT, name)), false, key);
     // The SDK's own variables, as its manifest_base.json has them: mcpack includes a package before that.
     for (const [name, value] of Object.entries(load(join(ROOT, "manifest.json")).build ?? {})) {
@@ -148,7 +160,12 @@ describe("manifests", () => {
       exports: Record<string, unknown>;
       files: string[];
     };
-    for (const name of ["manifest.json", "manifest-http.json", "manifest-network.json"]) {
+    for (const name of [
+      "manifest.json",
+      "manifest-http.json",
+      "manifest-network.json",
+      "manifest-mqtt-shared.json",
+    ]) {
       equal(entries[`./${name}`], `./${name}`);
       ok(files.includes(name), `${name} is not in the package`);
     }

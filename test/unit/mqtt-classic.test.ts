@@ -1,7 +1,42 @@
 import { type ClassicMqttClient, ClassicMqttConnection } from "../../hosts/moddable/mqtt-classic.js";
 import { encodeUtf8 } from "../../src/bytes.js";
-import { deepEqual, equal, ok } from "../support/assert.js";
+import { mqttConformance } from "../conformance/mqtt-connection.js";
+import { deepEqual, equal, fail, ok } from "../support/assert.js";
+import { sdk } from "../support/sdk/machine.js";
+import ClassicClient from "../support/sdk/mqtt.js";
 import { VirtualClock } from "../support/virtual-clock.js";
+
+/** An application with the SDK's client, which makes a new one whenever one is closed. */
+mqttConformance("MQTT on the classic client", () => ({
+  limits: { qos1: false, repeats: false, bounded: false, longest: 5_000 },
+  async open(peer) {
+    sdk.reset();
+    sdk.accept = (wire) => peer.accept(wire);
+    const connection = new ClassicMqttConnection(sdk.clock);
+    let client: ClassicClient;
+    let closed = false;
+    const make = () => {
+      if (closed) return;
+      client = new ClassicClient({ host: "broker.test", id: "device", timeout: 1_000 });
+      client.onClose = () => sdk.clock.set(make, 200);
+      connection.attach(client as ClassicMqttClient);
+    };
+    make();
+    return Object.assign(connection, {
+      close() {
+        closed = true;
+        client.close();
+      },
+    });
+  },
+  async until(condition, what) {
+    if (!sdk.clock.runUntilDone(condition, 60_000)) fail(`waited in vain: ${what}`);
+  },
+  async settle() {
+    sdk.clock.run(5);
+  },
+  async close() {},
+}));
 
 /** The classic client as measured: sends views as text, throws when a packet does not fit, swallows exceptions. */
 class StandIn implements ClassicMqttClient {

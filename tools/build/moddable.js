@@ -24,6 +24,13 @@ const agentImport = {
   },
 };
 
+/** Imports of what the platform's module exports become imports of that. */
+const deviceImport = {
+  name: "device import",
+  resolveId: (source) =>
+    /\/(mqtt-connection|clock)\.js$/.test(source) ? { id: "xs-ota-agent/device", external: true } : null,
+};
+
 /** Writes a file beside the bundle. */
 export function beside(fileName, source) {
   return {
@@ -62,6 +69,17 @@ export const moddable = [
     external,
     output: output("http-device"),
     plugins: [agentImport, compact({ iterators: true }), types("http-device", "moddable/http")],
+  },
+  {
+    input: "build/moddable/hosts/moddable/mqtt-shared.js",
+    external,
+    output: output("mqtt-shared"),
+    plugins: [
+      deviceImport,
+      agentImport,
+      compact({ iterators: true }),
+      types("mqtt-shared", "moddable/mqtt-shared"),
+    ],
   },
   {
     input: "build/moddable/hosts/moddable/network-device.js",

@@ -37,6 +37,8 @@ const SDK_MODULES = [
   "time",
   "net",
   "file",
+  "mqtt",
+  "mqtt/js",
   "crypt",
   "curve",
   "ecdsa",

@@ -6,6 +6,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { connectAsync } from "mqtt";
 import { generateIdentity } from "../../service/signer.js";
 import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
@@ -48,7 +49,8 @@ const SUITE_INCLUDE = [
   "modules/files/file/manifest.json",
   "modules/files/preference/manifest.json",
   "examples/io/tcp/tlssocket/manifest.json",
-  "examples/io/tcp/mqttclient/manifest_mqttclient.json",
+  "examples/io/tcp/mqtt/manifest_mqtt.json",
+  "modules/network/mqtt/manifest.json",
 ];
 
 let failures = 0;
@@ -113,6 +115,21 @@ function longestTurns(lines: readonly string[]): { running: number; restart: num
   throw new Error("the runner does not tell the longest turn");
 }
 
+/** Sends the application a command every second. @returns a function that ends it and says how many were answered */
+async function commands(broker: string): Promise<() => Promise<{ sent: number; answered: number }>> {
+  const client = await connectAsync(broker);
+  let sent = 0;
+  let answered = 0;
+  client.on("message", () => answered++);
+  await client.subscribeAsync("answers/desk", { qos: 1 });
+  const timer = setInterval(() => client.publish("commands/desk", String(++sent), { qos: 1 }), 1_000);
+  return async () => {
+    clearInterval(timer);
+    await client.endAsync();
+    return { sent, answered };
+  };
+}
+
 async function updates(sdk: Sdk): Promise<void> {
   const mosquitto = await startMosquitto();
   const application = join(ROOT, "examples/shared-connection");
@@ -121,13 +138,18 @@ async function updates(sdk: Sdk): Promise<void> {
     for (const protocol of ["MQTT", "HTTP"] as const)
       await step(`update of ${IMAGE} bytes over ${protocol}, broker mosquitto`, async () => {
         const options = { sdk, application, size: IMAGE, broker: mosquitto.url, protocols: [protocol] };
-        const { seconds, lines } = await update(options);
+        let ended = { sent: 0, answered: 0 };
+        const end = await commands(mosquitto.url);
+        const { seconds, lines } = await update(options).finally(async () => void (ended = await end()));
         const reports = figure(lines, "reports");
         const turns = figure(lines, "turns");
         if (reports["failed"]) throw new Error(`${reports["failed"]} reports of the application were lost`);
         const { running, restart } = longestTurns(lines);
         if (running > LONGEST_TURN) throw new Error(`a turn took ${running} ms of processor time`);
-        const telemetry = `${reports["count"]} reports of the application at most ${reports["worst"]} ms late`;
+        // Those sent before the application has subscribed, and while it restarts, nobody hears.
+        if (!figure(lines, "commands")["count"] || !ended.answered)
+          throw new Error(`${ended.answered} of ${ended.sent} commands to the application were answered`);
+        const telemetry = `${reports["count"]} reports of the application at most ${reports["worst"]} ms late, ${ended.answered} commands answered`;
         return `${rate(seconds)}; ${telemetry}; longest turn ${running} ms of processor time (${turns["worst"]} ms by the clock), at the switch to the new image ${restart} ms`;
       });
     await step("image that crashes is rolled back", async () => {

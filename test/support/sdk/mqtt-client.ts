@@ -4,6 +4,7 @@
  * - After a message without payload nothing is received any more until the keep-alive runs out.
  * - Only PINGRESP counts as a sign of life; it waits behind a payload nobody reads.
  * - A packet that does not fit is refused whole ("overflow"); 8 bytes of room are kept back.
+ * - Its callbacks are called as methods of the client. Without an id, packets get one of its own count.
  * - Connecting may take 30 s. Its errors carry no reason; the client is closed then, and any use throws.
  * @module
  */
@@ -34,6 +35,7 @@ export default class MQTTClient implements MqttClientLike {
   #room = 0;
   /** Bytes of a message begun that have to follow. */
   #following = 0;
+  #lastId = 1;
   #acks: number[] = [];
   #connecting: object | undefined;
   #keepAlive: object | undefined;
@@ -85,7 +87,8 @@ export default class MQTTClient implements MqttClientLike {
     this.#options = undefined;
   }
 
-  write(data: Uint8Array | null, options?: MqttWriteOptions): number {
+  write(buffer: ArrayBuffer | ArrayBufferView | null, options?: MqttWriteOptions): number {
+    const data = buffer && bytesOf(buffer);
     if (!this.#socket) throw new TypeError("cannot coerce undefined to object");
     if (this.#state !== "connected") {
       if (this.#state !== "publishing" || options || !data || data.length > this.#following)
@@ -95,7 +98,7 @@ export default class MQTTClient implements MqttClientLike {
       if (!this.#following) this.#state = "connected";
       return this.#left();
     }
-    const { operation = PUBLISH, id = 1, topic = "", QoS = 0, items = [] } = options ?? {};
+    const { operation = PUBLISH, id = ++this.#lastId, topic = "", QoS = 0, items = [] } = options ?? {};
     const number = [id >> 8, id & 0xff];
     if (operation === PUBLISH) {
       const payload = data ?? new Uint8Array(0);
@@ -114,9 +117,11 @@ export default class MQTTClient implements MqttClientLike {
     return this.#left();
   }
 
-  read(into: Uint8Array): unknown {
-    const count = Math.min(into.length, this.#offered);
+  /** @param target a buffer, or how many bytes are wanted, in a buffer of their own */
+  read(target: Uint8Array | number): unknown {
+    const count = Math.min(typeof target === "number" ? target : target.length, this.#offered);
     if (!count) return undefined;
+    const into = typeof target === "number" ? new Uint8Array(count) : target;
     const socket = this.#socket as Socket;
     socket.format = "buffer";
     this.#readable -= count;
@@ -126,7 +131,7 @@ export default class MQTTClient implements MqttClientLike {
       Timer.set(() => {
         if (this.#socket && this.#readable > 0) this.#received(this.#readable);
       });
-    return result;
+    return typeof target === "number" ? into.buffer : result;
   }
 
   #left(): number {
@@ -155,7 +160,7 @@ export default class MQTTClient implements MqttClientLike {
       const id = this.#acks.shift() as number;
       this.#send(Uint8Array.of(0x40, 2, id >> 8, id & 0xff));
     }
-    if (this.#room > RESERVE) options.onWritable?.(this.#room - RESERVE);
+    if (this.#room > RESERVE) options.onWritable?.call(this, this.#room - RESERVE);
   }
 
   #connect({ id = "", clean = true, keepAlive = 0 }: MqttClientOptions): void {
@@ -240,7 +245,7 @@ export default class MQTTClient implements MqttClientLike {
       this.#id = 0;
       Timer.set(() => this.#socket && this.#onWritable(this.#room));
     }
-    this.#options?.onReadable?.(this.#offered, { ...first, more: this.#payload > 0 });
+    this.#options?.onReadable?.call(this, this.#offered, { ...first, more: this.#payload > 0 });
   }
 
   #control(operation: number, body: number[]): void {
@@ -252,20 +257,29 @@ export default class MQTTClient implements MqttClientLike {
     if (operation === CONNACK) {
       if (body.length !== 2 || body[1]) return this.#fail();
       this.#state = "connected";
-      options?.onControl?.({ operation, returnCode: 0 });
-      if (this.#room > RESERVE) options?.onWritable?.(this.#room - RESERVE);
+      options?.onControl?.call(this, { operation, returnCode: 0 });
+      if (this.#room > RESERVE) options?.onWritable?.call(this, this.#room - RESERVE);
       return;
     }
     const id = (body[0] << 8) | body[1];
-    options?.onControl?.({ operation, id, payload: operation === SUBACK ? body.slice(2) : undefined });
+    options?.onControl?.call(this, {
+      operation,
+      id,
+      payload: operation === SUBACK ? body.slice(2) : undefined,
+    });
   }
 
   #fail(): void {
     const options = this.#options;
     if (!options) return;
-    options.onError?.();
+    options.onError?.call(this);
     this.close();
   }
+}
+
+function bytesOf(buffer: ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (!ArrayBuffer.isView(buffer)) return new Uint8Array(buffer);
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 function text(value: string): number[] {
