@@ -14,6 +14,8 @@ export interface UpdatePayload {
   readonly bytes: Uint8Array;
   /** Where it is, for HTTP; as `url` of the update. */
   readonly url?: string;
+  /** Where the payload itself is signed (";signed=file" in `kind`). Default: the signature of the image. */
+  readonly signature?: DocumentFile["signature"];
 }
 
 export interface UpdateOptions extends Omit<JobMatters, "image"> {
@@ -83,8 +85,9 @@ export function createUpdate(
   // The whole image comes first: agents that know one file take that.
   const files = [
     file,
-    ...payloads.map(({ kind, bytes, url }, n) => ({
+    ...payloads.map(({ kind, bytes, url, signature: own }, n) => ({
       ...file,
+      signature: own ?? signature,
       ...{ filePath: file.filePath + kind, fileSize: bytes.length, fileId: fileId + n + 1 },
       url: protocols.includes("HTTP") ? url : undefined,
     })),

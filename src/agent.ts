@@ -526,10 +526,11 @@ export class Agent {
 
   /** The head was accepted. @throws OtaError when there is nothing to install, or this image has failed too often */
   #judgeImage(active: ActiveJob, app: AppDescription): void {
-    const { job, file, planes, pal } = active;
+    const { job, file, planes, pal, set } = active;
     const name = imageName(app);
     const running = pal.describe ? pal.describe([file]) : (pal.running as AppDescription);
-    if (!active.judging && name === imageName(running) && /[1-9a-f]/.test(app.buildId)) {
+    // That one file of several is in use already says nothing of the others.
+    if (!(set && set.length > 1) && name === imageName(running) && /[1-9a-f]/.test(app.buildId)) {
       // Over plain HTTP anybody can have sent this head: it must not stand for an update.
       active.isRunning = planes[0].protocol !== "HTTP" || !/^http:/i.test(file.url);
       throw new OtaError("same-version", `${name} runs already`);

@@ -212,11 +212,14 @@ export class Components implements OtaPal {
    * @throws OtaError "file-create", "signature-missing" when they cannot be installed together
    */
   plan(files: readonly JobFile[]): readonly JobFile[] {
-    const { components, allowLooseSets, statementType = 255 } = this.#options;
+    const { components, firmware, allowLooseSets, statementType = 255 } = this.#options;
     this.abort(false);
     const types: number[] = [];
-    for (const { fileType } of files) {
+    for (const file of files) {
+      const { fileType } = file;
       if (types.includes(fileType)) refuse("file-create", `two files of type ${fileType}`);
+      if (!fileType && firmware.rank && !firmware.rank([file]).length)
+        refuse("file-create", "the firmware is not for this device");
       const definition = components.find((component) => component.fileType === fileType);
       if (!definition && fileType && fileType !== statementType)
         refuse("file-create", `no place for file type ${fileType}`);
@@ -251,6 +254,10 @@ export class Components implements OtaPal {
     if (!file.fileType) {
       const app = firmware.inspect(file, head);
       this.#coming = app;
+      const { running } = firmware;
+      // The record tells by the build whether the switch has taken place.
+      if (this.#types.length && app?.buildId === running?.buildId)
+        refuse("same-version", `firmware ${app?.version} runs already: a set is to be made without it`);
       for (const { name, fileType, places } of this.#options.components) {
         const { current } = this.#recordOf(name);
         if (app && current !== NO_PLACE && !this.#types.includes(fileType))
@@ -393,23 +400,34 @@ export class Components implements OtaPal {
     }
   }
 
-  /** The candidates become what is current. @returns what went wrong; they stay in effect in this life all the same */
+  /** The candidates become what is current. @returns what went wrong: with firmware they stay in effect all the same */
   #commit(): OtaError | undefined {
     const records = this.#records;
-    for (const record of records.components)
-      if (record.state === VERIFIED) {
-        const { current, currentId } = record;
-        record.current = record.candidate;
-        record.currentId = record.candidateId;
-        record.candidate = current;
-        record.candidateId = currentId;
-        record.state = EMPTY;
-      }
-    records.trial = false;
+    const { firmware, sequence } = records;
+    const candidates = records.components.filter(({ state }) => state === VERIFIED);
+    this.#swap(candidates, EMPTY);
+    records.trial = this.#inEffect = false;
     records.firmware = "";
     records.sequence = records.nextSequence;
-    this.#inEffect = false;
-    return this.#attempt();
+    // The other sector of the log may take what one did not.
+    const error = this.#attempt() && this.#attempt();
+    if (!error || firmware) return error;
+    // On trial still, so that they can be given up: what could not be written may be read the next time.
+    this.#swap(candidates, VERIFIED);
+    records.trial = this.#inEffect = true;
+    records.sequence = sequence;
+    return error;
+  }
+
+  #swap(candidates: readonly ComponentRecord[], state: number): void {
+    for (const record of candidates) {
+      const { current, currentId } = record;
+      record.current = record.candidate;
+      record.currentId = record.candidateId;
+      record.candidate = current;
+      record.candidateId = currentId;
+      record.state = state;
+    }
   }
 
   #giveUp(): void {

@@ -208,6 +208,11 @@ export class StagedPal implements OtaPal {
     return this.#whole.notices;
   }
 
+  /** SHA-256 of the image that is open and verified; undefined before. */
+  get digest(): Uint8Array | undefined {
+    return (this.#open?.image ?? this.#whole).digest;
+  }
+
   get headLength(): number {
     return this.#open ? START_LENGTH : this.#whole.headLength;
   }

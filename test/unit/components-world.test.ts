@@ -6,6 +6,7 @@ import { memoryFile } from "../../service/streams.js";
 import { Components } from "../../src/components/components.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { ASSETS, CERTS, componentFile, STATEMENT, sha256 } from "../support/component-rig.js";
+import { buildIdOf, delta } from "../support/payload-rig.js";
 import { image, sign, THING, World, type WorldOptions } from "../support/world.js";
 
 const STORAGE = 0x50000;
@@ -232,5 +233,108 @@ describe("components in a device", () => {
     product.powerOn();
     equal(product.ended(product.deploy(image("1.1.0"))).status, "SUCCEEDED");
     equal(product.versions, "1.1.0 - -");
+  });
+});
+
+/** A product that takes deltas as well. */
+class DeltaProduct extends Product {
+  constructor() {
+    super({ staged: true, image: image("1.0.0", { seed: 3 }) });
+  }
+}
+
+describe("sets with files that are in use already", () => {
+  const first = new Map([
+    [ASSETS, assets("1")],
+    [CERTS, certs("1")],
+  ]);
+
+  // Before, the first file found to be in use ended the job SUCCEEDED, with the others never fetched.
+  it("install the other files", () => {
+    const product = new Product();
+    product.powerOn();
+    product.ended(product.deploySet(statement(first, 1)));
+    const next = new Map([
+      [ASSETS, assets("1")],
+      [CERTS, certs("2")],
+    ]);
+    const { status, statusDetails } = product.ended(product.deploySet(statement(next, 2)));
+    equal(status, "SUCCEEDED", JSON.stringify(statusDetails));
+    equal(product.versions, "1.0.0 1 2");
+  });
+
+  // Before, SUCCEEDED without the assets; and a power cut before the switch would have put them in use untried.
+  it("are refused with the firmware that runs", () => {
+    const product = new Product();
+    product.powerOn();
+    const set = new Map([
+      [0, image("1.0.0")],
+      [ASSETS, assets("2")],
+    ]);
+    const { status, statusDetails } = product.ended(product.deploySet(statement(set, 1)));
+    deepEqual([status, statusDetails["code"]], ["FAILED", "same-version"]);
+    equal(product.versions, "1.0.0 - -");
+  });
+});
+
+describe("components beside firmware that comes as a delta", () => {
+  const fresh = image("2.0.0", { seed: 3 });
+
+  it("a set with firmware is installed", () => {
+    const product = new DeltaProduct();
+    product.powerOn();
+    const set = new Map([
+      [0, fresh],
+      [ASSETS, assets("2")],
+    ]);
+    const { status, statusDetails } = product.ended(product.deploySet(statement(set, 1)));
+    equal(status, "SUCCEEDED", JSON.stringify(statusDetails));
+    equal(product.versions, "2.0.0 2 -");
+  });
+
+  it("a job for firmware alone takes the delta", () => {
+    const product = new DeltaProduct();
+    product.powerOn();
+    const old = image("1.0.0", { seed: 3 });
+    const payloads = [{ kind: `;base=${buildIdOf(old)}`, bytes: delta(old, fresh) }];
+    const { status, statusDetails } = product.ended(product.deploy(fresh, { payloads }));
+    equal(status, "SUCCEEDED", JSON.stringify(statusDetails));
+    ok(statusDetails["payload"].startsWith("delta of "), JSON.stringify(statusDetails));
+  });
+});
+
+describe("a record log that fails as assets are accepted", () => {
+  const failing = (lives: number) => {
+    const product: Product = new Product({
+      onEvent: (event, world) => {
+        if (event.type === "activate") world.agent.activateNewImage();
+        if (event.type !== "start-test") return;
+        let left = lives;
+        world.flash.faults = {
+          fate: ({ kind, offset }) =>
+            kind === "write" && offset >= STORAGE && offset < STORAGE + 2 * SECTOR_SIZE && left-- > 0
+              ? "fail"
+              : undefined,
+        };
+        world.agent.setImageState("accepted");
+      },
+    });
+    product.powerOn();
+    return { product, ...product.ended(product.deploySet(new Map([[ASSETS, assets("1")]]))) };
+  };
+
+  it("once: the other sector takes it", () => {
+    const { product, status } = failing(1);
+    equal(status, "SUCCEEDED");
+    product.reset();
+    equal(product.versions, "1.0.0 1 -");
+  });
+
+  // Before, they were given up for this life alone: a record that could be read after all made them current.
+  it("twice: given up, FAILED, and the record says the same", () => {
+    const { product, status, statusDetails } = failing(2);
+    deepEqual([status, statusDetails["code"]], ["FAILED", "commit-failed"]);
+    product.run(10_000);
+    equal(product.versions, "1.0.0 - -");
   });
 });
