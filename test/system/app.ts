@@ -12,15 +12,15 @@ import {
   type OtaJob,
 } from "../../src/index.js";
 import type { HttpClient, MqttConnection } from "../../src/ports.js";
-import type { FlashPal } from "../../src/slot/flash-pal.js";
+import type { OtaPal } from "../../src/slot/pal.js";
 import { HttpPlane } from "../../src/transfer/http.js";
 import { seeded } from "../support/virtual-clock.js";
 import { type HttpServer, objectServer, VirtualHttp } from "../support/virtual-http.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
-import { type Firmware, IMAGES } from "./images.js";
+import { type Assets, type Firmware, IMAGES } from "./images.js";
 import type { LifeClock } from "./life.js";
 import type { AppDevice } from "./parts.js";
-import type { Anchor, AppAct } from "./scenario.js";
+import type { Anchor, AppAct, JobKind } from "./scenario.js";
 
 export const THING = "story-1";
 export const TELEMETRY = "story/telemetry";
@@ -53,25 +53,32 @@ export class StoryApp {
   readonly #mqtt: VirtualMqtt;
   #beats = 0;
   #decided = false;
+  /** What it does: as the firmware, or as its assets make it. */
+  readonly #kind: JobKind;
+  readonly #assets: Assets | undefined;
   readonly #deferred = new Set<string>();
 
   constructor(
     device: AppDevice,
     control: ModelBootControl,
-    pal: FlashPal,
+    pal: OtaPal,
     clock: LifeClock,
     mqtt: VirtualMqtt,
     firmware: Firmware,
+    kind: JobKind = firmware.kind,
+    assets: Assets | undefined = undefined,
   ) {
     this.#device = device;
     this.#control = control;
     this.#clock = clock;
     this.#mqtt = mqtt;
     this.firmware = firmware;
+    this.#kind = kind;
+    this.#assets = assets;
     const { scenario, note } = device.parts;
     const options: OtaAgentOptions = {
       ...{ thingName: THING, pal, clock: device.agentClock, store: device.store, ...scenario.agent },
-      mqtt: firmware.kind === "no-network" ? NO_NETWORK : mqtt,
+      mqtt: kind === "no-network" ? NO_NETWORK : mqtt,
       random: seeded(scenario.seed * 31 + device.lives),
       log: (level, text) => (clock.over ? undefined : note(`${level}: ${text}`)),
       onState: (state) => (clock.over ? undefined : note(`agent: ${state}`)),
@@ -83,11 +90,11 @@ export class StoryApp {
       options.onUpdateAvailable = (job) => this.#answer(job);
     }
     this.agent = new OtaAgent(options);
-    if (scenario.app.bare) device.parts.judge.accepted.add(firmware);
+    if (scenario.app.bare) this.#accept();
     void this.agent.init();
     mqtt.subscribe({ filter: COMMANDS, qos: 1, message: (_, payload) => this.#command(payload) });
-    if (firmware.kind === "crash") clock.set(() => device.reset(), CRASH_MS);
-    if (firmware.kind === "hang") clock.set(() => device.hang(WATCHDOG_MS), CRASH_MS);
+    if (kind === "crash") clock.set(() => device.reset(), CRASH_MS);
+    if (kind === "hang") clock.set(() => device.hang(WATCHDOG_MS), CRASH_MS);
     this.#arrangeBeat();
   }
 
@@ -133,7 +140,7 @@ export class StoryApp {
       parts.trouble.happened(event.type as Anchor);
     if (event.type === "activate") this.#soon(activateMs, () => this.agent.activateNewImage());
     if (event.type === "start-test")
-      this.#soon(testMs, () => this.#decide(this.firmware.kind === "fail" ? "rejected" : "accepted"));
+      this.#soon(testMs, () => this.#decide(this.#kind === "fail" ? "rejected" : "accepted"));
   }
 
   #soon(ms: number, action: () => void): void {
@@ -149,13 +156,18 @@ export class StoryApp {
   }
 
   #decide(decision: "accepted" | "rejected"): void {
-    const { parts } = this.#device;
     // Whoever accepts an image that can not live has given the device away.
-    if ((this.#decided || this.firmware.kind !== "good") && decision === "accepted") return;
+    if ((this.#decided || this.#kind !== "good") && decision === "accepted") return;
     this.#decided = true;
     // Whoever is on trial may be confirmed from now on.
-    if (decision === "accepted") parts.judge.accepted.add(this.firmware);
+    if (decision === "accepted") this.#accept();
     this.agent.setImageState(decision);
+  }
+
+  #accept(): void {
+    const { judge } = this.#device.parts;
+    judge.accepted.add(this.firmware);
+    if (this.#assets) judge.acceptedAssets.add(this.#assets);
   }
 
   #answer({ jobId }: OtaJob): ReturnType<NonNullable<OtaAgentOptions["onUpdateAvailable"]>> {

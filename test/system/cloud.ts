@@ -2,18 +2,21 @@
  * The fleet's side of a story: the service with its faults, what is deployed, and what the operator does.
  * @module
  */
+
+import { buildStatement } from "../../hosts/formats/component-builder.js";
 import type { ServiceMessage, ServiceRequest } from "../../service/delivery.js";
+import { otaDocument, otaJobId, otaStreamId } from "../../service/documents.js";
 import type { ServiceErrorCode } from "../../service/errors.js";
 import { type Execution, isTerminal } from "../../service/job-records.js";
 import { JobService } from "../../service/jobs.js";
-import { StreamService } from "../../service/streams.js";
+import { memoryFile, StreamService } from "../../service/streams.js";
 import { createUpdate, streamOf } from "../../service/updates.js";
 import { encodeUtf8 } from "../../src/bytes.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
 import { THING } from "./app.js";
-import { type Firmware, type Foundry, IMAGES } from "./images.js";
-import { FINAL_SIZE, type JobStory, type Scenario } from "./scenario.js";
+import { ASSETS, type Assets, type Firmware, type Foundry, IMAGES, PROJECT } from "./images.js";
+import { BOOTABLE, FINAL_SIZE, type JobStory, type Scenario, type SetStory } from "./scenario.js";
 import type { Trouble } from "./trouble.js";
 
 /** Messages kept to be sent again. */
@@ -22,6 +25,11 @@ const LATE_MS = 8_000;
 /** How long what a device has to say may be on its way: an outage, and the attempts after it. */
 const IN_FLIGHT_MS = 120_000;
 export const FINAL_VERSION = "90.0.0";
+/** `fileType` of assets and of the statement of a set. */
+export const ASSETS_TYPE = 10;
+const STATEMENT_TYPE = 255;
+/** Sequences of good sets begin above this, the one of old ones. */
+const OLD_SEQUENCE = 1;
 const FINAL: JobStory = Object.freeze({
   ...({ at: 0, kind: "good", size: FINAL_SIZE, fileId: 0 } as const),
   ...({ retries: 0, timeoutInMinutes: 0, answer: "apply" } as const),
@@ -31,6 +39,7 @@ export interface Deployment {
   readonly story: JobStory;
   readonly jobId: string;
   readonly firmware: Firmware | undefined;
+  readonly assets: Assets | undefined;
   /** The operator, or a timer of the service, ended it. */
   withdrawn: boolean;
 }
@@ -42,7 +51,10 @@ export class Cloud {
   readonly deployments: Deployment[] = [];
   /** Everything made, the factory's first. */
   readonly firmware: Firmware[] = [];
+  readonly assets: Assets[] = [];
   onExecution: (execution: Execution) => void = () => {};
+  /** Told of what is to be installed together. */
+  onSet: (firmware: Firmware, assets: Assets) => void = () => {};
   /** Blocks still to be corrupted. */
   corrupt = 0;
   readonly #scenario: Scenario;
@@ -54,6 +66,7 @@ export class Cloud {
   /** Job ids that were given to another job, and when. */
   readonly #replacedAt = new Map<string, number>();
   #uuid = 0;
+  #sequence = OLD_SEQUENCE;
   #foreign = 0;
 
   constructor(
@@ -93,7 +106,10 @@ export class Cloud {
   }
 
   deployFinal(): Deployment {
-    return this.#deploy(FINAL, "s-final", FINAL_VERSION);
+    const { staged, components } = this.#scenario.device;
+    const payloads = staged ? [{ from: -1, signed: false }, { signed: false }] : undefined;
+    const set: SetStory = { firmware: true, assets: "good", statement: "good", size: FINAL_SIZE / 2 };
+    return this.#deploy(components ? { ...FINAL, set } : { ...FINAL, payloads }, "s-final", FINAL_VERSION);
   }
 
   /** The latest deployment under a job id. */
@@ -195,10 +211,11 @@ export class Cloud {
   }
 
   #deploy(story: JobStory, updateId: string, version: string): Deployment {
-    const { kind, size, fileId, retries, timeoutInMinutes } = story;
-    const jobId = kind === "custom" ? `${updateId}-custom` : `AFR_OTA-${updateId}`;
+    const { kind, size, fileId, retries, timeoutInMinutes, set, payloads = [] } = story;
+    const jobId = kind === "custom" ? `${updateId}-custom` : otaJobId(updateId);
     if (kind === "custom") {
-      const deployment: Deployment = { story, jobId, firmware: undefined, withdrawn: false };
+      const none = { firmware: undefined, assets: undefined };
+      const deployment: Deployment = { story, jobId, ...none, withdrawn: false };
       this.deployments.push(deployment);
       this.jobs.createJob({ jobId, document: { operation: "reboot" }, targets: [THING] });
       return deployment;
@@ -206,18 +223,93 @@ export class Cloud {
     const odd: Partial<Record<string, string>> = { older: "0.9.0", same: "1.0.0" };
     const firmware =
       kind === "again" ? this.firmware[0] : this.#foundry.make(kind, odd[kind] ?? version, size);
-    const deployment: Deployment = { story, jobId, firmware, withdrawn: false };
+    if (set) return this.#deploySet(story, set, jobId, version, set.firmware ? firmware : undefined);
+    const deployment: Deployment = { story, jobId, firmware, assets: undefined, withdrawn: false };
+    const files = payloads.flatMap((payload) => {
+      const { from } = payload;
+      const base = from === undefined ? undefined : this.#basis(from);
+      return from !== undefined && !base ? [] : this.#foundry.payload(firmware, base, payload);
+    });
     this.firmware.push(firmware);
     this.deployments.push(deployment);
-    const uuid = `00000000-0000-0000-0000-${String(++this.#uuid).padStart(12, "0")}`;
     createUpdate(this, {
-      ...{ updateId, uuid, fileId, image: firmware.bytes, things: [THING] },
+      ...{ updateId, uuid: this.#nextUuid(), image: firmware.bytes, things: [THING] },
       ...(this.#scenario.device.http ? { protocols: ["HTTP"], url: `${IMAGES}${version}` } : {}),
-      signature: firmware.signature ? { key: "sig-sha256-ecdsa", value: firmware.signature } : undefined,
+      signature: signatureOf(firmware),
+      payloads: files.map((file) => ({ kind: file.kind, bytes: file.bytes, signature: signatureOf(file) })),
+      // The payloads have the numbers behind it.
+      fileId: Math.min(fileId, 255 - files.length),
       timeoutInMinutes: timeoutInMinutes || undefined,
       retries: { failed: retries, timedOut: timeoutInMinutes ? retries : 0 },
     });
     return deployment;
+  }
+
+  #nextUuid(): string {
+    return `00000000-0000-0000-0000-${String(++this.#uuid).padStart(12, "0")}`;
+  }
+
+  /** What a delta is from: the firmware of a job of the story, or of the factory. */
+  #basis(from: number): Firmware | undefined {
+    if (from < 0) return this.firmware[0];
+    const story = this.#scenario.jobs[from];
+    return this.deployments.find((deployment) => deployment.story === story)?.firmware;
+  }
+
+  /** A job whose files are installed together. */
+  #deploySet(
+    story: JobStory,
+    set: SetStory,
+    jobId: string,
+    version: string,
+    firmware: Firmware | undefined,
+  ): Deployment {
+    const { retries, timeoutInMinutes, kind } = story;
+    const behaviour = firmware || !BOOTABLE.has(kind) ? "good" : kind;
+    const assets = this.#foundry.assets(behaviour, version, set);
+    const deployment: Deployment = { story, jobId, firmware, assets, withdrawn: false };
+    if (firmware) {
+      this.firmware.push(firmware);
+      this.onSet(firmware, assets);
+    }
+    this.assets.push(assets);
+    this.deployments.push(deployment);
+    const files: { type: number; bytes: Uint8Array; signature: string | undefined }[] = [];
+    if (firmware) files.push({ type: 0, ...firmware });
+    files.push({ type: ASSETS_TYPE, ...assets });
+    if (set.statement !== "none") {
+      const bytes = this.#statement(set, firmware, assets);
+      files.push({ type: STATEMENT_TYPE, bytes, signature: this.#foundry.sign(bytes) });
+    }
+    const streamId = otaStreamId(this.#nextUuid());
+    this.streams.create(
+      streamId,
+      files.map(({ bytes }, id) => memoryFile(id, bytes)),
+    );
+    const document = otaDocument({
+      protocols: ["MQTT"],
+      streamId,
+      files: files.map((file, fileId) => ({
+        ...{ filePath: "/device/updates", fileSize: file.bytes.length, fileId, fileType: file.type },
+        ...{ certFile: "/certificates/ota.pem", signature: signatureOf(file) },
+      })),
+    });
+    this.jobs.createJob({
+      ...{ jobId, document, targets: [THING], timeoutInMinutes: timeoutInMinutes || undefined },
+      retries: { failed: retries, timedOut: timeoutInMinutes ? retries : 0 },
+    });
+    return deployment;
+  }
+
+  #statement({ statement }: SetStory, firmware: Firmware | undefined, assets: Assets): Uint8Array {
+    const other = statement === "other" ? this.firmware[0].bytes : assets.bytes;
+    const entries = [{ name: ASSETS, version: assets.version, digest: this.#foundry.digest(other) }];
+    if (firmware) {
+      const { version, bytes } = firmware;
+      entries.push({ name: "firmware", version, digest: this.#foundry.digest(bytes) });
+    }
+    const sequence = statement === "old" ? OLD_SEQUENCE : ++this.#sequence;
+    return buildStatement({ sequence, projectName: PROJECT, entries });
   }
 
   /** Lets the operator do something to a deployed job that has not ended. */
@@ -264,4 +356,8 @@ export class Cloud {
   get unfinished(): Execution[] {
     return this.jobs.executions({ thingName: THING }).filter(({ status }) => !isTerminal(status));
   }
+}
+
+function signatureOf({ signature }: { readonly signature: string | undefined }) {
+  return signature ? { key: "sig-sha256-ecdsa", value: signature } : undefined;
 }

@@ -6,16 +6,22 @@ import { ModelBootControl } from "../../hosts/emulated/boot-control.js";
 import { boot } from "../../hosts/emulated/boot-loader.js";
 import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
 import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import type { FlashCommand } from "../../hosts/emulated/flash-faults.js";
 import { MemoryStorage, NorFlash, PowerCut } from "../../hosts/emulated/nor-flash.js";
 import { describeApp, readImageLayout } from "../../hosts/formats/esp-image-layout.js";
 import { activeEntry, makeEntry, STATE_VALID, slotOf } from "../../hosts/formats/otadata.js";
-import type { Partition } from "../../hosts/formats/partition-table.js";
+import { type Partition, TYPE_DATA } from "../../hosts/formats/partition-table.js";
+import { Components } from "../../src/components/components.js";
+import { COMPONENT_HEADER_LENGTH } from "../../src/components/header.js";
+import { StagedPal } from "../../src/payload/staged-pal.js";
 import type { Crypto, Store } from "../../src/ports.js";
 import { FlashPal } from "../../src/slot/flash-pal.js";
+import type { OtaPal } from "../../src/slot/pal.js";
 import { TEST_KEYS, testCrypto } from "../support/test-crypto.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
 import { StoryApp } from "./app.js";
-import { type Firmware, SLOT_SIZE } from "./images.js";
+import { ASSETS_TYPE } from "./cloud.js";
+import { ASSETS, type Assets, type Firmware, SLOT_SIZE } from "./images.js";
 import type { Kept } from "./judge.js";
 import { CountingClock, LifeClock } from "./life.js";
 import type { DeviceParts } from "./parts.js";
@@ -24,6 +30,17 @@ import { FlashTrouble } from "./trouble.js";
 
 const FLASH_SIZE = 0x50000;
 const SECTOR = 4096;
+/** Where the components are: the record log, and two places. */
+const COMPONENTS: readonly (readonly [label: string, size: number])[] = Object.freeze([
+  ["components", 0x2000],
+  ["assets_0", 0x6000],
+  ["assets_1", 0x6000],
+]);
+/** Where a component's version stands (docs/SPEC.md, "Component file"). */
+const VERSION_AT = 80;
+const VERSION_LENGTH = 32;
+/** A subtype for the application's own use. */
+const SUBTYPE = 0x50;
 /** From the request to the restart. */
 const RESTART_MS = 100;
 /** From the loss of a connection to the next. */
@@ -43,6 +60,9 @@ export class Device {
   mqtt: VirtualMqtt | undefined;
   app: StoryApp | undefined;
   running: Partition | undefined;
+  #components: Components | undefined;
+  /** The place of the assets in use: nothing may be written there. */
+  #inUse: Partition | undefined;
   /** Until when there is no way to the broker. */
   offlineUntil = 0;
   /** Boots in a row that found nothing to start. */
@@ -53,8 +73,13 @@ export class Device {
   constructor(parts: DeviceParts) {
     this.parts = parts;
     const { scenario, broker, foundry, firmware, trouble } = parts;
-    const { encrypted, storage, efuse } = scenario.device;
+    const { encrypted, storage, efuse, components } = scenario.device;
     const table = slotTable({ slotSize: SLOT_SIZE, storageSize: storage ? 0x4000 : undefined });
+    for (const [label, size] of components ? COMPONENTS : []) {
+      const last = table[table.length - 1];
+      const row = { label, type: TYPE_DATA, subtype: SUBTYPE, offset: last.offset + last.size, size };
+      table.push({ ...row, encrypted: encrypted && label !== "components", readOnly: false });
+    }
     const content = { ota_0: firmware[0].bytes };
     const otadata = [makeEntry(1, STATE_VALID)];
     const dump = buildFlashDump({ flashSize: FLASH_SIZE, table, content, otadata, encrypted });
@@ -77,7 +102,14 @@ export class Device {
       },
     };
     const slots = this.#view.slots.map(({ offset }) => offset);
-    this.flash.faults = new FlashTrouble(scenario.faults, view, slots, SLOT_SIZE);
+    const faults = new FlashTrouble(scenario.faults, view, slots, SLOT_SIZE);
+    this.flash.faults = {
+      fate: (command) => {
+        this.#watch(command);
+        return faults.fate(command);
+      },
+      alter: (offset, bits) => faults.alter(offset, bits),
+    };
   }
 
   /** Switches the power on: the device boots and the application starts. */
@@ -89,7 +121,7 @@ export class Device {
     this.lives++;
     flash.restorePower();
     flash.onBusy = undefined;
-    this.running = undefined;
+    this.running = this.#inUse = undefined;
     let running: Partition | undefined;
     try {
       running = boot(this.#options);
@@ -129,7 +161,23 @@ export class Device {
       clock.set(() => this.reconnect(), REPLACE_MS);
     };
     clock.set(() => this.reconnect(), scenario.device.connect);
-    this.app = new StoryApp(this, control, this.#pal(control, clock), clock, this.mqtt, found.firmware!);
+    const firmware = found.firmware!;
+    let pal: OtaPal;
+    try {
+      pal = this.#pal(control, clock);
+    } catch (error) {
+      // Without its records nothing is known of the assets: as a product that starts again.
+      note(`can not start: ${(error as Error).message}`);
+      if (this.on) clock.set(() => this.reset(), RESTART_MS);
+      return;
+    }
+    const assets = this.quietly(() => this.#findAssets());
+    const isOnTrial = pal.getPlatformImageState() === "pending-commit";
+    if (scenario.device.components) judge.uses(assets, firmware, isOnTrial);
+    if (judge.violation) return;
+    // Whatever is amiss shows in what the application does.
+    const kind = firmware.kind === "good" && assets ? assets.kind : firmware.kind;
+    this.app = new StoryApp(this, control, pal, clock, this.mqtt, firmware, kind, assets);
     trouble.happened("boot");
   }
 
@@ -165,6 +213,7 @@ export class Device {
 
   /** Tells the judge what is confirmed now. */
   look(): void {
+    const components = this.#components;
     this.quietly(() => {
       const entries = this.#view.entries();
       const active = activeEntry(entries);
@@ -173,6 +222,41 @@ export class Device {
       const { firmware } = this.identify(slot);
       if (firmware) this.parts.judge.confirms(firmware);
     });
+    if (!components || components.getPlatformImageState() === "pending-commit") return;
+    const assets = this.quietly(() => this.#findAssets());
+    const { judge } = this.parts;
+    // Those of a set are confirmed as its firmware is.
+    if (assets && judge.sets.get(this.app?.firmware as Firmware) !== assets) judge.confirmsAssets(assets);
+  }
+
+  /** The assets in use. */
+  #findAssets(): Assets | undefined {
+    const open = this.#components?.open(ASSETS);
+    if (!open) return undefined;
+    const { byteLength, header } = open;
+    const content = new Uint8Array(byteLength);
+    open.read(0, content);
+    for (const label of ["assets_0", "assets_1"]) {
+      const place = this.#view.partitions.find((row) => row.label === label) as Partition;
+      const version = new Uint8Array(VERSION_LENGTH);
+      this.#view.open(place).read(version, VERSION_AT);
+      if (String.fromCharCode(...version).startsWith(`${header.version}\0`)) this.#inUse = place;
+    }
+    const found = this.parts.assets.find(
+      ({ version, bytes }) =>
+        version === header.version &&
+        bytes.length === COMPONENT_HEADER_LENGTH + byteLength &&
+        content.every((byte, at) => byte === bytes[COMPONENT_HEADER_LENGTH + at]),
+    );
+    if (!found) this.parts.judge.fail(`assets ${header.version} are none that were made`);
+    return found;
+  }
+
+  /** Nothing may happen to what is in use. */
+  #watch({ kind, offset }: FlashCommand): void {
+    const place = this.#inUse;
+    if (!place || kind === "read" || offset < place.offset || offset >= place.offset + place.size) return;
+    this.parts.judge.fail(`the place in use, ${place.label}, is written to`);
   }
 
   /** Does something with the flash that is not the device's doing. */
@@ -229,8 +313,12 @@ export class Device {
     return slot ? [...this.flash.wear.subarray(first, first + SLOT_SIZE / SECTOR)] : [];
   }
 
-  #pal(control: ModelBootControl, clock: LifeClock): FlashPal {
-    const { scenario, foundry } = this.parts;
+  /** @throws Error when the record of the components can not be read, or written */
+  #pal(control: ModelBootControl, clock: LifeClock): OtaPal {
+    const { scenario, foundry, note } = this.parts;
+    const { staged, components, eraseLength } = scenario.device;
+    const open = (label: string) =>
+      this.#view.open(this.#view.partitions.find((row) => row.label === label)!);
     const storage = this.#view.partitions.find(({ label }) => label === "storage");
     const crypto: Crypto = { ...testCrypto, sha256: foundry.sha256 };
     this.store = {
@@ -243,12 +331,24 @@ export class Device {
         if (!clock.over) this.#stored.set(key, value);
       },
     };
-    return new FlashPal({
-      ...{ slot: this.#view.open(control.otherPartition), boot: control, crypto, store: this.store },
-      ...{ trustedKeys: TEST_KEYS, clock: (this.agentClock = new CountingClock(clock)) },
+    const shared = {
+      ...{ boot: control, crypto, trustedKeys: TEST_KEYS },
+      clock: (this.agentClock = new CountingClock(clock)),
       journal: storage && this.#view.open(storage),
-      eraseLength: scenario.device.eraseLength,
+    };
+    const slot = { slot: this.#view.open(control.otherPartition), store: this.store, eraseLength };
+    const running = this.#view.open(this.running as Partition);
+    const firmware = staged
+      ? new StagedPal({ ...shared, ...slot, running, packed: true })
+      : new FlashPal({ ...shared, ...slot });
+    this.#components = undefined;
+    if (!components) return firmware;
+    this.#components = new Components({
+      ...{ ...shared, firmware, log: open("components") },
+      components: [{ name: ASSETS, fileType: ASSETS_TYPE, places: [open("assets_0"), open("assets_1")] }],
+      onNotice: (error) => note(`components: ${error.message}`),
     });
+    return this.#components;
   }
 
   agentClock!: CountingClock;
@@ -272,6 +372,8 @@ export class Device {
     if (!at || at.label === running?.label) return undefined;
     if (at.label === "otadata") return "otadata";
     if (!running) return undefined;
+    if (at.label === "components") return "log";
+    if (at.label.startsWith("assets_")) return "place";
     if (at.label === "storage") return "journal";
     if (!at.label.startsWith("ota_")) return undefined;
     return offset >= at.offset + SLOT_SIZE - SECTOR ? "journal" : "data";
@@ -281,7 +383,7 @@ export class Device {
     if (!this.on) return;
     const { broker, note, trouble } = this.parts;
     this.on = false;
-    this.app = undefined;
+    this.app = this.#components = this.#inUse = undefined;
     this.mqtt?.halt();
     this.mqtt = undefined;
     this.clock.halt();

@@ -1,17 +1,22 @@
 /**
- * Firmware for the stories: good, bad and forged.
+ * Firmware for the stories: good, bad and forged; payloads of it, and assets.
  * @module
  */
+import { buildComponent } from "../../hosts/formats/component-builder.js";
 import { buildImage, type ImageOptions, sealImage } from "../../hosts/formats/image-builder.js";
 import { encodeUtf8 } from "../../src/bytes.js";
 import type { Hash } from "../../src/ports.js";
+import { parseHead } from "../../src/slot/esp-image.js";
+import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import { signDigest } from "../support/test-crypto.js";
-import { BOOTABLE, type JobKind } from "./scenario.js";
+import { BOOTABLE, type JobKind, type PayloadStory, type SetStory } from "./scenario.js";
 
 export const PROJECT = "story";
 /** Where images are, by their version, in stories that fetch them over HTTP. */
 export const IMAGES = "https://images.test/";
 export const SLOT_SIZE = 0x10000;
+/** Name of the component. */
+export const ASSETS = "assets";
 const SECURE_VERSION = 1;
 
 export interface Firmware {
@@ -25,9 +30,37 @@ export interface Firmware {
   readonly bootable: boolean;
 }
 
+/** A further file of a job. */
+export interface Payload {
+  /** What its path ends in. */
+  readonly kind: string;
+  readonly bytes: Uint8Array;
+  /** Base64, where it is not the one of the image. */
+  readonly signature: string | undefined;
+}
+
+/** Data of the product's one component. */
+export interface Assets {
+  /** What the firmware does that uses it. */
+  readonly kind: JobKind;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  readonly signature: string;
+  /** Whether this device may ever use them. */
+  readonly usable: boolean;
+}
+
+/** Where the SHA-256 of a payload's body is (docs/SPEC.md, "Payloads"), and where the body begins. */
+const BODY_DIGEST = 96;
+const BODY = 128;
+/** A segment for each sector, so that small images have several. */
+const SEGMENT_LOG2 = 12;
+
 export class Foundry {
   readonly sha256: () => Hash;
   readonly #made = new Map<string, Firmware>();
+  readonly #payloads = new Map<string, Uint8Array>();
+  readonly #assets = new Map<string, Assets>();
 
   constructor(sha256: () => Hash) {
     this.sha256 = sha256;
@@ -43,9 +76,9 @@ export class Foundry {
 
   #build(kind: JobKind, version: string, size: number): Firmware {
     const bytes = this.#image(kind, version, kind === "too-large" ? SLOT_SIZE + 4096 : size);
-    let signature: string | undefined = this.#sign(bytes);
+    let signature: string | undefined = this.sign(bytes);
     if (kind === "unsigned") signature = undefined;
-    if (kind === "other-signature") signature = this.#sign(this.#image("good", `${version}1`, size));
+    if (kind === "other-signature") signature = this.sign(this.#image("good", `${version}1`, size));
     if (kind === "tampered") {
       bytes[bytes.length >> 1] ^= 0x10;
       sealImage(bytes, this.sha256);
@@ -67,9 +100,65 @@ export class Foundry {
     return buildImage({ ...options, ...special[kind] }, this.sha256);
   }
 
-  #sign(bytes: Uint8Array): string {
+  /** @param base what it is a delta from; undefined: packed */
+  payload(firmware: Firmware, base: Firmware | undefined, { fault, signed }: PayloadStory): Payload {
+    const { version, bytes: image } = firmware;
+    const other = (name: string) => this.make("good", name, image.length);
+    const from = base && (fault === "base" ? other(`${base.version}1`) : base);
+    const to = fault === "image" ? other(`${version}1`).bytes : image;
+    const key = `${name(firmware)}${fault === "image"} ${from ? name(from) : ""}`;
+    let made = this.#payloads.get(key);
+    if (!made) {
+      const options = { sha256: (bytes: Uint8Array) => this.digest(bytes), segmentLog2: SEGMENT_LOG2 };
+      made = from ? makeDelta(from.bytes, to, options) : packImage(to, options);
+      this.#payloads.set(key, made);
+    }
+    const bytes = made.slice();
+    if (fault === "spoiled" || fault === "forged") bytes[bytes.length - 9] ^= 1;
+    if (fault === "forged") bytes.set(this.digest(bytes.subarray(BODY)), BODY_DIGEST);
+    // What is not genuine has no signature of its own either.
+    const isGenuine = !["unsigned", "other-signature", "tampered"].includes(firmware.kind);
+    const build = base && parseHead(base.bytes, base.bytes.length).buildId;
+    return {
+      kind: (base ? `;base=${build}` : ";packed") + (signed ? ";signed=file" : ""),
+      bytes,
+      signature: signed && isGenuine ? this.sign(bytes) : firmware.signature,
+    };
+  }
+
+  /** The same assets for the same arguments. */
+  assets(kind: JobKind, version: string, set: SetStory): Assets {
+    const key = `${kind} ${version} ${set.size} ${set.assets}`;
+    let made = this.#assets.get(key);
+    if (!made) this.#assets.set(key, (made = this.#component(kind, version, set)));
+    return made;
+  }
+
+  #component(kind: JobKind, version: string, { assets, size }: SetStory): Assets {
+    const mark = kind.length * 16 + kind.charCodeAt(0);
+    const content = new Uint8Array(size).map((_, at) => at ^ (at >> 8) ^ mark ^ version.charCodeAt(0));
+    const header = {
+      ...{ name: ASSETS, projectName: PROJECT, version: assets === "old" ? "0.1.0" : version },
+      ...{ minFirmware: assets === "host" ? "99.0.0" : "", maxFirmware: "" },
+    };
+    const bytes = buildComponent(header, content);
+    const signature = this.sign(bytes);
+    if (assets === "tampered") bytes[bytes.length >> 1] ^= 0x10;
+    return { kind, version: header.version, bytes, signature, usable: assets === "good" || assets === "old" };
+  }
+
+  digest(bytes: Uint8Array): Uint8Array {
     const hash = this.sha256();
     hash.update(bytes);
-    return signDigest(hash.digest());
+    return hash.digest();
   }
+
+  sign(bytes: Uint8Array): string {
+    return signDigest(this.digest(bytes));
+  }
+}
+
+/** Unlike that of every other firmware. */
+function name({ kind, version, bytes }: Firmware): string {
+  return `${kind} ${version} ${bytes.length}`;
 }

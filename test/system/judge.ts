@@ -3,7 +3,7 @@
  * @module
  */
 import type { Execution } from "../../service/job-records.js";
-import type { Firmware } from "./images.js";
+import type { Assets, Firmware } from "./images.js";
 import type { JobStory, Scenario } from "./scenario.js";
 
 /** The part of the device's state the judge looks at. */
@@ -11,6 +11,12 @@ export interface Kept {
   readonly firmware: Firmware | undefined;
   /** What stands in for its bytes when it is none of those that were made: a description. */
   readonly description: string;
+}
+
+/** What a job brings. */
+export interface Delivery {
+  readonly firmware: Firmware | undefined;
+  readonly assets: Assets | undefined;
 }
 
 /** Largest number of timers agent and porting layer may have armed, of subscriptions, and of observers. */
@@ -25,6 +31,12 @@ export class Judge {
   readonly accepted = new Set<Firmware>();
   /** Everything that was ever confirmed. */
   readonly confirmed = new Set<Firmware>();
+  /** Assets of the jobs that brought them together with firmware. */
+  readonly sets = new Map<Firmware, Assets>();
+  /** The assets that were confirmed last, those that were accepted, and all that were ever confirmed. */
+  keptAssets: Assets | undefined;
+  readonly acceptedAssets = new Set<Assets>();
+  readonly confirmedAssets = new Set<Assets>();
 
   constructor(factory: Firmware) {
     this.kept = factory;
@@ -50,6 +62,38 @@ export class Judge {
       this.fail(`${description} runs, not on trial although nobody accepted it`);
   }
 
+  /**
+   * The application has found its assets.
+   * @param onTrial whether they, or the firmware they came with, may still be given up
+   */
+  uses(assets: Assets | undefined, firmware: Firmware, onTrial: boolean): void {
+    const own = this.sets.get(firmware);
+    const what = `${firmware.version} runs with assets ${assets?.version ?? "-"}`;
+    const isKept = firmware === this.kept;
+    if (assets && !assets.usable) return this.fail(`${what}, which are not usable`);
+    // Until its set is confirmed it goes with its own, afterwards with the latest.
+    if (own && !isKept) {
+      if (assets !== own) this.fail(`${what}, not its own ${own.version}`);
+      return;
+    }
+    if (assets === this.keptAssets) return;
+    if (!assets) return this.fail(`${what}, ${this.keptAssets?.version} were confirmed`);
+    if ([...this.sets.values()].includes(assets)) return this.fail(`${what}, of another firmware`);
+    if (!isKept) return this.fail(`${what}, neither of which is confirmed`);
+    if (!onTrial) this.confirmsAssets(assets);
+  }
+
+  /** Assets that are in use, and not on trial. */
+  confirmsAssets(assets: Assets): void {
+    if (assets === this.keptAssets) return;
+    if (!this.acceptedAssets.has(assets))
+      return this.fail(`assets ${assets.version} are confirmed, but were not accepted`);
+    if (major(assets) < major(this.keptAssets ?? assets))
+      return this.fail(`assets ${assets.version} are confirmed after ${this.keptAssets?.version}`);
+    this.keptAssets = assets;
+    this.confirmedAssets.add(assets);
+  }
+
   /** What otadata says is confirmed. */
   confirms(firmware: Firmware): void {
     if (firmware === this.kept) return;
@@ -60,30 +104,31 @@ export class Judge {
       return this.fail(`${firmware.version} is confirmed after ${this.kept.version}`);
     this.kept = firmware;
     this.confirmed.add(firmware);
+    const own = this.sets.get(firmware);
+    if (own) this.confirmsAssets(own);
   }
 
   /** A status of an execution, at the moment the service took it. */
-  status({ status, jobId, statusDetails }: Execution, firmware: Firmware | undefined): void {
-    if (!firmware) return;
-    if (status === "SUCCEEDED" && this.kept !== firmware)
-      this.fail(`${jobId} SUCCEEDED with ${firmware.version}, but the device keeps ${this.kept.version}`);
-    if ((status === "FAILED" || status === "REJECTED") && this.confirmed.has(firmware)) {
+  status({ status, jobId, statusDetails }: Execution, delivery: Delivery | undefined): void {
+    const { firmware, assets } = delivery ?? {};
+    if (!firmware && !assets) return;
+    const what = [firmware?.version, assets && `assets ${assets.version}`].filter(Boolean).join(" and ");
+    if (status === "SUCCEEDED") {
+      if (firmware && this.kept !== firmware)
+        this.fail(`${jobId} SUCCEEDED with ${what}, but the device keeps ${this.kept.version}`);
+      if (assets && this.keptAssets !== assets)
+        this.fail(`${jobId} SUCCEEDED with ${what}, but the device keeps ${this.keptAssets?.version}`);
+    }
+    if ((status === "FAILED" || status === "REJECTED") && this.keeps(delivery)) {
       // Another attempt at what runs already is refused, truthfully, as nothing new.
       if (isNoNews(statusDetails["code"])) return;
-      this.fail(
-        `${jobId} ${status} (${statusDetails["code"]}) with ${firmware.version}, which the device keeps`,
-      );
+      this.fail(`${jobId} ${status} (${statusDetails["code"]}) with ${what}, which the device keeps`);
     }
   }
 
-  /** After the device has confirmed something: no job may have said that it did not. */
-  statuses(executions: readonly Execution[], firmwareOf: (jobId: string) => Firmware | undefined): void {
-    const last = new Map(executions.map((execution) => [execution.jobId, execution]));
-    for (const execution of last.values()) {
-      this.status(execution, execution.status === "SUCCEEDED" ? undefined : firmwareOf(execution.jobId));
-      if (execution.status === "SUCCEEDED" && !this.confirmed.has(firmwareOf(execution.jobId)!))
-        this.fail(`${execution.jobId} SUCCEEDED, but its firmware was never confirmed`);
-    }
+  /** Whether anything of it was ever confirmed. */
+  keeps({ firmware, assets }: Partial<Delivery> = {}): boolean {
+    return (!!firmware && this.confirmed.has(firmware)) || (!!assets && this.confirmedAssets.has(assets));
   }
 
   memory(timers: number, subscriptions: number, observers: number, unacknowledged: number): void {
@@ -99,7 +144,7 @@ export function isNoNews(code = ""): boolean {
   return code === "same-version" || code === "downgrade" || code === "refused";
 }
 
-function major({ version }: Firmware): number {
+function major({ version }: { readonly version: string }): number {
   return Number.parseFloat(version);
 }
 

@@ -97,12 +97,23 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
     happened++;
     allowed += SECTOR + Math.max(0, sentInLife - written);
   };
-  const { firmware } = cloud;
+  const { firmware, assets } = cloud;
   const fetched = (bytes: number) => {
     sent += bytes;
     sentInLife += bytes;
   };
-  const device = new Device({ scenario, broker, trouble, judge, foundry, firmware, random, note, fetched });
+  const device = new Device({
+    scenario,
+    broker,
+    trouble,
+    judge,
+    foundry,
+    firmware,
+    assets,
+    random,
+    note,
+    fetched,
+  });
   if (used) device.fillOtherSlot();
   const operations: string[] = [];
   const { faults } = device.flash;
@@ -124,7 +135,7 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
   };
   cloud.onExecution = (execution) => {
     device.look();
-    judge.status(execution, firmware[1]);
+    judge.status(execution, { firmware: firmware[1], assets: undefined });
   };
   cloud.deploy(0);
   const jobId = cloud.deployments[0].jobId;

@@ -5,7 +5,7 @@
 
 import type { Store } from "../../src/ports.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
-import type { Firmware, Foundry } from "./images.js";
+import type { Assets, Firmware, Foundry } from "./images.js";
 import type { Judge } from "./judge.js";
 import type { CountingClock } from "./life.js";
 import type { Scenario } from "./scenario.js";
@@ -19,6 +19,7 @@ export interface DeviceParts {
   readonly foundry: Foundry;
   /** Everything that was ever made to be delivered, the factory's firmware first. */
   readonly firmware: readonly Firmware[];
+  readonly assets: readonly Assets[];
   readonly random: () => number;
   readonly note: (text: string) => void;
   /** Told of the bytes of images that reach the device over HTTP. */

@@ -9,6 +9,7 @@ import { VirtualBroker } from "../support/virtual-network.js";
 import { COMMANDS, TELEMETRY, THING } from "./app.js";
 import { Cloud, FINAL_VERSION } from "./cloud.js";
 import { Device } from "./device.js";
+import { isGood } from "./extras.js";
 import type { Foundry } from "./images.js";
 import { excused, isNoNews, Judge } from "./judge.js";
 import type { Fault, Scenario } from "./scenario.js";
@@ -47,13 +48,14 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
   const cloud: Cloud = new Cloud(scenario, broker, foundry, random, () => trouble);
   const judge = new Judge(cloud.firmware[0]);
   const trouble: Trouble = new Trouble(scenario, time, (fault) => act(fault));
-  const { firmware } = cloud;
-  const device = new Device({ scenario, broker, trouble, judge, foundry, firmware, random, note });
+  const { firmware, assets } = cloud;
+  const device = new Device({ scenario, broker, trouble, judge, foundry, firmware, assets, random, note });
 
   broker.onMessage = (topic, payload) => {
     if (topic === TELEMETRY) device.telemetry.add(Number(decodeUtf8(payload)));
     else cloud.handle(topic, payload);
   };
+  cloud.onSet = (image, own) => void judge.sets.set(image, own);
   cloud.onExecution = (execution) => {
     note(`service: ${execution.jobId} #${execution.executionNumber} ${execution.status}`);
     const deployment = cloud.deployment(execution.jobId);
@@ -63,7 +65,7 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     device.look();
     // What the factory put there may be sent and fail to arrive; it stays.
     const fails = deployment?.story.kind === "again" && execution.status !== "SUCCEEDED";
-    if (!deployment?.withdrawn && !fails) judge.status(execution, deployment?.firmware);
+    if (!deployment?.withdrawn && !fails) judge.status(execution, deployment);
   };
 
   function act(fault: Fault): void {
@@ -164,7 +166,10 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
   function result({ story, jobId }: (typeof cloud.deployments)[number]): string {
     const execution = last(jobId);
     const { status = "?", statusDetails = {} } = execution ?? {};
-    return [story.kind, status, statusDetails["code"] ?? ""].join(" ").trim();
+    // "good with set SUCCEEDED", "good SUCCEEDED by delta"
+    const [by = ""] = statusDetails["payload"]?.match(/^(whole|packed|delta)/) ?? [];
+    const kind = story.set ? `${story.kind} ${isGood(scenario, story) ? "set" : "odd set"}` : story.kind;
+    return [kind, status, statusDetails["code"] ?? "", by && `by ${by}`].filter(Boolean).join(" ");
   }
 
   function last(jobId: string): Execution | undefined {
@@ -178,19 +183,20 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     }
     device.look();
     const current = cloud.deployments.filter(({ withdrawn }) => !withdrawn);
-    for (const { story, jobId, firmware } of current) {
+    for (const deployment of current) {
+      const { story, jobId, firmware, assets } = deployment;
       const execution = last(jobId);
-      if (!execution || !firmware) continue;
+      if (!execution || !(firmware || assets)) continue;
       const { status, statusDetails } = execution;
       if (!isTerminal(status)) return judge.fail(`${jobId} is ${status}`);
       const code = statusDetails["code"] ?? "";
       if (story.kind === "again" && status !== "SUCCEEDED") continue;
-      if (status === "SUCCEEDED" ? !judge.confirmed.has(firmware) : judge.confirmed.has(firmware))
+      if ((status === "SUCCEEDED") !== judge.keeps(deployment))
         if (!isNoNews(code) && status !== "CANCELED" && status !== "TIMED_OUT")
           return judge.fail(
-            `${jobId} is ${status}, but its firmware is ${status === "SUCCEEDED" ? "not " : ""}kept`,
+            `${jobId} is ${status}, but what it brings is ${status === "SUCCEEDED" ? "not " : ""}kept`,
           );
-      if (story.kind === "good" && status === "FAILED" && !excused(code, scenario, story))
+      if (isGood(scenario, story) && status === "FAILED" && !excused(code, scenario, story))
         return judge.fail(`good ${jobId} FAILED without a cause: ${JSON.stringify(statusDetails)}`);
     }
     const lasting = scenario.faults.some((fault) => fault.kind === "stuck" && fault.lasting);
@@ -198,6 +204,8 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
       return judge.fail(`the last job is ${JSON.stringify(last(final.jobId))}`);
     if (!lasting && device.app?.firmware.version !== FINAL_VERSION)
       return judge.fail(`${device.app?.firmware.version} runs in the end`);
+    if (scenario.device.components && !lasting && judge.keptAssets?.version !== FINAL_VERSION)
+      return judge.fail(`assets ${judge.keptAssets?.version} are in use in the end`);
     // Between two looks at the queue, or in the middle of one.
     if (!/^(WaitingFor|Requesting)Job$/.test(device.app?.agent.state ?? ""))
       return judge.fail(`the agent ends as ${device.app?.agent.state}`);

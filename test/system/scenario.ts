@@ -48,6 +48,30 @@ export type JobKind =
 
 export const BOOTABLE: ReadonlySet<JobKind> = new Set(["good", "fail", "crash", "hang", "no-network"]);
 
+/** A further file of a job that makes the same image. */
+export interface PayloadStory {
+  /** A delta from the firmware of that job, -1: from the factory's. Undefined: packed. */
+  readonly from?: number;
+  /**
+   * "spoiled": bits of the data are wrong; "forged": its own digest fits them; "base": made from another image than it says;
+   * "image": makes another image.
+   */
+  readonly fault?: "spoiled" | "forged" | "base" | "image";
+  /** The signature is over the payload, as a signing service makes it that sees the file alone. */
+  readonly signed: boolean;
+}
+
+/** A job whose files are installed together. */
+export interface SetStory {
+  readonly firmware: boolean;
+  /** "host": for firmware there is none of; "old": an older version than any other. */
+  readonly assets: "good" | "tampered" | "host" | "old";
+  /** "none": there is none; "other": it names another file; "old": with the sequence of an earlier set. */
+  readonly statement: "good" | "none" | "other" | "old";
+  /** Bytes of the assets. */
+  readonly size: number;
+}
+
 export interface JobStory {
   readonly at: number;
   readonly kind: JobKind;
@@ -59,10 +83,14 @@ export interface JobStory {
   readonly timeoutInMinutes: number;
   /** What the application answers when it is offered for the first time. */
   readonly answer: "apply" | "defer" | "refuse";
+  /** Further files that are the same image. */
+  readonly payloads?: readonly PayloadStory[];
+  /** It brings assets, together with the image or alone. */
+  readonly set?: SetStory;
 }
 
-/** Part of the flash, seen from the running application: the slot not in use and what is written there. */
-export type Zone = "any" | "data" | "journal" | "otadata";
+/** Part of the flash, seen from the running application: the slot not in use and what is written there; components. */
+export type Zone = "any" | "data" | "journal" | "otadata" | "place" | "log";
 
 /** Codes the service refuses a request with. */
 const REFUSALS = Object.freeze([
@@ -161,6 +189,10 @@ export interface Scenario {
     readonly connect: number;
     /** Images come over HTTP, by a connection of their own. */
     readonly http?: boolean;
+    /** Takes deltas and packed images. */
+    readonly staged?: boolean;
+    /** Has assets beside the firmware. */
+    readonly components?: boolean;
   };
   readonly agent: {
     readonly blockSize: number;

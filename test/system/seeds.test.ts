@@ -1,9 +1,10 @@
 import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { examine } from "./examine.js";
+import { storyOf } from "./extras.js";
 import { Foundry } from "./images.js";
 import { type Outcome, play } from "./play.js";
-import { type Scenario, scenarioOf } from "./scenario.js";
+import type { Scenario } from "./scenario.js";
 import { shrink } from "./shrink.js";
 import { tell } from "./story.js";
 
@@ -20,14 +21,14 @@ describe("the whole system in virtual time, a sample", () => {
 
   it("plays a seed the same way again", async () => {
     const seed = 5;
-    const once = await play(scenarioOf(seed), foundry);
-    const again = await play(scenarioOf(seed), new Foundry(() => new PureSha256()));
+    const once = await play(storyOf(seed), foundry);
+    const again = await play(storyOf(seed), new Foundry(() => new PureSha256()));
     deepEqual(again, once);
   });
 
   it("shrinks a story that fails, and tells it", async () => {
     const scenario: Scenario = {
-      ...scenarioOf(3),
+      ...storyOf(3),
       faults: [
         { kind: "power", when: { at: 900 }, off: 10 },
         { kind: "rot", when: { on: "progress", nth: 2, delay: 5 }, place: 0.01, mask: 64 },

@@ -1,0 +1,87 @@
+/**
+ * What a story's jobs bring beside the image or instead of it: deltas, packed images, components, sets. Chosen by dice of
+ * their own, so that the rest of a story stays what its seed always was.
+ * @module
+ */
+import { CUT_MOMENTS } from "../../hosts/emulated/flash-faults.js";
+import { Dice } from "./dice.js";
+import {
+  BOOTABLE,
+  type Fault,
+  type JobStory,
+  type PayloadStory,
+  type Scenario,
+  type SetStory,
+  scenarioOf,
+} from "./scenario.js";
+
+/** Few, so that the same payloads are made for many stories. */
+const IMAGE_SIZES = Object.freeze([9_000, 20_000, 40_000, 56_000]);
+const ASSETS_SIZES = Object.freeze([300, 4_096, 9_000, 19_000]);
+const PAYLOAD_FAULTS = Object.freeze(["spoiled", "forged", "base", "image"] as const);
+
+/** Whether nothing speaks against what the job brings. */
+export function isGood({ device }: Scenario, { kind, set }: JobStory): boolean {
+  if (kind !== "good") return false;
+  if (!set) return true;
+  const isWhole = set.statement === "good" || (set.statement === "none" && !set.firmware);
+  return !!device.components && set.assets === "good" && isWhole;
+}
+
+/** The story of a seed. */
+export function storyOf(seed: number): Scenario {
+  const scenario = scenarioOf(seed);
+  const dice = new Dice(seed + 0x51ed_270b);
+  const staged = dice.chance(0.4);
+  const components = dice.chance(0.35);
+  const jobs = scenario.jobs.map((job, index) => {
+    // A device without the means gets such jobs now and then, too.
+    const isSet = dice.chance(components ? 0.6 : 0.05);
+    const hasPayloads = dice.chance(staged ? 0.75 : 0.05);
+    if (job.kind === "custom" || job.kind === "again") return job;
+    if (isSet) return { ...job, set: set(dice, job) };
+    return hasPayloads ? { ...job, size: dice.pick(IMAGE_SIZES), payloads: payloads(dice, index) } : job;
+  });
+  const faults = [...scenario.faults];
+  if (components && faults.length)
+    for (let count = dice.pick([0, 1, 1, 2]); count > 0; count--) faults.push(fault(dice));
+  return { ...scenario, device: { ...scenario.device, staged, components }, jobs, faults };
+}
+
+function payloads(dice: Dice, index: number): PayloadStory[] {
+  const list: PayloadStory[] = [];
+  for (let from = index - 1; from >= -1; from--) if (dice.chance(0.7)) list.push({ from, ...quality(dice) });
+  if (dice.chance(0.5)) list.push(quality(dice));
+  return list;
+}
+
+function quality(dice: Dice): PayloadStory {
+  const fault = dice.chance(0.25) ? dice.pick(PAYLOAD_FAULTS) : undefined;
+  // Nobody signs another image and says it were this one.
+  return { fault, signed: dice.chance(0.2) && fault !== "image" };
+}
+
+function set(dice: Dice, { kind }: JobStory): SetStory {
+  const firmware = dice.chance(0.6) || !BOOTABLE.has(kind);
+  return {
+    firmware,
+    assets: dice.chance(0.85) ? "good" : dice.pick(["tampered", "host", "old"] as const),
+    statement: dice.chance(0.8) ? "good" : dice.pick(["none", "other", "old"] as const),
+    size: dice.pick(ASSETS_SIZES),
+  };
+}
+
+/** Where the components are: their places and the record log. */
+function fault(dice: Dice): Fault {
+  const zone = dice.pick(["place", "log"] as const);
+  const nth = dice.scaled(zone === "place" ? 150 : 40);
+  if (dice.chance(0.7)) {
+    const off = dice.pick([0, 10, 500, 20_000]);
+    return { kind: "cut", zone, nth, moment: dice.pick(CUT_MOMENTS), tear: dice.int(0, 999), off };
+  }
+  const command = dice.pick(["write", "erase", "read"] as const);
+  const fate = command === "read" ? "fail" : dice.pick(["fail", "ignore"] as const);
+  // A log that takes nothing any more has nobody to tell.
+  const count = zone === "log" ? 1 : dice.pick([1, 3, 40]);
+  return { kind: "flash", zone, command, fate, nth, count };
+}
