@@ -29,6 +29,8 @@ interface Step {
 
 /** Tests of whole programs: they run none of src in mocha's own process. */
 const PROGRAMS = "test/{browser,cli,e2e}/**";
+/** Run by others: inside XS, on the Moddable runtime, on bundles with faults. */
+const ELSEWHERE = "test/{xs,moddable,compaction}/**";
 
 const STEPS: readonly Step[] = [
   { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
@@ -80,7 +82,7 @@ const STEPS: readonly Step[] = [
         "--require",
         "./test/support/one-process.ts",
         "--ignore",
-        "test/{xs,moddable}/**",
+        ELSEWHERE,
         "--ignore",
         PROGRAMS,
         "test/**/*.test.ts",

@@ -16,16 +16,18 @@ export interface Bundle {
   gzipBytes: number;
 }
 
-/** @param input path in the project, such as "src/index.ts" */
-export async function bundle(input: string): Promise<Bundle> {
+/**
+ * @param input path in the project, such as "src/index.ts"
+ * @param without steps of the compaction to leave out
+ */
+export async function bundle(input: string, without: readonly string[] = []): Promise<Bundle> {
   const { compact } = await import(new URL("tools/build/compact.js", ROOT).href);
-  const { own } = await import(new URL("rollup.config.js", ROOT).href);
   const quiet = { noEmitOnError: false, declaration: false, declarationDir: undefined };
   const build = await rollup({
     input: fileURLToPath(new URL(input, ROOT)),
     plugins: [
       typescript({ tsconfig: fileURLToPath(new URL("tsconfig.json", ROOT)), ...quiet }),
-      compact({ own }),
+      compact({ without }),
     ],
     onwarn: () => {},
   });

@@ -1,14 +1,14 @@
 /**
- * The bundle that runs inside the bare XS engine: made by rollup, in a clone again whenever a source has changed.
+ * The script that runs inside the bare XS engine: the agent's files of dist with a host; made in a clone again whenever
+ * a source has changed.
  * @module
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, utimesSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 /** Folders the bundle is made of. */
-const SOURCES = ["src", "hosts/formats", "hosts/emulated", "hosts/mqtt", "hosts/xs"];
+const SOURCES = ["src", "tools/build", "hosts/formats", "hosts/emulated", "hosts/mqtt", "hosts/xs"];
 
 let script: string | undefined;
 
@@ -31,16 +31,10 @@ function readBundle(root: string): string {
 function make(root: string, path: string): void {
   const started = new Date();
   const fresh = `${path}.${process.pid}.js`;
-  const rollup = createRequire(import.meta.url).resolve("rollup/dist/bin/rollup");
-  const { status } = spawnSync(
-    process.execPath,
-    [rollup, "-c", "--configOnly", "xs", "--silent", "-o", fresh],
-    {
-      cwd: root,
-      stdio: ["ignore", "ignore", "inherit"],
-    },
-  );
-  if (status !== 0) throw new Error("the bundle for XS could not be made: see the errors of rollup above");
+  const { status } = spawnSync(process.execPath, [join(root, "tools/build/xs-script.js"), fresh], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status !== 0) throw new Error("the script for XS could not be made: see the errors above");
   utimesSync(fresh, started, started);
   renameSync(fresh, path);
 }

@@ -90,6 +90,16 @@ describe("bench: the gate", () => {
     equal(worse({ ...flat, "size: agent": Number.NaN }, flat).length, 1);
   });
 
+  it("looks at ROM where it is linked, and lets it grow by 2 % at most", () => {
+    const rom = (agent: number) => ({ agent, bundle: 2000, package: 3000, sdk: 0, parts: [] });
+    const baseline = flatten(figures(1), rom(1000));
+    deepEqual(worse(flatten(figures(1)), baseline), []);
+    deepEqual(worse(flatten(figures(1), rom(1020)), baseline), []);
+    deepEqual(worse(flatten(figures(1), rom(1021)), baseline), [
+      "rom: agent: was 1000, is 1021 (2.1 % more)",
+    ]);
+  });
+
   it("names a promise that is not kept", () => {
     const [fault] = broken(figures(1.11));
     ok(fault.includes("64 KB/s, 20 ms"), fault);

@@ -1,15 +1,18 @@
 /** The passes that make the bundle small: what goes in and what comes out must do the same. */
 import { match } from "node:assert";
-import { deepStrictEqual, doesNotMatch, strictEqual } from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { doesNotMatch, strictEqual } from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 type Pass = (code: string) => string;
 
-const load = async (file: string, name: string): Promise<Pass> =>
-  ((await import(new URL(`../../tools/build/${file}`, import.meta.url).href)) as Record<string, Pass>)[name];
+const load = async (file: string, name: string): Promise<Pass> => {
+  const module = await import(new URL(`../../tools/build/${file}`, import.meta.url).href);
+  type Step = (code: string, context: { prefix: string }) => { code: string };
+  return (code) => (module as Record<string, Step>)[name](code, { prefix: "$_" }).code;
+};
 
 interface Compact {
   renderChunk(this: { parse: unknown }, code: string): Promise<{ code: string }>;
@@ -151,9 +154,6 @@ const MODULES: Readonly<Record<string, string>> = {
     export function run(log) { log(new A().go({ a: 1 }, [["x", 1], ["skip", 100], ["y", 3]])); }`,
 };
 
-/** Names of properties in these that nobody outside of the module is meant to know. */
-const OWN = ["held", "inner", "then", "mark", "record", "total", "twice", "fill", "bag"];
-
 describe("compacting the bundle", () => {
   let passes: [string, Pass | ((code: string) => Promise<string>)][];
 
@@ -165,10 +165,10 @@ describe("compacting the bundle", () => {
     const whole = (options?: object) => async (code: string) =>
       (await compact(options).renderChunk.call({ parse: parseAst }, code)).code;
     passes = [
-      ["functions put in place", await load("inline.js", "inlineFunctions")],
-      ["closures become properties", await load("methods.js", "shareThroughThis")],
-      ["all passes", whole({ own: OWN })],
-      ["all passes but plain reads", whole({ iterators: true, own: OWN })],
+      ["functions put in place", await load("calls.js", "inlineFunctions")],
+      ["closures become properties", await load("closures.js", "shareThroughThis")],
+      ["all passes", whole()],
+      ["all passes but plain reads", whole({ iterators: true })],
     ];
   });
 
@@ -202,71 +202,6 @@ describe("compacting the bundle", () => {
       function many(x) { ${many} return ""; }
       export class A { a() { twice(); twice(); waits(); const m = many(this.x); return m + recurs(3); } }`) as string;
     for (const name of ["twice", "waits", "recurs", "many"]) match(code, new RegExp(`function ${name}`));
-  });
-
-  it("puts a method of another class in the one place it is called from", () => {
-    const inline = passes[0][1] as (code: string, own: readonly string[]) => string;
-    const code = inline(
-      `class Other { once(x) { this.n = x; } twice() {} known() {} }
-      export class A { go() { this.other.once(1); this.other.twice(); this.other.twice(); this.other.known(); } }`,
-      ["once", "twice"],
-    );
-    doesNotMatch(code, /\bonce\b/);
-    match(code, /\.n = 1/);
-    for (const name of ["twice", "known"]) match(code, new RegExp(`^ +${name}\\(`, "m"));
-  });
-
-  it("renames what only the module knows", async () => {
-    const rename = (await load("names.js", "renameMembers")) as unknown as (
-      code: string,
-      own: readonly string[],
-    ) => string;
-    const code = rename(
-      "class Own { seen = 1; own = 2; then() {} min() {} } const shown = { key: new Own().own, seen: Math.min(1) }; const { key } = shown;",
-      ["own", "then", "min", "key"],
-    );
-    for (const name of ["seen", "then", "min", "shown"]) match(code, new RegExp(`\\b${name}\\b`));
-    doesNotMatch(code, /\bown\b|\bkey:/);
-  });
-
-  it("asks the compiler which names others can come across", async () => {
-    const { ownNames } = (await import(
-      new URL("../../tools/build/interface.js", import.meta.url).href
-    )) as unknown as { ownNames(tsconfig: string): string[] };
-    const project = mkdtempSync(join(tmpdir(), "xs-ota-names-"));
-    const write = (file: string, text: string) => writeFileSync(join(project, file), text);
-    try {
-      mkdirSync(join(project, "src/control"), { recursive: true });
-      write(
-        "tsconfig.json",
-        '{ "compilerOptions": { "target": "ES2022", "strict": true, "types": [], "noLib": false, "lib": ["ES2022"] }, "include": ["src"] }',
-      );
-      write(
-        "src/index.ts",
-        `import { Inner, type Record } from "./inner.js";
-        export interface Options { option: number; callback(event: { told: string }): { answer: boolean } }
-        export class Shown { field = 1; #inner = new Inner(); get list(): Element[] { return []; } make(options: Options) { return this.#inner.work(options); } }
-        interface Element { element: string }
-        export type { Record };`,
-      );
-      write(
-        "src/inner.ts",
-        `export interface Record { kept: number }
-        interface Entry { hidden: number; spoken: number; field: string }
-        export class Inner { state = 1; work(options: unknown): Entry { const words: { [key: string]: unknown } = { entry: 1, text: options }; const name = "spoken"; return { hidden: this.state, spoken: 2, field: String(words[name]) }; }
-          entry() {} text() { return 1; } }`,
-      );
-      write("src/control/job-messages.ts", "export interface Request { state: string }");
-      // `make` hands an Entry out.
-      deepStrictEqual(ownNames(join(project, "tsconfig.json")), ["work"]);
-      write(
-        "src/index.ts",
-        "import { Inner, type Record } from './inner.js'; export class Shown { #inner = new Inner(); make(): void { this.#inner.work(1); } } export type { Record };",
-      );
-      deepStrictEqual(ownNames(join(project, "tsconfig.json")), ["field", "hidden", "work"]);
-    } finally {
-      rmSync(project, { recursive: true });
-    }
   });
 
   it("leaves no function of the module with an environment when methods alone want it", () => {

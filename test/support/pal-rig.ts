@@ -7,12 +7,12 @@ import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { PureSha256 } from "../../hosts/formats/sha256.js";
-import { decodeBase64 } from "../../src/base64.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import { FlashPal, type FlashPalOptions, type OtaError } from "../../src/index.js";
 import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
 import type { Received } from "../../src/slot/pal.js";
 import { deepEqual, equal, ok } from "./assert.js";
+import { fromBase64 } from "./base64.js";
 import { signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -83,7 +83,7 @@ export function fileOf(image: Uint8Array, changes: Partial<JobFile> = {}): JobFi
       streamName: "s",
       url: "",
     },
-    signature: { algorithm: "sig-sha256-ecdsa", bytes: decodeBase64(signDigest(hash.digest()), 512) },
+    signature: { algorithm: "sig-sha256-ecdsa", bytes: fromBase64(signDigest(hash.digest())) },
     ...changes,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The sources of the agent as they are shipped: compacted. Tests reach into them module by module, so every module is
- * one export here.
+ * The agent's sources for tests that reach into them module by module: compacted by the call that makes dist, each
+ * module an export of one bundle. Tests of the agent through its own interface run on the files of dist.
  * @module
  */
 import { readdirSync, writeFileSync } from "node:fs";

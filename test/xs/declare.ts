@@ -24,7 +24,7 @@ export async function declareXsTests(title: string, file: string, host?: Host): 
   }
   await suite?.stop();
 
-  describe(title, () => {
+  describe(suite?.shipped ? `${title}, on dist` : title, () => {
     if (failure !== undefined || titles.length === 0)
       it("loads", () => {
         throw failure ?? new Error("no tests found");

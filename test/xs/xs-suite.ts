@@ -3,7 +3,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { XsWorker } from "../../hosts/xs/worker.js";
 import { compacted } from "./compacted.js";
 import { sdkModules } from "./sdk-modules.js";
@@ -12,8 +12,16 @@ const SHIM = fileURLToPath(new URL("shim.ts", import.meta.url));
 
 export type Host = (message: Uint8Array) => Uint8Array;
 
-/** One script with the file and all it imports, the agent compacted as it is shipped. Fails for a file that imports anything of Node or npm. */
-async function bundle(file: string): Promise<string> {
+const load = async (file: string) => import(new URL(`../../tools/build/${file}`, import.meta.url).href);
+
+interface Script {
+  readonly text: string;
+  /** True when the agent in it is the one of dist. */
+  readonly shipped: boolean;
+}
+
+/** The file and all it imports as one script, with the agent by `agent`. */
+async function bundleWith(file: string, agent: Plugin): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
       contents: `import ${JSON.stringify(SHIM)};\nimport ${JSON.stringify(file)};`,
@@ -24,7 +32,11 @@ async function bundle(file: string): Promise<string> {
     format: "iife",
     platform: "neutral",
     packages: "external",
+<<<<<<< HEAD
     plugins: [sdkModules, compacted],
+=======
+    plugins: [agent],
+>>>>>>> 0dc22ec (Compaction: five steps that each save one per cent, with source maps and names nobody else uses; run what ships on XS)
     target: "es2022",
     tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
     logLevel: "silent",
@@ -35,19 +47,42 @@ async function bundle(file: string): Promise<string> {
   return text;
 }
 
+/**
+ * One script with the agent as it ships, the files of dist; for a file that asks for what the package does not export,
+ * with the sources compacted in the same way. Fails for a file that imports anything of Node or npm.
+ * @param agent path of another bundle of the agent, in place of the one of dist
+ */
+async function bundle(file: string, agent?: string): Promise<Script> {
+  await (await load("fresh.js")).makeAgent();
+  try {
+    return { text: await bundleWith(file, (await load("shipped.js")).shipped(agent)), shipped: true };
+  } catch (error) {
+    const { errors = [] } = error as { errors?: readonly { text: string }[] };
+    if (!errors.length || !errors.every(({ text }) => /^No matching export in "dist\//.test(text)))
+      throw error;
+    return { text: await bundleWith(file, compacted), shipped: false };
+  }
+}
+
 export class XsSuite {
   readonly #script: string;
+  /** True when the agent it runs is the one of dist. */
+  readonly shipped: boolean;
   readonly #host: Host | undefined;
   #worker: XsWorker | undefined;
 
-  private constructor(script: string, host?: Host) {
-    this.#script = script;
+  private constructor({ text, shipped }: Script, host?: Host) {
+    this.#script = text;
+    this.shipped = shipped;
     this.#host = host;
   }
 
-  /** @param host answers what the tests call for */
-  static async load(file: string, host?: Host): Promise<XsSuite> {
-    return new XsSuite(await bundle(file), host);
+  /**
+   * @param host answers what the tests call for
+   * @param agent path of another bundle of the agent, in place of the one of dist
+   */
+  static async load(file: string, host?: Host, agent?: string): Promise<XsSuite> {
+    return new XsSuite(await bundle(file, agent), host);
   }
 
   async start(): Promise<void> {

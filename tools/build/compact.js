@@ -1,25 +1,13 @@
 /**
- * A rollup plug-in that makes the device's bundle small where XS spends memory without need. Measured with the
- * SDK's linker; see docs/DESIGN.md, "Small".
- *
- * - A private name costs a slot of ROM in every method that uses it, and a private method a slot of RAM in every
- *   instance. Here they become plain properties: `#state` → `acos`. Type checker and tests work on
- *   the sources, where they stay private.
- * - Destructuring and `for…of` go through iterators and their clean-up. The sources only take arrays and plain
- *   objects apart, so properties and indexes do the same in a third of the code.
- * - A function declaration carries a prototype object. Those that can not be constructed in earnest (no `this`)
- *   become arrow functions.
- * - Terser shortens what is left.
+ * A rollup plug-in that makes the device's bundle small where XS spends memory without need. What each step saves,
+ * measured with the SDK's linker: docs/DESIGN.md, "Small". Type checker and tests work on the sources, where private
+ * members stay private.
  * @module
  */
-import * as t from "@babel/types";
-import MagicString from "magic-string";
 import { minify } from "terser";
-import { inlineFunctions } from "./inline.js";
-import { shareThroughThis } from "./methods.js";
-import { renameMembers } from "./names.js";
-import { readOptionsInPlace } from "./options.js";
-import { freeNames, parse, print, programOf, traverse } from "./syntax.js";
+import { inlineFunctions } from "./calls.js";
+import { shareThroughThis } from "./closures.js";
+import { edit, freeNames, parse, programOf, Rewrite, SOURCE } from "./syntax.js";
 
 /** All nodes of an ESTree, parents first. */
 function* walk(node) {
@@ -35,8 +23,8 @@ function* walk(node) {
 const CLASSES = new Set(["ClassDeclaration", "ClassExpression"]);
 
 /** Gives every private name a short plain one; a class starts where the names of the class it extends end. */
-function renamePrivate(ast, text) {
-  const names = freeNames(programOf(parse(text.original)));
+function renamePrivate(ast, text, prefix) {
+  const names = freeNames(programOf(parse(text.original)), prefix);
   const free = [];
   const nameAt = (n) => {
     while (free.length <= n) free.push(names.next().value);
@@ -55,7 +43,7 @@ function renamePrivate(ast, text) {
     }
     if (node.type === "PrivateIdentifier") {
       const scope = scopes.find((own) => own.has(node.name));
-      text.overwrite(node.start, node.end, scope.get(node.name));
+      text.overwrite(node.start, node.end, scope.get(node.name), { storeName: true });
     }
     if (node.type === "BinaryExpression" && node.left.type === "PrivateIdentifier")
       throw new Error("`#name in object` has no counterpart among plain properties");
@@ -66,26 +54,6 @@ function renamePrivate(ast, text) {
     }
   };
   visit(ast, []);
-}
-
-/** `function f(a) {…}` → `const f = (a) => {…}`, at the start of the module, as declarations are hoisted. */
-function makeArrows(ast, text) {
-  for (const node of ast.body) {
-    if (node.type !== "FunctionDeclaration" || node.generator) continue;
-    const inner = [...walk(node.body), ...node.params.flatMap((param) => [...walk(param)])];
-    if (
-      inner.some(
-        ({ type, name }) => type === "ThisExpression" || (type === "Identifier" && name === "arguments"),
-      )
-    )
-      continue;
-    const async = node.async ? "async " : "";
-    const open = text.original.indexOf("(", node.id.end);
-    text.overwrite(node.start, open, `const ${node.id.name} = ${async}`);
-    text.appendLeft(node.body.start, "=> ");
-    text.appendLeft(node.end, ";\n");
-    text.move(node.start, node.end, 0);
-  }
 }
 
 /** The bindings of a pattern as declarations that read them from `source`. */
@@ -150,54 +118,45 @@ const FOLD = {
   compress: { ...TERSER.compress, sequences: false, conditionals: false, if_return: false },
 };
 
-/**
- * What takes less byte code than Terser's shorter text: `true` instead of `!0`, and sums instead of templates, which
- * convert each part and add the empty ends. Parts are numbers and texts.
- */
-function spell(code) {
-  const ast = parse(code);
-  traverse(ast, {
-    UnaryExpression(path) {
-      const { operator, argument } = path.node;
-      if (operator === "!" && t.isNumericLiteral(argument))
-        path.replaceWith(t.booleanLiteral(!argument.value));
-    },
-    TemplateLiteral(path) {
-      if (path.parentPath.isTaggedTemplateExpression()) return;
-      const { quasis, expressions } = path.node;
-      const parts = quasis.flatMap(({ value }, index) => [
-        ...(value.cooked ? [t.stringLiteral(value.cooked)] : []),
-        ...expressions.slice(index, index + 1),
-      ]);
-      if (!parts.slice(0, 2).some((part) => t.isStringLiteral(part))) parts.unshift(t.stringLiteral(""));
-      path.replaceWith(parts.reduce((sum, part) => t.binaryExpression("+", sum, part)));
-    },
-  });
-  return print(ast);
+/** What no application begins a name with. */
+export const PREFIX = "$_";
+
+/** Terser as a pass. */
+async function shorten(code, options) {
+  return minify({ [SOURCE]: code }, { ...options, sourceMap: { asObject: true } });
 }
 
 /**
+ * The passes, in their order. Each is a function of a text, and of { parse: rollup's parser, prefix }, that gives
+ * { code, map }.
+ */
+export const STEPS = {
+  /** Destructuring and `for…of` */
+  reads: (code, { parse }) => edit(code, (text) => readPlainly(parse(code), text)),
+  /** Functions in the place of their only call. */
+  calls: inlineFunctions,
+  /** Constants are put in place before what is left of them becomes properties. */
+  constants: (code) => shorten(code, FOLD),
+  members: (code, { parse, prefix }) => edit(code, (text) => renamePrivate(parse(code), text, prefix)),
+  closures: shareThroughThis,
+  text: (code) => shorten(code, TERSER),
+};
+
+/**
  * @param options.iterators true when the sources also take apart what is no array, and nothing may be read plainly
- * @param options.own names of properties that the module has to itself
+ * @param options.prefix how private members' plain names begin: another one for each bundle
+ * @param options.without names of steps to leave out, to see what they gain
  * @returns a rollup plug-in for an ES bundle without side effects on load
  */
-export function compact({ iterators = false, own = [] } = {}) {
+export function compact({ iterators = false, prefix = PREFIX, without = [] } = {}) {
   return {
     name: "compact",
     async renderChunk(code) {
-      const edit = (source, pass) => {
-        const text = new MagicString(source);
-        pass(this.parse(source), text);
-        return text.toString();
-      };
-      const direct = readOptionsInPlace(code);
-      const plain = iterators ? direct : edit(direct, readPlainly);
-      // Constants are put in place before what is left of them becomes properties.
-      const { code: folded } = await minify(inlineFunctions(plain), FOLD);
-      const plainNames = inlineFunctions(edit(folded, renamePrivate), own);
-      const shared = shareThroughThis(renameMembers(plainNames, own));
-      const { code: small } = await minify(edit(shared, makeArrows), TERSER);
-      return { code: spell(small), map: null };
+      const rewrite = new Rewrite(code);
+      for (const [name, step] of Object.entries(STEPS))
+        if (!without.includes(name) && !(iterators && name === "reads"))
+          rewrite.take(await step(rewrite.code, { prefix, parse: (text) => this.parse(text) }));
+      return { code: rewrite.code, map: rewrite.map };
     },
   };
 }

@@ -42,20 +42,34 @@ export function beside(fileName, source) {
 }
 
 const types = (name, from) => beside(`${name}.d.ts`, () => `export * from "./types/hosts/${from}.js";\n`);
-const output = (name) => ({ file: `dist/${name}.js`, format: "es", assetFileNames: "[name]" });
+const output = (name) => ({
+  file: `dist/${name}.js`,
+  format: "es",
+  sourcemap: "hidden",
+  assetFileNames: "[name]",
+});
+
+/** What tsc has left beside its output. */
+const typeScript = {
+  name: "maps of tsc",
+  load: (id) =>
+    id.includes("/build/moddable/")
+      ? { code: readFileSync(id, "utf8"), map: JSON.parse(readFileSync(`${id}.map`, "utf8")) }
+      : null,
+};
 
 export const moddable = [
   {
     input: `${OUTPUT}/index.js`,
     external,
     output: output("platform-esp32"),
-    plugins: [agentImport, compact({ iterators: true }), types("platform-esp32", "esp32/index")],
+    plugins: [agentImport, typeScript, compact({ iterators: true, prefix: "$d" }), types("platform-esp32", "esp32/index")],
   },
   {
     input: "build/moddable/hosts/sim/index.js",
     external,
     output: output("platform-sim"),
-    plugins: [agentImport, compact({ iterators: true }), types("platform-sim", "sim/index")],
+    plugins: [agentImport, typeScript, compact({ iterators: true, prefix: "$d" }), types("platform-sim", "sim/index")],
   },
   {
     // Whatever the platform: the manifest says which bundle this is.
@@ -68,7 +82,7 @@ export const moddable = [
     input: "build/moddable/hosts/moddable/http.js",
     external,
     output: output("http-device"),
-    plugins: [agentImport, compact({ iterators: true }), types("http-device", "moddable/http")],
+    plugins: [agentImport, typeScript, compact({ iterators: true, prefix: "$d" }), types("http-device", "moddable/http")],
   },
   {
     input: "build/moddable/hosts/moddable/mqtt-shared.js",

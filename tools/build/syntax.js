@@ -3,22 +3,56 @@
  * about syntax trees.
  * @module
  */
-import { runInNewContext } from "node:vm";
 import generator from "@babel/generator";
 import { parse as parseModule } from "@babel/parser";
 import traversal from "@babel/traverse";
 import * as t from "@babel/types";
+import remapping from "@jridgewell/remapping";
+import MagicString from "magic-string";
 
 export const traverse = traversal.default;
+
+/** Name of the text before a pass in its source map. */
+export const SOURCE = "code.js";
 
 /** @returns the syntax tree of an ES module */
 export function parse(code) {
   return parseModule(code, { sourceType: "module" });
 }
 
-/** @returns the text of a syntax tree, without comments */
-export function print(ast) {
-  return generator.default(ast, { comments: false }).code;
+/** @returns the text of a syntax tree, without comments, and the source map to the `code` it was parsed from */
+export function print(ast, code) {
+  const options = { comments: false, sourceMaps: true, sourceFileName: SOURCE };
+  const { code: text, map } = generator.default(ast, options, code);
+  return { code: text, map };
+}
+
+/** A text that passes rewrite one after the other, and how what comes out leads back to what went in. */
+export class Rewrite {
+  #maps = [];
+
+  constructor(code) {
+    this.code = code;
+  }
+
+  /** @param result of a pass over `this.code`: { code, map } */
+  take({ code, map }) {
+    this.code = code;
+    if (map) this.#maps.unshift(map);
+    return this;
+  }
+
+  /** The source map over all passes. */
+  get map() {
+    return remapping(this.#maps, () => null);
+  }
+}
+
+/** A pass that edits the text in place. @param pass gets a MagicString */
+export function edit(code, pass) {
+  const text = new MagicString(code);
+  pass(text);
+  return { code: text.toString(), map: text.generateMap({ hires: "boundary", source: SOURCE }) };
 }
 
 /** The program of a syntax tree, with its scopes. */
@@ -58,23 +92,6 @@ export function isConstant(path) {
   return path.isLiteral() && !path.isTemplateLiteral() && !path.isRegExpLiteral();
 }
 
-/**
- * Names the engine has in ROM anyway: a name of one's own takes a slot, a pointer and its characters. Asked of a realm
- * of its own, since libraries add to the built-in objects.
- */
-const BUILT_IN = runInNewContext(`
-  [
-    ...[Math, Date.prototype, DataView.prototype, Array.prototype, String.prototype, Number.prototype],
-    ...[Reflect, Object, Atomics, Promise, RegExp.prototype, Number, BigInt, Symbol, JSON, ArrayBuffer.prototype],
-    ...[Map.prototype, WeakRef.prototype, Function.prototype, FinalizationRegistry.prototype, Proxy],
-    Promise.prototype,
-  ].flatMap((object) => Object.getOwnPropertyNames(object))
-`);
-/** Names with a meaning for the engine or the language, and HTML's, which XS does without. */
-const UNFIT =
-  /^(constructor|prototype|name|length|then|toString|toLocaleString|valueOf|toJSON|anchor|big|blink|bold|fixed|font.*|italics|link|small|strike|su[bp]|[A-Z_].*)$/;
-const LETTERS = "abcdefghijklmnopqrstuvwxyz";
-
 /** Names of properties in the module. */
 export function propertyNames(program) {
   const taken = new Set();
@@ -88,11 +105,16 @@ export function propertyNames(program) {
   return taken;
 }
 
-/** Names that are no property's name in the module yet, the cheapest first. */
-export function* freeNames(program) {
+const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/**
+ * Names for properties nobody outside may come across: not in the module yet, and none an application would choose for
+ * a member of a subclass or assign to an object, as the names of built-in functions would be.
+ * @param prefix differs from bundle to bundle: a class may extend one of another
+ */
+export function* freeNames(program, prefix) {
   const taken = propertyNames(program);
-  for (const name of new Set(BUILT_IN)) if (!taken.has(name) && !UNFIT.test(name)) yield name;
-  for (const first of LETTERS)
-    for (const second of LETTERS) if (!taken.has(first + second)) yield first + second;
+  for (const first of ["", ...LETTERS])
+    for (const last of LETTERS) if (!taken.has(prefix + first + last)) yield prefix + first + last;
   throw new Error("there are not enough names");
 }

@@ -60,33 +60,38 @@ export interface RomFigures {
   readonly parts: readonly (readonly [what: string, bytes: number])[];
 }
 
-/** Bytes of ESP32 ROM that preloaded JavaScript takes more than an application without. */
-export async function measureRom(sdk: Sdk): Promise<RomFigures> {
-  const link = async (name: string, include: readonly string[], more = {}) =>
-    (
-      await linkForEsp32(
-        sdk,
-        writeApplication(sdk, name, include, "export default () => {};\n", more),
-        "esp32",
-      )
-    ).rom;
-  const base = await link("rom-base", BASE);
-  const floor = await link("rom-sdk", [...BASE, ...SDK_PARTS]);
-  const alone = async (input: string) => {
-    const { code } = await bundle(input);
-    const name = `rom-${input.replace(/\W+/g, "-")}`;
+/** Links an application for ESP32 and gives its ROM. */
+async function link(sdk: Sdk, name: string, include: readonly string[], more = {}): Promise<number> {
+  const directory = writeApplication(sdk, name, include, "export default () => {};\n", more);
+  return (await linkForEsp32(sdk, directory, "esp32")).rom;
+}
+
+/** @returns what gives the bytes of ESP32 ROM that a module takes, preloaded, more than an application without */
+export async function linkedAlone(sdk: Sdk): Promise<(code: string) => Promise<number>> {
+  const floor = await link(sdk, "rom-sdk", [...BASE, ...SDK_PARTS]);
+  let count = 0;
+  return async (code) => {
+    const name = `rom-code-${count++}`;
     const directory = join(sdk.output, `${name}-code`);
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, "code.js"), code);
     const modules = { "*": "./main", "xs-ota-agent": join(directory, "code") };
-    return (await link(name, [...BASE, ...SDK_PARTS], { modules, preload: ["xs-ota-agent"] })) - floor;
+    return (await link(sdk, name, [...BASE, ...SDK_PARTS], { modules, preload: ["xs-ota-agent"] })) - floor;
   };
+}
+
+/** Bytes of ESP32 ROM that preloaded JavaScript takes more than an application without. */
+export async function measureRom(sdk: Sdk): Promise<RomFigures> {
+  const base = await link(sdk, "rom-base", BASE);
+  const floor = await link(sdk, "rom-floor", [...BASE, ...SDK_PARTS]);
+  const rom = await linkedAlone(sdk);
+  const alone = async (input: string) => rom((await bundle(input)).code);
   const parts: [string, number][] = [];
   for (const [what, input] of PARTS) parts.push([what, await alone(input)]);
   return {
     agent: await alone("src/ota-agent.ts"),
     bundle: await alone("src/index.ts"),
-    package: (await link("rom-package", [...BASE, join(ROOT, "manifest.json")])) - floor,
+    package: (await link(sdk, "rom-package", [...BASE, join(ROOT, "manifest.json")])) - floor,
     sdk: floor - base,
     parts,
   };

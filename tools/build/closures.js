@@ -121,21 +121,21 @@ function commonValues(program, within) {
 
 const member = (object, name) => t.memberExpression(object, t.identifier(name));
 
-/** @returns the module with its classes' fields and closures gone */
-export function shareThroughThis(code) {
+/** @returns { code, map }: the module with its classes' fields and closures gone */
+export function shareThroughThis(code, { prefix }) {
   const ast = parse(code);
   const program = programOf(ast);
   const roots = rootClasses(program);
   for (const path of roots.values()) moveFields(path);
   program.scope.crawl();
-  if (roots.size === 0) return print(ast);
+  if (roots.size === 0) return print(ast, code);
 
   const rootNodes = new Set([...roots.values()].map(({ node }) => node));
   const functions = moduleFunctions(program);
   const byNode = new Map([...functions].map(([name, { fn }]) => [fn.node, name]));
   const context = (path) => surroundings(path, rootNodes, byNode);
   const moved = movable(functions, context);
-  const names = freeNames(program);
+  const names = freeNames(program, prefix);
   const within = (path) => {
     const where = context(path);
     return where === "instance" || moved.has(where);
@@ -187,7 +187,7 @@ export function shareThroughThis(code) {
     ),
     t.expressionStatement(t.callExpression(member(t.identifier("Object"), "freeze"), [t.identifier(SHARED)])),
   ]);
-  return print(ast);
+  return print(ast, code);
 }
 
 /** Literals are put in place by Terser where that is shorter. */

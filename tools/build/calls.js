@@ -1,17 +1,16 @@
 /**
- * Puts functions, private methods, and methods that only the module knows into the one place they are called from, if
- * there is just one: each costs XS three slots of ROM, a name, its parameters and the call. The sources stay in small
- * functions with names.
+ * Puts functions and private methods into the one place they are called from, if there is just one: each costs XS three
+ * slots of ROM, a name, its parameters and the call. The sources stay in small functions with names.
  *
  * A body with one `return`, at its end, or called in tail position goes in as it is; any other goes into a labelled
  * block, with `break` for `return`. Only calls that are evaluated before anything else of their statement qualify.
  * @module
  */
 import * as t from "@babel/types";
-import { isConstant, moduleFunctions, parse, print, programOf } from "./syntax.js";
+import { isConstant, moduleFunctions, parse, print, programOf, Rewrite } from "./syntax.js";
 
 /** The one call of each function that has just one: { fn, call, remove }. */
-function* singleCalls(program, own) {
+function* singleCalls(program) {
   for (const { binding, fn } of moduleFunctions(program).values()) {
     const [reference] = binding.referencePaths;
     if (binding.references !== 1 || reference.key !== "callee" || !reference.parentPath.isCallExpression())
@@ -39,71 +38,6 @@ function* singleCalls(program, own) {
     if (member.key !== "callee" || !member.parentPath.isCallExpression()) continue;
     yield { fn, call: member.parentPath, remove: () => fn.remove() };
   }
-  yield* callsOfOthers(program, own);
-}
-
-/** Methods of one class that another calls, from one place: `receiver` is what is `this` in them. */
-function* callsOfOthers(program, own) {
-  const uses = new Map([...own].map((name) => [name, { methods: [], places: [] }]));
-  const note = (list, path, { computed, key, property = key }) => {
-    if (!computed && uses.has(property.name)) uses.get(property.name)[list].push(path);
-  };
-  program.traverse({
-    "ClassMethod|ClassProperty|ObjectProperty|ObjectMethod"(path) {
-      note("methods", path, path.node);
-    },
-    "MemberExpression|OptionalMemberExpression"(path) {
-      note("places", path, path.node);
-    },
-  });
-  for (const { methods, places } of uses.values()) {
-    const [fn] = methods;
-    const [place] = places;
-    if (methods.length !== 1 || places.length !== 1 || !fn.isClassMethod({ kind: "method" })) continue;
-    const { static: ofClass, async: waits, generator: yields } = fn.node;
-    if (ofClass || waits || yields || place.key !== "callee") continue;
-    const receiver = place.get("object");
-    if (place.isOptionalMemberExpression()) {
-      yield* askBefore(place, receiver);
-      continue;
-    }
-    const isKept = receiver.isThisExpression() || (receiver.isIdentifier() && isConstant(receiver));
-    if (!isKept && !isSteady(receiver)) continue;
-    if (!hasPlainThis(fn)) continue;
-    yield { fn, call: place.parentPath, receiver: receiver.node, remove: () => fn.remove() };
-  }
-}
-
-/** `object?.method();` → `if (object != null) object.method();`: a change that makes room for another. */
-function* askBefore(place, receiver) {
-  const { parentPath: call } = place;
-  const statement = call.parentPath;
-  if (!statement.isExpressionStatement() || call.node.optional || !isSteady(receiver)) return;
-  const plain = t.callExpression(
-    t.memberExpression(t.cloneNode(receiver.node), place.node.property),
-    call.node.arguments,
-  );
-  yield {
-    rewrite: () =>
-      statement.replaceWith(
-        t.ifStatement(
-          t.binaryExpression("!=", receiver.node, t.nullLiteral()),
-          t.blockStatement([t.expressionStatement(plain)]),
-        ),
-      ),
-    call,
-  };
-}
-
-/** True when `this` is the method's own wherever it stands in it, and `super` nowhere. */
-function hasPlainThis(fn) {
-  let plain = true;
-  fn.traverse({
-    "Function|Class|Super"(path) {
-      if (!path.isArrowFunctionExpression()) plain = false;
-    },
-  });
-  return plain;
 }
 
 /** `return` statements of a function itself, not of those inside it. */
@@ -177,16 +111,6 @@ function renameAll(fn, number) {
   };
   rename(fn.scope);
   fn.traverse({ Scope: (path) => rename(path.scope) });
-}
-
-/** Puts what the call has before its dot in place of `this`; what is more than a name goes into a variable first. */
-function bindThis(fn, receiver, number) {
-  if (t.isThisExpression(receiver)) return;
-  const name = t.isIdentifier(receiver) ? receiver : t.identifier(`$this${number()}`);
-  fn.traverse({ ThisExpression: (path) => void path.replaceWith(t.cloneNode(name)) });
-  if (name === receiver) return;
-  const declaration = t.variableDeclaration("const", [t.variableDeclarator(t.cloneNode(name), receiver)]);
-  fn.node.body.body.unshift(declaration);
 }
 
 /** Declarations of the parameters, and literals and steady names put in place of them. */
@@ -270,7 +194,7 @@ function addBraces(program) {
 }
 
 /** One round over the module; a function that was changed in it is not looked at again. @returns how many went in */
-function round(program, number, own) {
+function round(program, number) {
   const changed = new Set();
   const outermost = (path) => {
     let found = path;
@@ -278,15 +202,8 @@ function round(program, number, own) {
     return found.node;
   };
   let count = 0;
-  for (const { fn, call, receiver, remove, rewrite } of [...singleCalls(program, own)]) {
+  for (const { fn, call, remove } of [...singleCalls(program)]) {
     const caller = call.getFunctionParent();
-    if (rewrite) {
-      if (changed.has(outermost(caller))) continue;
-      rewrite();
-      changed.add(outermost(caller));
-      count++;
-      continue;
-    }
     if (!caller || call.findParent((path) => path === fn)) continue;
     if (changed.has(outermost(fn)) || changed.has(outermost(caller))) continue;
     if (!fn.get("params").every((path) => path.isIdentifier()) || !fn.get("body").isBlockStatement())
@@ -303,7 +220,6 @@ function round(program, number, own) {
     const loop = statement.isLoop() || statement.parentPath.isFor();
     if (statement.getFunctionParent() !== caller || loop || !isFirst(call, statement)) continue;
     renameAll(fn, number);
-    if (receiver) bindThis(fn, receiver, number);
     const unfolded = unfold({ fn, call, statement, caller, number });
     if (!unfolded) continue;
     const { replacement, before, value } = unfolded;
@@ -321,18 +237,16 @@ function round(program, number, own) {
   return count;
 }
 
-/**
- * @param own names of methods nobody outside of the module calls; with private names gone
- * @returns the module with functions put where they are called
- */
-export function inlineFunctions(code, own = []) {
+/** @returns { code, map }: the module with functions put where they are called */
+export function inlineFunctions(code) {
   let names = 0;
   const number = () => names++;
+  const rewrite = new Rewrite(code);
   for (;;) {
-    const ast = parse(code);
+    const ast = parse(rewrite.code);
     const program = programOf(ast);
     addBraces(program);
-    if (round(program, number, own) === 0) return code;
-    code = print(ast);
+    if (round(program, number) === 0) return rewrite;
+    rewrite.take(print(ast, rewrite.code));
   }
 }

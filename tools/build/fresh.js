@@ -1,0 +1,37 @@
+/**
+ * Makes the agent's files in dist again when one of their sources has changed since.
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const SOURCES = ["src", "tools/build", "rollup.config.js", "tsconfig.json"];
+const FILES = ["dist/index.js", "dist/http.js", "dist/payload.js"];
+
+function times(path) {
+  const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }) : [""];
+  return files.map((file) => statSync(join(path, file)).mtimeMs);
+}
+
+/** True when the agent's files are not there, or older than a source. */
+export function isStale() {
+  const files = FILES.map((file) => join(ROOT, file));
+  if (!files.every((file) => existsSync(file))) return true;
+  const newest = Math.max(...SOURCES.flatMap((source) => times(join(ROOT, source))));
+  return Math.min(...files.map((file) => statSync(file).mtimeMs)) < newest;
+}
+
+/** @throws Error when they can not be made; the reasons are on the standard error output */
+export async function makeAgent() {
+  if (!isStale()) return;
+  const rollup = createRequire(import.meta.url).resolve("rollup/dist/bin/rollup");
+  const { status } = spawnSync(process.execPath, [rollup, "-c", "--configAgent", "--silent"], {
+    cwd: ROOT,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status !== 0) throw new Error("the agent could not be bundled: see the errors of rollup above");
+}

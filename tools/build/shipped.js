@@ -1,0 +1,28 @@
+/**
+ * For esbuild: imports of the agent's sources take the files of dist, so that what runs is what ships. An import that
+ * the package does not export fails.
+ * @module
+ */
+import { join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const SRC = join(ROOT, "src");
+
+/** @param agent path of the agent's bundle, if not the one of dist */
+export function shipped(agent = join(ROOT, "dist/index.js")) {
+  const files = {
+    "transfer/http.js": join(ROOT, "dist/http.js"),
+    "payload/index.js": join(ROOT, "dist/payload.js"),
+  };
+  return {
+    name: "agent as shipped",
+    setup({ onResolve }) {
+      onResolve({ filter: /^xs-ota-agent$/ }, () => ({ path: agent }));
+      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+        const module = relative(SRC, resolve(resolveDir, path)).split(sep).join("/");
+        return module.startsWith("../") ? null : { path: files[module] ?? agent };
+      });
+    },
+  };
+}
