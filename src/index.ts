@@ -4,7 +4,7 @@
  */
 export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
 export type { ControlListener, ControlPlane, ControlPlaneFactory } from "./control/control-plane.js";
-export type { JobFile, OtaJob } from "./control/job-document.js";
+export type { JobFile, JobProgress, OtaJob, SignatureAlgorithm } from "./control/job-document.js";
 export type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 export { asOtaError, OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "./errors.js";
 export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";
@@ -28,9 +28,11 @@ export type {
   Store,
   Timer,
 } from "./ports.js";
+export type { PublicKey } from "./slot/der.js";
 export { FlashPal, type FlashPalOptions } from "./slot/flash-pal.js";
 export type { ImageState, OtaPal, PlatformImageState, Received } from "./slot/pal.js";
-export { TrustedKeys } from "./slot/signature.js";
+export { type TrustedKey, TrustedKeys } from "./slot/signature.js";
 export type { OtaState } from "./state-machine.js";
 export type { BlockSink, DataPlane } from "./transfer/data-plane.js";
-export { StreamPlane } from "./transfer/stream.js";
+export type { DownloadStatistics } from "./transfer/download.js";
+export { StreamPlane, type StreamPlaneOptions } from "./transfer/stream.js";

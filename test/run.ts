@@ -137,6 +137,8 @@ function number(output: string, word: "passing" | "failing"): number {
 let passed = 0;
 let failed = 0;
 const broken: string[] = [];
+const times: [title: string, seconds: number][] = [];
+const started = Date.now();
 
 function count({ title, tests }: Step, { code, output, seconds }: Outcome): void {
   if (tests) {
@@ -146,6 +148,7 @@ function count({ title, tests }: Step, { code, output, seconds }: Outcome): void
     failed += failing || /^ {2}\d+ passing\b/m.test(output) ? failing : 1;
   }
   if (code !== 0) broken.push(title);
+  times.push([title, seconds]);
   console.log(`── ${code === 0 ? "done" : "FAILED"} in ${seconds.toFixed(1)} s`);
 }
 
@@ -165,7 +168,9 @@ for (const [step, outcome] of beside) {
   process.stdout.write(ended.output);
   count(step, ended);
 }
-console.log();
+console.log("\n── Where the time went, in seconds; steps side by side count whole");
+for (const [title, seconds] of times) console.log(`${seconds.toFixed(1).padStart(7)}  ${title}`);
+console.log(`${((Date.now() - started) / 1000).toFixed(1).padStart(7)}  altogether\n`);
 for (const title of broken) console.log(`FAILED: ${title}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = broken.length || failed ? 1 : 0;

@@ -10,7 +10,7 @@ import { ModdableHttpClient } from "./http-client.js";
 import { HttpConnection } from "./http-connection.js";
 import { networkOptions, type TlsOptions } from "./network.js";
 
-export { ModdableHttpClient } from "./http-client.js";
+export { ModdableHttpClient, type ModdableHttpOptions } from "./http-client.js";
 
 export interface HttpOptions extends Omit<HttpPlaneOptions, "http" | "clock"> {
   /** The connection tells when the network is away. */

@@ -64,7 +64,10 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-type Step = (code: string, context: { parse: unknown; prefix: string }) => Promise<{ code: string }> | { code: string };
+type Step = (
+  code: string,
+  context: { parse: unknown; prefix: string },
+) => Promise<{ code: string }> | { code: string };
 
 describe("compaction with a fault in it", function () {
   // Each makes a bundle and runs tests on it; those have a limit of their own.

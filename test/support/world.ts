@@ -168,14 +168,9 @@ export class World {
     const { around } = this.#options;
     if (around) this.pal = around(this.pal as FlashPal, parts, this);
     const { onEvent } = this.#options;
-<<<<<<< HEAD
-    const agent = new OtaAgent({
-      ...{ mqtt: this.mqtt, pal: this.pal, clock, thingName: THING, random: seeded(life), store },
-=======
     const make = this.#options.makeAgent ?? ((options) => new OtaAgent(options));
     const agent = make({
-      ...{ mqtt: this.mqtt, pal: this.pal, clock, thingName: THING, random: seeded(life) },
->>>>>>> 0dc22ec (Compaction: five steps that each save one per cent, with source maps and names nobody else uses; run what ships on XS)
+      ...{ mqtt: this.mqtt, pal: this.pal, clock, thingName: THING, random: seeded(life), store },
       log: (level, text) => this.log.push(`${level}: ${text}`),
       onEvent: (event) => {
         this.events.push(event);

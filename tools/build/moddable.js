@@ -63,13 +63,23 @@ export const moddable = [
     input: `${OUTPUT}/index.js`,
     external,
     output: output("platform-esp32"),
-    plugins: [agentImport, typeScript, compact({ iterators: true, prefix: "$d" }), types("platform-esp32", "esp32/index")],
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$d" }),
+      types("platform-esp32", "esp32/index"),
+    ],
   },
   {
     input: "build/moddable/hosts/sim/index.js",
     external,
     output: output("platform-sim"),
-    plugins: [agentImport, typeScript, compact({ iterators: true, prefix: "$d" }), types("platform-sim", "sim/index")],
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$d" }),
+      types("platform-sim", "sim/index"),
+    ],
   },
   {
     // Whatever the platform: the manifest says which bundle this is.
@@ -82,7 +92,12 @@ export const moddable = [
     input: "build/moddable/hosts/moddable/http.js",
     external,
     output: output("http-device"),
-    plugins: [agentImport, typeScript, compact({ iterators: true, prefix: "$d" }), types("http-device", "moddable/http")],
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$d" }),
+      types("http-device", "moddable/http"),
+    ],
   },
   {
     input: "build/moddable/hosts/moddable/mqtt-shared.js",

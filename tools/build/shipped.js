@@ -18,7 +18,9 @@ export function shipped(agent = join(ROOT, "dist/index.js")) {
   return {
     name: "agent as shipped",
     setup({ onResolve }) {
-      onResolve({ filter: /^xs-ota-agent$/ }, () => ({ path: agent }));
+      onResolve({ filter: /^xs-ota-agent(\/http|\/payload)?$/ }, ({ path }) => ({
+        path: path === "xs-ota-agent" ? agent : join(ROOT, `dist/${path.split("/")[1]}.js`),
+      }));
       onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
         const module = relative(SRC, resolve(resolveDir, path)).split(sep).join("/");
         return module.startsWith("../") ? null : { path: files[module] ?? agent };

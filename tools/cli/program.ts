@@ -16,6 +16,7 @@ import { keygenCommand } from "./keygen.js";
 import { deltaCommand, packCommand } from "./payload.js";
 import { serveCommand } from "./serve.js";
 import { signCommand, verifyCommand } from "./sign.js";
+import { traceCommand } from "./trace.js";
 import { watchCommand } from "./watch.js";
 
 export function makeProgram(): Command {
@@ -29,7 +30,7 @@ export function makeProgram(): Command {
   const makers = [
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
-    ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand],
+    ...[deviceCommand, demoImageCommand, awsCommand, traceCommand],
     ...[deltaCommand, packCommand],
   ];
   for (const make of makers) program.addCommand(make());

@@ -165,8 +165,28 @@ const ADVICE: Readonly<Record<string, readonly [meaning: string, remedy: string]
     "Release a corrected image with a higher version.",
   ],
   "custom-job": [
-    "The job is not an OTA job, and its document or status cannot be used.",
-    "Look at the words; the application claims such jobs with `onCustomJob`.",
+    "A job that is no OTA job, and that the application did not claim, stands in front of the queue.",
+    "Claim it with `onCustomJob`, cancel it, or let the agent end such jobs as FAILED with the option `failCustomJobs`.",
+  ],
+  "no-way-back": [
+    "The running image would not boot again should the new one be given up: its `otadata` entry or its bytes are damaged.",
+    "Look at a dump with `xs-ota inspect`. The device runs, but has to be written by cable before it takes updates.",
+  ],
+  "unsafe-build": [
+    "The build lacks something that rollback needs; the words say what. A notice, told at `init`.",
+    "Set it in the sdkconfig (`hosts/esp32/sdkconfig` has all of it) and release the image by cable or as an update.",
+  ],
+  "store-failed": [
+    "The port `Store` threw: what should outlive a restart could not be read or written.",
+    "NVS is full, encrypted with another key, or worn: look at its use, and erase what no version reads any more.",
+  ],
+  "bad-payload": [
+    "The compressed image or the delta cannot be decoded, or decodes into something else than its head says.",
+    "Make the payload again with the same release's tools; a file that was cut or changed on its way is refused like this.",
+  ],
+  "wrong-base": [
+    "The delta is for another image than the one that runs.",
+    "Deploy the delta made from the version the device runs, or the whole image.",
   ],
 };
 
