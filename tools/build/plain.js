@@ -20,6 +20,7 @@ const ENTRIES = new Map([
   ["index", "src/index"],
   ["http", "src/transfer/http"],
   ["payload", "src/payload/index"],
+  ["components", "src/components/index"],
   ...moddable
     .filter(({ plugins }) => plugins.some(({ name }) => name === "compact"))
     .map(({ input, output }) => [output.file.slice(5, -3), input.slice(BUILT.length + 1, -3)]),

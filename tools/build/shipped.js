@@ -14,11 +14,12 @@ export function shipped(agent = join(ROOT, "dist/index.js")) {
   const files = {
     "transfer/http.js": join(ROOT, "dist/http.js"),
     "payload/index.js": join(ROOT, "dist/payload.js"),
+    "components/index.js": join(ROOT, "dist/components.js"),
   };
   return {
     name: "agent as shipped",
     setup({ onResolve }) {
-      onResolve({ filter: /^xs-ota-agent(\/http|\/payload)?$/ }, ({ path }) => ({
+      onResolve({ filter: /^xs-ota-agent(\/http|\/payload|\/components)?$/ }, ({ path }) => ({
         path: path === "xs-ota-agent" ? agent : join(ROOT, `dist/${path.split("/")[1]}.js`),
       }));
       onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {

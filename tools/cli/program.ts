@@ -30,7 +30,7 @@ export function makeProgram(): Command {
   const makers = [
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
-    ...[deviceCommand, demoImageCommand, awsCommand, traceCommand],
+    ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand, traceCommand],
     ...[deltaCommand, packCommand],
   ];
   for (const make of makers) program.addCommand(make());
