@@ -120,13 +120,23 @@ export const moddable = [
     input: `${OUTPUT}/network.js`,
     external,
     output: output("network-esp32"),
-    plugins: [agentImport, compact({ iterators: true }), types("network-esp32", "esp32/network")],
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$n" }),
+      types("network-esp32", "esp32/network"),
+    ],
   },
   {
     input: "build/moddable/hosts/sim/network.js",
     external,
     output: output("network-sim"),
-    plugins: [agentImport, compact({ iterators: true }), types("network-sim", "sim/network")],
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$n" }),
+      types("network-sim", "sim/network"),
+    ],
   },
   {
     // Not compacted: the XS compiler looks for `native("…").call(this)` as it stands. The C file lies beside it.
@@ -143,7 +153,12 @@ export const moddable = [
     input: "build/moddable/hosts/moddable/payload.js",
     external,
     output: output("payload-device"),
-    plugins: [agentImport, compact({ iterators: true }), types("payload-device", "moddable/payload")],
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$q" }),
+      types("payload-device", "moddable/payload"),
+    ],
   },
   {
     // Not compacted, as boot.js.

@@ -42,9 +42,9 @@ export class Rewrite {
     return this;
   }
 
-  /** The source map over all passes. */
+  /** The source map over all passes; undefined when none has changed anything. */
   get map() {
-    return remapping(this.#maps, () => null);
+    return this.#maps.length ? remapping(this.#maps, () => null) : undefined;
   }
 }
 
