@@ -3,9 +3,15 @@
  * @module
  */
 export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
-export type { ControlListener, ControlPlane, ControlPlaneFactory } from "./control/control-plane.js";
-export type { JobFile, JobProgress, OtaJob, SignatureAlgorithm } from "./control/job-document.js";
-export type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
+export type {
+  ControlContext,
+  ControlListener,
+  ControlPlane,
+  ControlPlaneFactory,
+  UpdateDone,
+} from "./control/control-plane.js";
+export type { JobFile, JobProgress, OtaJob, ParsedJob, SignatureAlgorithm } from "./control/job-document.js";
+export type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 export { asOtaError, OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "./errors.js";
 export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";
 export { OtaAgent } from "./ota-agent.js";
@@ -30,7 +36,7 @@ export type {
 } from "./ports.js";
 export type { PublicKey } from "./slot/der.js";
 export { FlashPal, type FlashPalOptions } from "./slot/flash-pal.js";
-export type { ImageState, OtaPal, PlatformImageState, Received } from "./slot/pal.js";
+export type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "./slot/pal.js";
 export { type TrustedKey, TrustedKeys } from "./slot/signature.js";
 export type { OtaState } from "./state-machine.js";
 export type { BlockSink, DataPlane } from "./transfer/data-plane.js";

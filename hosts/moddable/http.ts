@@ -10,7 +10,14 @@ import { ModdableHttpClient } from "./http-client.js";
 import { HttpConnection } from "./http-connection.js";
 import { networkOptions, type TlsOptions } from "./network.js";
 
-export { ModdableHttpClient, type ModdableHttpOptions } from "./http-client.js";
+export type { NetworkOptions } from "../mqtt/socket.js";
+export {
+  type EcmaHttpClient,
+  type EcmaHttpClientConstructor,
+  type EcmaHttpRequest,
+  ModdableHttpClient,
+  type ModdableHttpOptions,
+} from "./http-client.js";
 
 export interface HttpOptions extends Omit<HttpPlaneOptions, "http" | "clock"> {
   /** The connection tells when the network is away. */

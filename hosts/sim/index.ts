@@ -25,8 +25,16 @@ export {
 export type { ConnectOptions } from "../moddable/mqtt.js";
 export { type ClassicMqttClient, ClassicMqttConnection } from "../moddable/mqtt-classic.js";
 export type { TlsOptions } from "../moddable/network.js";
-export type { MqttClientConstructor } from "../mqtt/mqtt-client.js";
+export type {
+  MqttClientConstructor,
+  MqttClientLike,
+  MqttClientOptions,
+  MqttControl,
+  MqttReadable,
+  MqttWriteOptions,
+} from "../mqtt/mqtt-client.js";
 export { EcmaMqttConnection, type EcmaMqttOptions } from "../mqtt/mqtt-connection.js";
+export type { NetworkOptions, Resolver, Socket } from "../mqtt/socket.js";
 
 /** What the device is while it is on. One object for the whole simulator: there is one device in it. */
 class Power {
