@@ -106,7 +106,8 @@ export const moddable = [
     plugins: [
       deviceImport,
       agentImport,
-      compact({ iterators: true }),
+      typeScript,
+      compact({ iterators: true, prefix: "$m" }),
       types("mqtt-shared", "moddable/mqtt-shared"),
     ],
   },
