@@ -70,7 +70,7 @@ for (const [file, entry] of ENTRIES) {
 }
 
 for (const name of readdirSync(ROOT).filter(
-  (file) => /^manifest(-\w+)?\.json$/.test(file) && !/-plain\./.test(file),
+  (file) => /^manifest.*\.json$/.test(file) && !/-plain\./.test(file),
 )) {
   const manifest = JSON.parse(readFileSync(join(ROOT, name), "utf8"));
   const plain = plainSection(manifest);
