@@ -48,6 +48,18 @@ const payload = {
   ],
 };
 
+/** hawkBit as the fleet's service, for products that want it. */
+const ddi = {
+  input: "src/ddi/index.ts",
+  output: { file: "dist/ddi.js", format: "es", assetFileNames: "[name]" },
+  plugins: [
+    shared,
+    typescript(),
+    compact({ own }),
+    beside("ddi.d.ts", () => 'export * from "./ddi/index.js";\n'),
+  ],
+};
+
 /** Components beside the firmware, for products that have them. */
 const components = {
   input: "src/components/index.ts",
@@ -60,7 +72,7 @@ const components = {
   ],
 };
 
-const ours = [agent, http, payload, components];
+const ours = [agent, http, ddi, payload, components];
 
 /** `rollup -c --configAgent` makes what needs no output of tsc. */
 export default ({ configAgent }) => (configAgent ? ours : [...ours, ...moddable]);

@@ -13,7 +13,7 @@ import {
   type OtaPal,
   TrustedKeys,
 } from "xs-ota-agent";
-import type { Flash, MqttConnection, Random, Store } from "../../src/ports.js";
+import type { Flash, Random, Store } from "../../src/ports.js";
 import { ModdableClock } from "./clock.js";
 import { ModdableCrypto } from "./crypto.js";
 import { traceLog } from "./log.js";
@@ -30,7 +30,6 @@ type Keys = ConstructorParameters<typeof TrustedKeys>[0];
 export interface DeviceAgentOptions
   extends Omit<OtaAgentOptions, "pal" | "clock" | "random">,
     Pick<FlashPalOptions, "allowDowngrade" | "eraseLength" | "journal" | "onNoResume"> {
-  readonly mqtt: MqttConnection;
   /** Certificates or public keys (PEM or DER) that images may be signed with, by the job's `certfile`; "" for any. */
   readonly trustedKeys: TrustedKeys | Keys;
   /** Takes deltas and compressed images, too: `payloads()` of "xs-ota-agent/payload-device". */

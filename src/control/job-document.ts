@@ -46,6 +46,8 @@ export interface JobProgress {
 
 export interface OtaJob {
   readonly jobId: string;
+  /** Of hawkBit alone: the operator does not leave it to the device when. */
+  readonly forced?: boolean;
   /** `execution.executionNumber`; undefined when absent. Higher for a retry of the same job. */
   readonly executionNumber: number | undefined;
   readonly progress: JobProgress;
@@ -337,7 +339,10 @@ export function parseJob(message: Uint8Array): ParsedJob {
 }
 
 /** Adds the text of a document, which takes no memory of its own until somebody reads it. */
-function withDocument<T extends object>(to: T, document: Uint8Array): T & { readonly document: string } {
+export function withDocument<T extends object>(
+  to: T,
+  document: Uint8Array,
+): T & { readonly document: string } {
   return Object.defineProperty(to, "document", {
     enumerable: true,
     get: () => decodeUtf8(document),

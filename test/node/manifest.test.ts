@@ -68,6 +68,7 @@ describe("manifests", () => {
     "manifest-network.json",
     "manifest-components.json",
     "manifest-mqtt-shared.json",
+    "manifest-ddi.json",
     "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];

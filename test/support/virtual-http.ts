@@ -21,6 +21,10 @@ export interface HttpRequest {
 export interface HttpResponse {
   /** No connection is made. */
   refused?: boolean;
+  /** Nothing is ever answered. */
+  silent?: boolean;
+  /** Milliseconds from the server to the client, beside half of the round trip. */
+  delay?: number;
   status: number;
   headers?: Record<string, string>;
   body?: Uint8Array;
@@ -125,7 +129,7 @@ export class VirtualHttp implements HttpClient {
       this.stopped++;
       post(clock.now(), () => finish());
     };
-    clock.post(clock.now() + this.#rtt, () => {
+    const deliver = (response: HttpResponse) => {
       if (over) return;
       const {
         refused,
@@ -136,7 +140,7 @@ export class VirtualHttp implements HttpClient {
         reset,
         piece = 1460,
         interval = 0,
-      } = this.server(request);
+      } = response;
       if (refused) return finish(new Error("connection refused"));
       if (!handler.headers(status, new Map(Object.entries(fields)))) return stop();
       const end = Math.min(body.length, stall ?? body.length, reset ?? body.length);
@@ -159,6 +163,14 @@ export class VirtualHttp implements HttpClient {
         });
       };
       next();
+    };
+    clock.post(clock.now() + this.#rtt, () => {
+      // The server may hear of what the client has given up meanwhile.
+      if (over && method === "GET") return;
+      const response = this.server(request);
+      if (response.silent) return;
+      if (response.delay) clock.post(clock.now() + response.delay, () => deliver(response));
+      else deliver(response);
     });
     return () => {
       if (!over) this.stopped++;

@@ -4,6 +4,7 @@
  */
 import type { ModelBootControl } from "../../hosts/emulated/boot-control.js";
 import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
+import { authorized, ddi } from "../../src/ddi/index.js";
 import {
   type CustomJob,
   OtaAgent,
@@ -17,6 +18,7 @@ import { HttpPlane } from "../../src/transfer/http.js";
 import { seeded } from "../support/virtual-clock.js";
 import { type HttpServer, objectServer, VirtualHttp } from "../support/virtual-http.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
+import { type HawkbitCloud, ONE_WAY_MS } from "./hawkbit-cloud.js";
 import { type Assets, type Firmware, IMAGES } from "./images.js";
 import type { LifeClock } from "./life.js";
 import type { AppDevice } from "./parts.js";
@@ -83,7 +85,8 @@ export class StoryApp {
       log: (level, text) => (clock.over ? undefined : note(`${level}: ${text}`)),
       onState: (state) => (clock.over ? undefined : note(`agent: ${state}`)),
     };
-    if (scenario.device.http) options.dataPlanes = [this.#httpPlane(scenario.link.rtt)];
+    if (device.parts.hawkbit) Object.assign(options, this.#hawkbit(device.parts.hawkbit, mqtt));
+    else if (scenario.device.http) options.dataPlanes = [this.#httpPlane(scenario.link.rtt)];
     if (scenario.app.claims) options.onCustomJob = (job) => this.#claim(job);
     if (!scenario.app.bare) {
       options.onEvent = (event) => this.#handle(event);
@@ -172,7 +175,9 @@ export class StoryApp {
 
   #answer({ jobId }: OtaJob): ReturnType<NonNullable<OtaAgentOptions["onUpdateAvailable"]>> {
     const { scenario, trouble } = this.#device.parts;
-    const answer = scenario.jobs[Number(jobId.split("-")[1])]?.answer ?? "apply";
+    const { hawkbit } = this.#device.parts;
+    const story = hawkbit ? hawkbit.deployment(jobId)?.story : scenario.jobs[Number(jobId.split("-")[1])];
+    const answer = story?.answer ?? "apply";
     if (answer === "refuse" && !trouble.over) return { refuse: "not now, not ever" };
     if (answer === "defer" && !this.#deferred.has(jobId)) {
       this.#deferred.add(jobId);
@@ -213,6 +218,24 @@ export class StoryApp {
     this.#clock.set(() => this.#beat(due), BEAT_MS);
   }
 
+  /** Control and data plane over HTTP, through the same air as MQTT. */
+  #hawkbit(cloud: HawkbitCloud, mqtt: VirtualMqtt): Partial<OtaAgentOptions> {
+    const { parts } = this.#device;
+    const { root, token } = cloud.server;
+    const serve: HttpServer = (request) => {
+      if (mqtt.dark) return { status: 0, silent: true };
+      if (!mqtt.connected || this.#kind === "no-network") return { status: 0, refused: true };
+      return cloud.serve(request);
+    };
+    const client = () => authorized(new VirtualHttp(this.#clock, serve, ONE_WAY_MS), root, token);
+    const clock = this.#device.agentClock;
+    return {
+      mqtt: undefined,
+      controlPlane: ddi({ http: client(), url: root }),
+      dataPlanes: [new HttpPlane({ http: counted(client(), parts.fetched), clock })],
+    };
+  }
+
   #httpPlane(rtt: number): HttpPlane {
     const { parts } = this.#device;
     const serve: HttpServer = (request) => {
@@ -222,27 +245,31 @@ export class StoryApp {
       // In pieces of one TCP segment: a power cut loses what is on its way.
       return { ...objectServer(firmware.bytes)(request), interval: 1 };
     };
-    const http = new VirtualHttp(this.#clock, serve, rtt);
-    const client: HttpClient = {
-      get: (url, headers, handler) =>
-        http.get(url, headers, {
-          headers: (status, fields) => handler.headers(status, fields),
-          buffer: () => handler.buffer(),
-          data: (length) => {
-            parts.fetched?.(length);
-            return handler.data(length);
-          },
-          done: (error) => handler.done(error),
-        }),
-      close: () => http.close(),
-    };
-    return new HttpPlane({ http: client, clock: this.#device.agentClock, mqtt: this.#mqtt });
+    const http = counted(new VirtualHttp(this.#clock, serve, rtt), parts.fetched);
+    return new HttpPlane({ http, clock: this.#device.agentClock, mqtt: this.#mqtt });
   }
 
   /** State of the image that runs. */
   get imageState(): string {
     return this.#control.imageState();
   }
+}
+
+/** Tells of the bytes of bodies. */
+function counted(http: HttpClient, fetched: ((bytes: number) => void) | undefined): HttpClient {
+  return {
+    get: (url, headers, handler) =>
+      http.get(url, headers, {
+        headers: (status, fields) => handler.headers(status, fields),
+        buffer: () => handler.buffer(),
+        data: (length) => {
+          fetched?.(length);
+          return handler.data(length);
+        },
+        done: (error) => handler.done(error),
+      }),
+    close: () => http.close(),
+  };
 }
 
 function describe(event: OtaEvent): string {

@@ -30,7 +30,7 @@ export const ASSETS_TYPE = 10;
 const STATEMENT_TYPE = 255;
 /** Sequences of good sets begin above this, the one of old ones. */
 const OLD_SEQUENCE = 1;
-const FINAL: JobStory = Object.freeze({
+export const FINAL: JobStory = Object.freeze({
   ...({ at: 0, kind: "good", size: FINAL_SIZE, fileId: 0 } as const),
   ...({ retries: 0, timeoutInMinutes: 0, answer: "apply" } as const),
 });
@@ -44,7 +44,44 @@ export interface Deployment {
   withdrawn: boolean;
 }
 
-export class Cloud {
+/** What the fleet's service and its operator are to a story, whichever service it is. */
+export interface FleetService {
+  /** In the order created; one replaced stands there twice. */
+  readonly deployments: readonly Deployment[];
+  /** Everything made, the factory's first. */
+  readonly firmware: readonly Firmware[];
+  readonly assets: readonly Assets[];
+  /** Told of what is to be installed together. */
+  onSet: (firmware: Firmware, assets: Assets) => void;
+  /** Told when the status of a job has changed. */
+  onExecution: (execution: Execution) => void;
+  /** Blocks still to be corrupted. */
+  corrupt: number;
+  /** Executions that can still change, none of them the operator's to end. */
+  readonly unfinished: readonly Execution[];
+  /** A message for the service. */
+  handle(topic: string, payload: Uint8Array): void;
+  /** Deploys the job of that number in the story. */
+  deploy(index: number): void;
+  deployFinal(): Deployment;
+  /** The latest deployment under a job id. */
+  deployment(jobId: string): Deployment | undefined;
+  /** Its latest execution. */
+  execution(jobId: string): Execution | undefined;
+  /** Whether this may be the word of a job that was replaced under the same name a moment ago. */
+  isStale(execution: Execution): boolean;
+  cancel(index: number, force: boolean): void;
+  delete(index: number): void;
+  replace(index: number): void;
+  dropStream(index: number): void;
+  foreign(span: number): void;
+  /** What nobody will ever answer is taken back. */
+  cleanUp(): void;
+  replay(): void;
+  forge(what: "job" | "none" | "garbage" | "block"): void;
+}
+
+export class Cloud implements FleetService {
   readonly jobs: JobService;
   readonly streams: StreamService;
   /** In the order created; one replaced stands there twice. */
@@ -115,6 +152,10 @@ export class Cloud {
   /** The latest deployment under a job id. */
   deployment(jobId: string): Deployment | undefined {
     return this.deployments.findLast((deployment) => deployment.jobId === jobId);
+  }
+
+  execution(jobId: string): Execution | undefined {
+    return this.jobs.executions({ thingName: THING, jobId }).at(-1);
   }
 
   /** Whether this may be the word of a job that was replaced under the same name a moment ago. */

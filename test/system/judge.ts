@@ -149,7 +149,7 @@ function major({ version }: { readonly version: string }): number {
 }
 
 /** What has to be in a story for a good job to fail with a code. */
-export function excused(code: string, { faults, agent, link, app }: Scenario, story: JobStory): boolean {
+export function excused(code: string, { faults, agent, link, app, ddi }: Scenario, story: JobStory): boolean {
   const has = (...kinds: string[]) => faults.some(({ kind }) => kinds.includes(kind));
   const flash = has("flash", "rot", "stuck");
   const power = has("power", "cut");
@@ -162,6 +162,11 @@ export function excused(code: string, { faults, agent, link, app }: Scenario, st
         has("service", "outage", "refuse", "stream-gone", "corrupt", "leap", "mute") ||
         isBad(link, agent.noProgressTimeoutMs)
       );
+    case "signature-missing":
+      // An artifact of its own, which was not to be had.
+      return (ddi?.artifactSignature ?? false) && has("service", "stream-gone");
+    case "http":
+      return ddi !== undefined && has("service", "stream-gone", "refuse");
     case "too-slow":
       return agent.minRate !== undefined || agent.totalDeadlineMs !== undefined;
     case "store-failed":

@@ -3,15 +3,15 @@
  * @module
  */
 import type { CutMoment, FlashCommand } from "../../hosts/emulated/flash-faults.js";
-import { isTerminal } from "../../service/job-records.js";
+import { type Execution, isTerminal } from "../../service/job-records.js";
 import { seeded, VirtualTime } from "../support/virtual-clock.js";
 import { VirtualBroker } from "../support/virtual-network.js";
-import { THING } from "./app.js";
-import { Cloud } from "./cloud.js";
+import { Cloud, type FleetService } from "./cloud.js";
 import { Device } from "./device.js";
+import { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Foundry } from "./images.js";
 import { Judge } from "./judge.js";
-import type { Scenario, Zone } from "./scenario.js";
+import type { DdiSetup, Scenario, Zone } from "./scenario.js";
 import { Trouble } from "./trouble.js";
 
 export interface Cut {
@@ -31,6 +31,8 @@ export interface Setup {
   readonly bandwidth?: number;
   /** The image comes over HTTP. */
   readonly http?: boolean;
+  /** The job comes from hawkBit, and the image over HTTP. */
+  readonly ddi?: boolean;
 }
 
 export interface Result {
@@ -56,12 +58,16 @@ const SECTOR = 4096;
 const FACTORY_SIZE = 1_000;
 const OFF_MS = 50;
 const PATIENCE_MS = 1_800_000;
+const DDI: DdiSetup = Object.freeze({
+  ...({ sleep: "00:00:30", queue: false, confirmation: false } as const),
+  ...({ artifactSignature: false, type: "forced", window: 0 } as const),
+});
 /** CBOR around the payload of a block. */
 const FRAMING = 24;
 
 export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry): Result {
   const { size, blockSize, encrypted = false, storage = false, used = true, bandwidth = 0 } = setup;
-  const { http = false } = setup;
+  const { http = false, ddi = false } = setup;
   const scenario: Scenario = {
     seed: 1,
     device: { encrypted, storage, efuse: false, eraseLength: 65_536, connect: 10, http },
@@ -71,6 +77,7 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
     },
     app: { bare: false, testMs: 5, activateMs: 0, claims: false },
     link: { rtt: 20, bandwidth },
+    ddi: ddi ? DDI : undefined,
     jobs: [{ at: 0, kind: "good", size, fileId: 0, retries: 0, timeoutInMinutes: 0, answer: "apply" }],
     faults: cuts.map(({ index, moment }, tear) => ({
       ...({ kind: "cut", zone: "any", off: OFF_MS } as const),
@@ -82,7 +89,11 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
   const time = new VirtualTime();
   const random = seeded(1);
   const broker = new VirtualBroker(time, random);
-  const cloud: Cloud = new Cloud(scenario, broker, foundry, random, () => trouble, FACTORY_SIZE);
+  const hawkbit = ddi
+    ? new HawkbitCloud(scenario, time, foundry, random, () => trouble, FACTORY_SIZE)
+    : undefined;
+  const cloud: FleetService =
+    hawkbit ?? new Cloud(scenario, broker, foundry, random, () => trouble, FACTORY_SIZE);
   const judge = new Judge(cloud.firmware[0]);
   const trouble: Trouble = new Trouble(scenario, time, () => {});
   let happened = 0;
@@ -102,18 +113,10 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
     sent += bytes;
     sentInLife += bytes;
   };
-  const device = new Device({
-    scenario,
-    broker,
-    trouble,
-    judge,
-    foundry,
-    firmware,
-    assets,
-    random,
-    note,
-    fetched,
-  });
+  const parts = {
+    ...{ scenario, broker, trouble, judge, foundry, firmware, assets, random, note, fetched, hawkbit },
+  };
+  const device = new Device(parts);
   if (used) device.fillOtherSlot();
   const operations: string[] = [];
   const { faults } = device.flash;
@@ -139,7 +142,7 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
   };
   cloud.deploy(0);
   const jobId = cloud.deployments[0].jobId;
-  const execution = () => cloud.jobs.execution(THING, jobId);
+  const execution = () => cloud.execution(jobId) as Execution;
   const lives = () => device.lives;
   let life = lives();
   device.powerOn();

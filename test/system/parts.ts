@@ -5,6 +5,7 @@
 
 import type { Store } from "../../src/ports.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
+import type { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Assets, Firmware, Foundry } from "./images.js";
 import type { Judge } from "./judge.js";
 import type { CountingClock } from "./life.js";
@@ -22,6 +23,8 @@ export interface DeviceParts {
   readonly assets: readonly Assets[];
   readonly random: () => number;
   readonly note: (text: string) => void;
+  /** The fleet's service, where it is hawkBit. */
+  readonly hawkbit?: HawkbitCloud | undefined;
   /** Told of the bytes of images that reach the device over HTTP. */
   readonly fetched?: (bytes: number) => void;
 }

@@ -6,10 +6,11 @@ import { type Execution, isTerminal } from "../../service/job-records.js";
 import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import { seeded, VirtualTime } from "../support/virtual-clock.js";
 import { VirtualBroker } from "../support/virtual-network.js";
-import { COMMANDS, TELEMETRY, THING } from "./app.js";
-import { Cloud, FINAL_VERSION } from "./cloud.js";
+import { COMMANDS, TELEMETRY } from "./app.js";
+import { Cloud, FINAL_VERSION, type FleetService } from "./cloud.js";
 import { Device } from "./device.js";
 import { isGood } from "./extras.js";
+import { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Foundry } from "./images.js";
 import { excused, isNoNews, Judge } from "./judge.js";
 import type { Fault, Scenario } from "./scenario.js";
@@ -45,11 +46,13 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     if (log.length > LINES) log.shift();
   };
   const broker = new VirtualBroker(time, random);
-  const cloud: Cloud = new Cloud(scenario, broker, foundry, random, () => trouble);
+  const hawkbit = scenario.ddi && new HawkbitCloud(scenario, time, foundry, random, () => trouble);
+  const cloud: FleetService = hawkbit ?? new Cloud(scenario, broker, foundry, random, () => trouble);
   const judge = new Judge(cloud.firmware[0]);
   const trouble: Trouble = new Trouble(scenario, time, (fault) => act(fault));
   const { firmware, assets } = cloud;
-  const device = new Device({ scenario, broker, trouble, judge, foundry, firmware, assets, random, note });
+  const parts = { scenario, broker, trouble, judge, foundry, firmware, assets, random, note, hawkbit };
+  const device = new Device(parts);
 
   broker.onMessage = (topic, payload) => {
     if (topic === TELEMETRY) device.telemetry.add(Number(decodeUtf8(payload)));
@@ -65,8 +68,13 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     device.look();
     // What the factory put there may be sent and fail to arrive; it stays.
     const fails = deployment?.story.kind === "again" && execution.status !== "SUCCEEDED";
-    if (!deployment?.withdrawn && !fails) judge.status(execution, deployment);
+    if (!deployment?.withdrawn && !fails) judge.status(stopped(execution), deployment);
   };
+
+  /** What the device has stopped of its own, it must not keep: as if it had failed. */
+  function stopped(execution: Execution): Execution {
+    return execution.status === "CANCELED" ? { ...execution, status: "FAILED" } : execution;
+  }
 
   function act(fault: Fault): void {
     note(`fault: ${JSON.stringify(fault)}`);
@@ -173,7 +181,7 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
   }
 
   function last(jobId: string): Execution | undefined {
-    return cloud.jobs.executions({ thingName: THING, jobId }).at(-1);
+    return cloud.execution(jobId);
   }
 
   function verdict(settled: boolean): void {

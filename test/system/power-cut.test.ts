@@ -17,9 +17,13 @@ describe("power cuts, a sample", () => {
     ok(surplus <= 0);
   });
 
-  for (const encrypted of [false, true])
-    it(`the device boots, ends right, and resumes${encrypted ? ", encrypted" : ""}`, () => {
-      const setup = { ...SETUP, encrypted };
+  for (const [words, more] of [
+    ["", {}],
+    [", encrypted", { encrypted: true }],
+    [", with hawkBit", { ddi: true }],
+  ] as const)
+    it(`the device boots, ends right, and resumes${words}`, () => {
+      const setup: Setup = { ...SETUP, ...more };
       const { operations } = oneUpdate(setup, [], foundry);
       for (let index = 0, turn = 0; index < operations.length; index += STEP, turn++) {
         const moment = CUT_MOMENTS[turn % CUT_MOMENTS.length];

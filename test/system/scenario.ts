@@ -176,6 +176,20 @@ export type Fault =
       readonly span: number;
     };
 
+/** How hawkBit is set up, and what is assigned. */
+export interface DdiSetup {
+  /** "HH:MM:SS" */
+  readonly sleep: string;
+  /** Several actions at a time; otherwise each cancels those before. */
+  readonly queue: boolean;
+  readonly confirmation: boolean;
+  /** Signatures are artifacts, not metadata. */
+  readonly artifactSignature: boolean;
+  readonly type: "forced" | "soft";
+  /** Milliseconds until a maintenance window begins; 0: there is none. */
+  readonly window: number;
+}
+
 export interface Scenario {
   /** Decides what the story leaves open, such as which messages get lost. */
   readonly seed: number;
@@ -213,6 +227,8 @@ export interface Scenario {
     readonly claims: boolean;
   };
   readonly link: Link;
+  /** The fleet's service is hawkBit. */
+  readonly ddi?: DdiSetup | undefined;
   readonly jobs: readonly JobStory[];
   readonly faults: readonly Fault[];
   /** When every fault ends, and the last job is deployed: a good one. */
@@ -277,9 +293,24 @@ export function scenarioOf(seed: number): Scenario {
       claims: dice.chance(0.6),
     },
     link: link(dice, agent.blockSize),
+    ddi: ddiSetup(seed),
     jobs,
     faults,
     horizon: end + AFTERMATH,
+  };
+}
+
+/** By dice of its own: what a seed says otherwise is the same for either service. */
+function ddiSetup(seed: number): DdiSetup | undefined {
+  const dice = new Dice(seed ^ 0x0dd1_0000);
+  if (!dice.chance(0.25)) return undefined;
+  return {
+    sleep: dice.pick(["00:00:30", "00:00:30", "00:05:00"]),
+    queue: dice.chance(0.5),
+    confirmation: dice.chance(0.3),
+    artifactSignature: dice.chance(0.4),
+    type: dice.chance(0.3) ? "soft" : "forced",
+    window: dice.chance(0.3) ? dice.int(1, 120_000) : 0,
   };
 }
 

@@ -112,6 +112,12 @@ export const moddable = [
     ],
   },
   {
+    input: "build/moddable/hosts/moddable/ddi.js",
+    external,
+    output: output("ddi-device"),
+    plugins: [agentImport, compact({ iterators: true }), types("ddi-device", "moddable/ddi")],
+  },
+  {
     input: "build/moddable/hosts/moddable/network-device.js",
     external,
     output: output("network"),

@@ -15,6 +15,7 @@ const SETUPS: readonly [string, Setup][] = [
   ["a journal in a partition of its own", { size: 62_000, blockSize: 16_384, storage: true }],
   ["a slot never used", { size: 5_000, blockSize: 1024, used: false }],
   ["an image over HTTP", { size: 9_000, blockSize: 1024, http: true }],
+  ["a job of hawkBit's", { size: 9_000, blockSize: 1024, ddi: true }],
   [
     "an image over HTTP into an encrypted slot",
     { size: 9_000, blockSize: 1024, encrypted: true, http: true },

@@ -1,0 +1,594 @@
+/**
+ * The control plane for hawkBit, endpoint by endpoint, against a strict model of its device side.
+ * @module
+ */
+import type { ControlPlane } from "../../src/control/control-plane.js";
+import type { ParsedJob } from "../../src/control/job-document.js";
+import type { StatusDetails, UpdateResult } from "../../src/control/job-status.js";
+import { authorized, type DdiOptions, ddi } from "../../src/ddi/index.js";
+import * as Event from "../../src/events.js";
+import type { Store } from "../../src/ports.js";
+import { deepEqual, equal, ok, throws } from "../support/assert.js";
+import { FakePal } from "../support/fake-pal.js";
+import { Hawkbit, type HawkbitModule, type HawkbitResponse } from "../support/hawkbit.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { VirtualHttp } from "../support/virtual-http.js";
+
+const SIGNATURE = Uint8Array.of(0x30, 6, 2, 1, 1, 2, 1, 1);
+const BASE64 = "MAYCAQECAQE=";
+const IMAGE = new Uint8Array(5_000);
+
+const signed = (more: Partial<HawkbitModule> = {}): HawkbitModule => ({
+  ...{ type: "os", version: "2.0.0", name: "app" },
+  artifacts: [{ filename: "app.bin", content: IMAGE }],
+  metadata: { "sig-sha256-ecdsa": BASE64, certfile: "key-1" },
+  ...more,
+});
+
+class MemoryStore implements Store {
+  readonly values = new Map<string, string>();
+  broken: "get" | "set" | "" = "";
+  get(key: string): string | undefined {
+    if (this.broken === "get") throw new Error("no memory");
+    return this.values.get(key);
+  }
+  set(key: string, value: string): void {
+    if (this.broken) throw new Error("no memory");
+    this.values.set(key, value);
+  }
+}
+
+class Rig {
+  readonly clock = new VirtualClock();
+  readonly server = new Hawkbit();
+  readonly store = new MemoryStore();
+  readonly pal = new FakePal(this.clock);
+  readonly http = new VirtualHttp(this.clock, (request) => this.server.handle(request));
+  /** What the agent was told. */
+  readonly told: [event: number, data: unknown][] = [];
+  readonly logs: string[] = [];
+  plane: ControlPlane;
+  /** The agent asks whenever it is told to look. */
+  asks = true;
+
+  constructor(options: Partial<DdiOptions> = {}) {
+    this.server.attributesWanted = false;
+    this.plane = this.life(options);
+  }
+
+  /** Another life of the device, with the same store. */
+  life(options: Partial<DdiOptions> = {}): ControlPlane {
+    const { root, token } = this.server;
+    const make = ddi({ http: authorized(this.http, root, token), url: root, ...options });
+    const { clock, store, pal } = this;
+    const log = (_level: string, text: string) => void this.logs.push(text);
+    const plane = make(
+      { thingName: "t", mqtt: undefined as never, pal, clock, random: () => 0.5, store, log },
+      (event, data) => {
+        this.told.push([event, data]);
+        if (this.asks && (event === Event.Subscribed || event === Event.RequestJobDocument)) plane.request();
+      },
+    );
+    this.plane = plane;
+    return plane;
+  }
+
+  run(ms = 2_000): void {
+    this.clock.run(ms);
+  }
+
+  /** Opens, polls, and returns what was offered last. */
+  offer(): ParsedJob {
+    this.plane.open();
+    this.run();
+    return this.last();
+  }
+
+  last(): ParsedJob {
+    return this.told.filter(([event]) => event === Event.ReceivedJobDocument).pop()?.[1] as ParsedJob;
+  }
+
+  report(status: "IN_PROGRESS" | "SUCCEEDED" | "FAILED", details: StatusDetails, ms = 2_000): UpdateResult[] {
+    const results: UpdateResult[] = [];
+    const { id } = this.server.actions[this.server.actions.length - 1];
+    const job = { jobId: String(id), executionNumber: undefined };
+    this.plane.update(job, status, details, (result) => results.push(result));
+    this.run(ms);
+    return results;
+  }
+
+  /** Feedback of the last action, without what the server noted itself. */
+  get history(): string[] {
+    const { history } = this.server.actions[this.server.actions.length - 1];
+    return history.filter(({ status }) => status !== "retrieved").map(({ status }) => status);
+  }
+}
+
+function jobOf(parsed: ParsedJob) {
+  if (parsed?.kind !== "ota") throw new Error(`no job: ${JSON.stringify(parsed)}`);
+  return parsed.job;
+}
+
+const READY: StatusDetails = { self_test: "ready", updatedBy: "0x01000000", image: "2.0.0+aabb" };
+
+describe("DDI: polling", () => {
+  it("asks at once, and again at the server's pace, never before it", () => {
+    const rig = new Rig();
+    equal(rig.offer().kind, "none");
+    equal(rig.last().clientToken, "ddi");
+    deepEqual(rig.server.log, ["GET "]);
+    rig.run(295_000);
+    equal(rig.server.log.length, 1);
+    rig.run(80_000);
+    equal(rig.server.log.length, 2);
+  });
+
+  for (const [sleep, least, most] of [
+    ["00:00:01", 30, 38],
+    ["00:01:00", 60, 75],
+    ["99:59:59", 86_400, 108_000],
+    ["soon", 300, 375],
+  ] as const)
+    it(`keeps to ${sleep} within bounds`, () => {
+      const rig = new Rig();
+      rig.server.sleep = sleep;
+      rig.plane.open();
+      rig.run(least * 1000 - 100);
+      equal(rig.server.log.length, 1);
+      rig.run((most - least) * 1000 + 1_000);
+      equal(rig.server.log.length, 2);
+    });
+
+  const failures: [string, HawkbitResponse & { refused?: boolean; silent?: boolean }][] = [
+    ["a server that is not there", { status: 0, refused: true }],
+    ["a server that does not answer", { status: 0, silent: true }],
+    ["status 500", { status: 500 }],
+    ["status 429", { status: 429 }],
+    ["a wrong token", { status: 401 }],
+    ["no JSON", { status: 200, body: Uint8Array.of(0x7b) }],
+    ["a list", { status: 200, body: Uint8Array.of(0x5b, 0x5d) }],
+    ["an endless answer", { status: 200, body: new Uint8Array(100_000).fill(0x20) }],
+  ];
+  for (const [name, response] of failures)
+    it(`${name}: asks again with growing waits, and goes on once it answers`, () => {
+      const rig = new Rig();
+      rig.server.intercept = () => response;
+      rig.plane.open();
+      rig.run(600_000);
+      const { length } = rig.server.log;
+      ok(length >= 4 && length <= 10, `${length} attempts in ten minutes`);
+      equal(rig.last(), undefined);
+      equal(rig.plane.connected, false);
+      rig.server.intercept = undefined;
+      rig.run(400_000);
+      equal(rig.last().kind, "none");
+      equal(rig.plane.connected, true);
+    });
+
+  it("waits as long as Retry-After says", () => {
+    const rig = new Rig();
+    rig.server.intercept = () => ({ status: 503, headers: { "retry-after": "120" } });
+    rig.plane.open();
+    rig.run(119_000);
+    equal(rig.server.log.length, 1);
+  });
+
+  it("says nothing more once closed", () => {
+    const rig = new Rig();
+    rig.plane.open();
+    rig.run(10);
+    rig.plane.close();
+    const { length } = rig.told;
+    rig.run(1_000_000);
+    equal(rig.told.length, length);
+  });
+
+  it("wants a store and a URL", () => {
+    throws(() => new Rig({ url: "hawkbit" }), { type: RangeError, message: '"url"' });
+    throws(() => new Rig({ url: "https://host/DEFAULT/controller/v1/x/" }), {
+      type: RangeError,
+      message: '"url"',
+    });
+    const make = ddi({ http: new Rig().http, url: "https://host/DEFAULT/controller/v1/x" });
+    throws(() => make({} as never, () => {}), { type: TypeError, message: '"store"' });
+  });
+});
+
+describe("DDI: who asks", () => {
+  const seen = (url: string, target: string) => {
+    let fields: ReadonlyMap<string, string> = new Map();
+    const get = (_: string, headers: typeof fields) => {
+      fields = headers;
+      return () => {};
+    };
+    const http = { get, close() {} };
+    authorized(http, url, "TargetToken x").get(target, new Map([["range", "bytes=0-1"]]), {} as never);
+    equal(fields.get("range"), "bytes=0-1");
+    return fields.get("authorization");
+  };
+  it("is said to the server, however it writes its name", () => {
+    for (const target of ["https://host/a", "HTTPS://HOST:443/b?c", "https://host"])
+      equal(seen("https://host/DEFAULT/controller/v1/x", target), "TargetToken x");
+  });
+  it("is said to nobody else", () => {
+    for (const target of [
+      "http://host/a",
+      "https://host:8443/",
+      "https://host@evil/",
+      "https://host.evil/",
+      "x",
+    ])
+      equal(seen("https://host/DEFAULT/controller/v1/x", target), undefined);
+  });
+});
+
+describe("DDI: attributes", () => {
+  it("are told when the server asks, its own with the product's, as hawkBit takes them", () => {
+    const rig = new Rig({ attributes: () => ({ site: "Zürich", long: "x".repeat(500) }) });
+    rig.server.attributesWanted = true;
+    rig.offer();
+    const { attributes } = rig.server;
+    equal(attributes.get("site"), "Z?rich");
+    equal(attributes.get("long")?.length, 128);
+    equal(attributes.get("version"), "1.0.1");
+    equal(rig.server.attributesWanted, false);
+    deepEqual(rig.server.log, ["GET ", "PUT /configData"]);
+  });
+
+  it("are at most a hundred", () => {
+    const many = Object.fromEntries(Array.from({ length: 150 }, (_, n) => [`key${n}`, "x"]));
+    const rig = new Rig({ attributes: () => many });
+    rig.server.attributesWanted = true;
+    rig.offer();
+    equal(rig.server.attributes.size, 100);
+  });
+});
+
+describe("DDI: deployments", () => {
+  it("become jobs: files, signature of the module, what the operator wants", () => {
+    const rig = new Rig();
+    rig.server.assign([signed()]);
+    const job = jobOf(rig.offer());
+    equal(job.jobId, "41");
+    deepEqual(job.protocols, ["HTTP"]);
+    equal(job.forced, true);
+    ok(job.document.includes('"forced"'));
+    const [{ signature, ...file }] = job.files;
+    deepEqual(signature, { algorithm: "sig-sha256-ecdsa", bytes: SIGNATURE });
+    deepEqual(file, {
+      ...{ fileId: 0, fileSize: 5_000, fileType: 0, filePath: "app.bin", certFile: "key-1", streamName: "" },
+      url: `${rig.server.root}/softwaremodules/41.0/artifacts/app.bin`,
+    });
+  });
+
+  it("have signatures that are artifacts; they are fetched once", () => {
+    const rig = new Rig();
+    const artifacts = [
+      { filename: "app.bin", content: IMAGE },
+      { filename: "app.bin.sig", content: SIGNATURE },
+    ];
+    rig.server.assign([signed({ artifacts, metadata: undefined })]);
+    deepEqual(jobOf(rig.offer()).files[0].signature?.bytes, SIGNATURE);
+    rig.run(400_000);
+    deepEqual(jobOf(rig.last()).files[0].signature?.bytes, SIGNATURE);
+    equal(rig.server.log.filter((line) => line.endsWith(".sig")).length, 1);
+  });
+
+  it("whose signature is not to be had are looked at again, and offered without one in the end", () => {
+    const rig = new Rig();
+    const artifacts = [
+      { filename: "app.bin", content: IMAGE },
+      { filename: "app.bin.sig", content: SIGNATURE },
+    ];
+    rig.server.assign([signed({ artifacts, metadata: undefined })]);
+    rig.server.intercept = ({ url }) => (url.endsWith(".sig") ? { status: 404 } : undefined);
+    equal(rig.offer().kind, "none");
+    rig.run(800_000);
+    equal(jobOf(rig.last()).files[0].signature, undefined);
+  });
+
+  it("are signed for deltas as for the image they make", () => {
+    const rig = new Rig();
+    const artifacts = ["app.bin", "app.bin;packed"].map((filename) => ({ filename, content: IMAGE }));
+    rig.server.assign([signed({ artifacts })]);
+    deepEqual(
+      jobOf(rig.offer()).files.map(({ signature }) => signature?.bytes),
+      [SIGNATURE, SIGNATURE],
+    );
+  });
+
+  it("of several modules are one job, each file of its type", () => {
+    const rig = new Rig({ parts: { os: 0, assets: 10 } });
+    const content = new Uint8Array(300);
+    rig.server.assign([
+      signed(),
+      signed({ type: "assets", name: "assets", artifacts: [{ filename: "a.bin", content }] }),
+    ]);
+    deepEqual(
+      jobOf(rig.offer()).files.map(({ fileType, filePath, fileId }) => [fileType, filePath, fileId]),
+      [
+        [0, "app.bin", 0],
+        [10, "a.bin", 1],
+      ],
+    );
+  });
+
+  const unfit: [string, HawkbitModule[], string][] = [
+    ["a part unknown here", [signed({ type: "sensor" })], 'part "sensor"'],
+    ["a part named like a method", [signed({ type: "toString" })], 'part "toString"'],
+    ["nothing in them", [signed({ artifacts: [] })], "artifacts"],
+    ["an empty file", [signed({ artifacts: [{ filename: "a", content: new Uint8Array(0) }] })], "size"],
+    ["a signature that is none", [signed({ metadata: { "sig-sha256-ecdsa": "§" } })], "base64"],
+  ];
+  for (const [name, modules, words] of unfit)
+    it(`with ${name} are refused in words`, () => {
+      const rig = new Rig();
+      rig.server.assign(modules);
+      const parsed = rig.offer();
+      if (parsed.kind !== "invalid") throw new Error(parsed.kind);
+      equal(parsed.jobId, "41");
+      ok(parsed.error.message.includes(words), parsed.error.message);
+    });
+
+  it("that only download are refused", () => {
+    const rig = new Rig();
+    rig.server.assign([signed()], { type: "download_only" });
+    const parsed = rig.offer();
+    equal(parsed.kind === "invalid" && parsed.error.code, "refused");
+  });
+
+  it("that become forced are offered at once although they were put off", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()], { type: "soft" });
+    equal(jobOf(rig.offer()).forced, false);
+    action.type = "forced";
+    rig.run(400_000);
+    equal(jobOf(rig.last()).forced, true);
+    equal(rig.told.filter(([event]) => event === Event.CheckForUpdate).length, 1);
+    rig.run(400_000);
+    equal(rig.told.filter(([event]) => event === Event.CheckForUpdate).length, 1);
+  });
+
+  it("wait for consent: it is given, or denied once", () => {
+    const rig = new Rig();
+    rig.server.confirmation = true;
+    rig.server.assign([signed()]);
+    equal(jobOf(rig.offer()).jobId, "41");
+    const shy = new Rig({ confirm: () => false });
+    shy.server.confirmation = true;
+    shy.server.assign([signed()]);
+    equal(shy.offer().kind, "none");
+    shy.run(1_000_000);
+    equal(shy.server.log.filter((line) => line.startsWith("POST")).length, 1);
+    let answer: boolean | undefined;
+    const later = new Rig({ confirm: (id) => (id === "41" ? answer : false) });
+    later.server.confirmation = true;
+    later.server.assign([signed()]);
+    equal(later.offer().kind, "none");
+    answer = true;
+    later.run(400_000);
+    equal(jobOf(later.last()).jobId, "41");
+  });
+});
+
+describe("DDI: feedback", () => {
+  const rig = () => {
+    const made = new Rig();
+    made.server.assign([signed()]);
+    made.offer();
+    return made;
+  };
+
+  it("says each state, and ends the action", () => {
+    const { server, history, ...rest } = rig();
+    const made = Object.assign(Object.create(Rig.prototype), { server, ...rest }) as Rig;
+    deepEqual(history, []);
+    made.plane.update({ jobId: "41", executionNumber: undefined }, "IN_PROGRESS", { receive: "3/10" }, false);
+    made.run();
+    deepEqual(made.report("IN_PROGRESS", READY), ["accepted"]);
+    deepEqual(made.report("IN_PROGRESS", { ...READY, self_test: "active" }), ["accepted"]);
+    deepEqual(made.report("SUCCEEDED", { reason: "accepted  v2.0.0" }), ["accepted"]);
+    deepEqual(made.history, ["download", "downloaded", "proceeding", "finished"]);
+    equal(server.actions[0].status, "finished");
+    deepEqual(server.actions[0].history[1].messages, ["receive: 3/10"]);
+  });
+
+  it("says why an action has failed, in messages hawkBit takes", () => {
+    const made = rig();
+    deepEqual(made.report("FAILED", { code: "bad-image", message: "x".repeat(1_024) }), ["accepted"]);
+    const { status, history } = made.server.actions[0];
+    equal(status, "error");
+    deepEqual(
+      history[1].messages.map(({ length }) => length),
+      [15, 512],
+    );
+  });
+
+  it("is repeated until it is answered, in order", () => {
+    const made = rig();
+    made.server.intercept = () => ({ status: 503 });
+    const job = { jobId: "41", executionNumber: undefined };
+    const order: string[] = [];
+    made.plane.update(job, "IN_PROGRESS", READY, (result) => order.push(`ready ${result}`));
+    made.plane.update(job, "FAILED", { code: "x" }, (result) => order.push(`failed ${result}`));
+    ok(made.plane.reporting && made.plane.isReporting("41"));
+    made.run(100_000);
+    deepEqual(order, []);
+    made.server.intercept = undefined;
+    made.run(400_000);
+    deepEqual(order, ["ready accepted", "failed accepted"]);
+    ok(!made.plane.reporting);
+  });
+
+  it("of an action that is over is gone", () => {
+    const made = rig();
+    made.server.forceQuit(made.server.actions[0]);
+    deepEqual(made.report("IN_PROGRESS", READY), ["gone"]);
+    made.plane.update({ jobId: "41", executionNumber: undefined }, "IN_PROGRESS", { receive: "1/2" }, false);
+    made.run();
+    deepEqual(made.told[made.told.length - 1], [Event.JobGone, "41"]);
+  });
+
+  it("of an end that is refused for its words is said without them", () => {
+    const made = rig();
+    made.server.intercept = ({ body }) => (body.length > 90 ? { status: 400 } : undefined);
+    deepEqual(made.report("FAILED", { code: "bad-image", message: "no" }), ["accepted"]);
+    deepEqual(made.server.actions[0].history[1].messages, []);
+  });
+
+  it("that is too much of it may be missing, and the end arrives", () => {
+    const made = rig();
+    const { history } = made.server.actions[0];
+    while (history.length < 1_000) history.push({ status: "proceeding", messages: [] });
+    deepEqual(made.report("IN_PROGRESS", READY), ["accepted"]);
+    deepEqual(made.report("SUCCEEDED", { reason: "accepted" }), ["accepted"]);
+    equal(made.server.actions[0].status, "finished");
+  });
+
+  it("of progress stays far from the quota", () => {
+    const made = rig();
+    const job = { jobId: "41", executionNumber: undefined };
+    for (let n = 0; n < 2_000; n++) {
+      made.plane.update(job, "IN_PROGRESS", { receive: `${n}/2000` }, false);
+      made.run(200);
+    }
+    equal(made.history.length, 200);
+  });
+
+  it("that nobody waits for any more is not sent", () => {
+    const made = rig();
+    made.server.intercept = () => ({ status: 503 });
+    made.plane.update({ jobId: "41", executionNumber: undefined }, "IN_PROGRESS", READY, () => ok(false));
+    made.run(1_000);
+    made.plane.dropUpdates("41");
+    made.server.intercept = undefined;
+    made.run(60_000);
+    deepEqual(made.history, []);
+  });
+});
+
+describe("DDI: after a restart", () => {
+  it("what the service does not give back is here", () => {
+    const rig = new Rig();
+    rig.server.assign([signed()]);
+    rig.offer();
+    rig.report("IN_PROGRESS", { ...READY, payload: "packed, 7 bytes" });
+    rig.plane.close();
+    rig.life();
+    deepEqual(jobOf(rig.offer()).progress, {
+      ...{ selfTest: true, updatedBy: 0x0100_0000, image: "2.0.0+aabb", payload: "packed, 7 bytes" },
+    });
+    // Of another action nothing is known.
+    rig.server.forceQuit(rig.server.actions[0]);
+    rig.server.assign([signed()]);
+    rig.run(400_000);
+    equal(jobOf(rig.last()).progress.selfTest, false);
+  });
+
+  it("an image is not made ready when it could not be remembered", () => {
+    const rig = new Rig();
+    rig.server.assign([signed()]);
+    rig.offer();
+    rig.store.broken = "set";
+    deepEqual(rig.report("IN_PROGRESS", READY), ["refused"]);
+    deepEqual(rig.history, []);
+  });
+
+  it("nothing is concluded while the store cannot be read", () => {
+    const rig = new Rig();
+    rig.server.assign([signed()]);
+    rig.store.broken = "get";
+    rig.plane.open();
+    rig.run(60_000);
+    equal(rig.last(), undefined);
+    rig.store.broken = "";
+    rig.run(100_000);
+    equal(jobOf(rig.last()).jobId, "41");
+  });
+});
+
+describe("DDI: cancellation", () => {
+  it("stops the job, and says so", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()]);
+    rig.offer();
+    rig.server.cancel(action);
+    rig.run(400_000);
+    ok(rig.told.some(([event, data]) => event === Event.JobGone && data === "41"));
+    equal(rig.last().kind, "none");
+    equal(action.status, "canceled");
+  });
+
+  it("of what was rolled back for it ends with why", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()]);
+    rig.offer();
+    rig.server.cancel(action);
+    const { plane } = rig;
+    let done = false;
+    // As the agent does with an image on trial: rolls back, then reports.
+    const tell = rig.told.push.bind(rig.told);
+    rig.told.push = (...events) => {
+      for (const [event] of events)
+        if (event === Event.JobGone)
+          plane.update({ jobId: "41", executionNumber: undefined }, "FAILED", { code: "cancelled" }, () => {
+            done = true;
+          });
+      return tell(...events);
+    };
+    rig.run(400_000);
+    ok(done);
+    equal(action.status, "canceled");
+    deepEqual(action.history[action.history.length - 1].messages, ["code: cancelled"]);
+  });
+
+  it("comes too late for what is accepted: it is rejected, and the action ends as it has", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()]);
+    rig.offer();
+    rig.report("IN_PROGRESS", { ...READY, image: "1.0.1+11111111" });
+    rig.plane.close();
+    rig.server.cancel(action);
+    rig.life();
+    equal(jobOf(rig.offer()).progress.selfTest, true);
+    equal(action.status, "running");
+    ok(!rig.told.some(([event]) => event === Event.JobGone));
+  });
+
+  it("of an action that waits for nobody is not asked about", () => {
+    const rig = new Rig();
+    rig.server.confirmation = true;
+    const action = rig.server.assign([signed()]);
+    rig.server.cancel(action);
+    equal(rig.offer().kind, "none");
+  });
+});
+
+describe("DDI: maintenance windows", () => {
+  it("an image is fetched before, and installed within", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()], { window: false });
+    equal(jobOf(rig.offer()).jobId, "41");
+    const told = rig.report("IN_PROGRESS", READY);
+    deepEqual(told, []);
+    deepEqual(rig.history, ["downloaded"]);
+    rig.run(1_000_000);
+    // Asked whether it is still this device's, it says the same again, and goes on waiting.
+    deepEqual(rig.report("IN_PROGRESS", READY), ["accepted"]);
+    equal(told.length, 0);
+    action.window = true;
+    rig.run(400_000);
+    deepEqual(told, ["accepted"]);
+  });
+
+  it("one that is open is used at once; one that was cancelled is left", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()], { window: true });
+    rig.offer();
+    deepEqual(rig.report("IN_PROGRESS", READY), ["accepted"]);
+    action.window = false;
+    rig.server.cancel(action);
+    rig.run(400_000);
+    equal(action.status, "canceled");
+  });
+});
