@@ -18,10 +18,9 @@ import { HttpPlane } from "../../src/transfer/http.js";
 import { seeded } from "../support/virtual-clock.js";
 import { type HttpServer, objectServer, VirtualHttp } from "../support/virtual-http.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
-import { type HawkbitCloud, ONE_WAY_MS } from "./hawkbit-cloud.js";
 import { type Assets, type Firmware, IMAGES } from "./images.js";
 import type { LifeClock } from "./life.js";
-import type { AppDevice } from "./parts.js";
+import { type AppDevice, type HawkbitSite, ONE_WAY_MS } from "./parts.js";
 import type { Anchor, AppAct, JobKind } from "./scenario.js";
 
 export const THING = "story-1";
@@ -219,7 +218,7 @@ export class StoryApp {
   }
 
   /** Control and data plane over HTTP, through the same air as MQTT. */
-  #hawkbit(cloud: HawkbitCloud, mqtt: VirtualMqtt): Partial<OtaAgentOptions> {
+  #hawkbit(cloud: HawkbitSite, mqtt: VirtualMqtt): Partial<OtaAgentOptions> {
     const { parts } = this.#device;
     const { root, token } = cloud.server;
     const serve: HttpServer = (request) => {

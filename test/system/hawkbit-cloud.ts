@@ -10,12 +10,11 @@ import type { VirtualTime } from "../support/virtual-clock.js";
 import type { HttpRequest, HttpResponse } from "../support/virtual-http.js";
 import { type Deployment, FINAL, FINAL_VERSION, type FleetService } from "./cloud.js";
 import type { Assets, Firmware, Foundry } from "./images.js";
+import { type HawkbitSite, ONE_WAY_MS } from "./parts.js";
 import type { DdiSetup, JobStory, Refusal, Scenario } from "./scenario.js";
 import type { Trouble } from "./trouble.js";
 
 const LATE_MS = 8_000;
-/** From the device to the service. */
-export const ONE_WAY_MS = 20;
 /** Longest signature, bytes. */
 const MAX_SIGNATURE = 512;
 /** What stands between device and server may answer anything: a status for each of the service's refusals. */
@@ -25,7 +24,7 @@ const STATUSES: Readonly<Record<Refusal, number>> = Object.freeze({
   ...{ InvalidTopic: 403 },
 });
 
-export class HawkbitCloud implements FleetService {
+export class HawkbitCloud implements FleetService, HawkbitSite {
   readonly server = new Hawkbit();
   readonly deployments: Deployment[] = [];
   readonly firmware: Firmware[] = [];
@@ -128,7 +127,7 @@ export class HawkbitCloud implements FleetService {
     return executionOf(this.server.actions.find(({ id }) => String(id) === jobId) as HawkbitAction);
   }
 
-  serve(request: HttpRequest): HttpResponse {
+  readonly serve = (request: HttpRequest): HttpResponse => {
     const { method, url } = request;
     const artifact = url.includes("/softwaremodules/");
     const operation = method !== "GET" ? "update" : artifact ? "get-stream" : "describe";
@@ -166,7 +165,7 @@ export class HawkbitCloud implements FleetService {
     }
     // In pieces of one TCP segment: a power cut loses what is on its way.
     return { ...response, delay: Math.max(0, delay), interval: artifact ? 1 : 0 };
-  }
+  };
 
   #handle(request: HttpRequest): HttpResponse {
     const response = this.server.handle(request);

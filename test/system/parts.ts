@@ -4,13 +4,23 @@
  */
 
 import type { Store } from "../../src/ports.js";
+import type { HttpServer } from "../support/virtual-http.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
-import type { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Assets, Firmware, Foundry } from "./images.js";
 import type { Judge } from "./judge.js";
 import type { CountingClock } from "./life.js";
-import type { Scenario } from "./scenario.js";
+import type { JobStory, Scenario } from "./scenario.js";
 import type { Trouble } from "./trouble.js";
+
+/** Milliseconds from the device to a service over HTTP. */
+export const ONE_WAY_MS = 20;
+
+/** hawkBit as the device comes across it. */
+export interface HawkbitSite {
+  readonly server: { readonly root: string; readonly token: string };
+  readonly serve: HttpServer;
+  deployment(jobId: string): { readonly story: JobStory } | undefined;
+}
 
 export interface DeviceParts {
   readonly scenario: Scenario;
@@ -24,7 +34,7 @@ export interface DeviceParts {
   readonly random: () => number;
   readonly note: (text: string) => void;
   /** The fleet's service, where it is hawkBit. */
-  readonly hawkbit?: HawkbitCloud | undefined;
+  readonly hawkbit?: HawkbitSite | undefined;
   /** Told of the bytes of images that reach the device over HTTP. */
   readonly fetched?: (bytes: number) => void;
 }
