@@ -51,11 +51,11 @@ const payload = {
 /** hawkBit as the fleet's service, for products that want it. */
 const ddi = {
   input: "src/ddi/index.ts",
-  output: { file: "dist/ddi.js", format: "es", assetFileNames: "[name]" },
+  output: shipped("ddi"),
   plugins: [
-    shared,
-    typescript(),
-    compact({ own }),
+    agentModules,
+    typescript({ sourceMap: true }),
+    compact({ prefix: "$k" }),
     beside("ddi.d.ts", () => 'export * from "./ddi/index.js";\n'),
   ],
 };

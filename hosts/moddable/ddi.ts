@@ -2,6 +2,7 @@
  * Eclipse hawkBit on the Moddable runtime. A module of its own (`xs-ota-agent/ddi-device`), for products that want it.
  * @module
  */
+import type { OtaAgentOptions } from "xs-ota-agent";
 import { authorized, type DdiOptions, ddi } from "xs-ota-agent/ddi";
 import { HttpPlane } from "xs-ota-agent/http";
 import { ModdableClock } from "./clock.js";
@@ -21,7 +22,11 @@ export interface HawkbitOptions extends Omit<DdiOptions, "http"> {
  * @example createOtaAgent({ ...hawkbit({ url, authorization, tls }), thingName, trustedKeys })
  * @throws RangeError for an unusable URL
  */
-export function hawkbit({ authorization = "", tls, ...options }: HawkbitOptions) {
+export function hawkbit({
+  authorization = "",
+  tls,
+  ...options
+}: HawkbitOptions): Required<Pick<OtaAgentOptions, "controlPlane" | "dataPlanes">> {
   const clock = new ModdableClock();
   const network = (secure: boolean, serverName: string) =>
     networkOptions(secure ? { serverName, ...tls } : undefined);

@@ -115,7 +115,12 @@ export const moddable = [
     input: "build/moddable/hosts/moddable/ddi.js",
     external,
     output: output("ddi-device"),
-    plugins: [agentImport, compact({ iterators: true }), types("ddi-device", "moddable/ddi")],
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$w" }),
+      types("ddi-device", "moddable/ddi"),
+    ],
   },
   {
     input: "build/moddable/hosts/moddable/network-device.js",

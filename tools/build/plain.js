@@ -19,6 +19,7 @@ const PREFIX = "xs-ota-agent/plain";
 const ENTRIES = new Map([
   ["index", "src/index"],
   ["http", "src/transfer/http"],
+  ["ddi", "src/ddi/index"],
   ["payload", "src/payload/index"],
   ["components", "src/components/index"],
   ...moddable
