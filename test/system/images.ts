@@ -105,7 +105,7 @@ export class Foundry {
     const { version, bytes: image } = firmware;
     const other = (name: string) => this.make("good", name, image.length);
     const from = base && (fault === "base" ? other(`${base.version}1`) : base);
-    const to = fault === "image" ? other(`${version}1`).bytes : image;
+    const to = fault === "image" ? other(`${version}7`).bytes : image;
     const key = `${name(firmware)}${fault === "image"} ${from ? name(from) : ""}`;
     let made = this.#payloads.get(key);
     if (!made) {

@@ -50,6 +50,10 @@ function seconds(ms: number): string {
 function pairs(values: object): string {
   return Object.entries(values)
     .filter(([, value]) => value !== undefined && value !== 0 && value !== false)
-    .map(([key, value]) => `${key} ${typeof value === "number" ? Math.round(value * 1000) / 1000 : value}`)
+    .map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : short(value)}`)
     .join(", ");
+}
+
+function short(value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 1000) / 1000 : value;
 }
