@@ -72,7 +72,19 @@ const components = {
   ],
 };
 
-const ours = [agent, http, ddi, payload, components];
+/** What happened before an update failed, for products that want to be told. */
+const failureLog = {
+  input: "src/control/failure-log.ts",
+  output: shipped("failure-log"),
+  plugins: [
+    agentModules,
+    typescript({ sourceMap: true }),
+    compact({ prefix: "$l" }),
+    beside("failure-log.d.ts", () => 'export * from "./control/failure-log.js";\n'),
+  ],
+};
+
+const ours = [agent, http, ddi, payload, components, failureLog];
 
 /** `rollup -c --configAgent` makes what needs no output of tsc. */
 export default ({ configAgent }) => (configAgent ? ours : [...ours, ...moddable]);

@@ -2,6 +2,7 @@
  * Devices, jobs and their executions as people want to see them: for the page and the command line. Plain data.
  * @module
  */
+import { type Fact, failureFacts } from "./failure-facts.js";
 import type { Device } from "./index.js";
 import { type Execution, type ImageLabel, isTerminal, type Job, type StatusDetails } from "./job-records.js";
 import { type RolloutFacts, stageOf } from "./rollout.js";
@@ -46,8 +47,8 @@ export interface HistoryView {
   readonly status: Execution["status"];
   readonly phase: Phase;
   readonly text: string;
-  /** What else the device has said, as name and value: why it failed. */
-  readonly details?: Readonly<Record<string, string>>;
+  /** What else the device has said, as name and lines: why it failed. */
+  readonly facts?: readonly Fact[];
 }
 
 export type { ImageLabel } from "./job-records.js";
@@ -144,8 +145,8 @@ export function executionView(execution: Execution): ExecutionView {
 export function historyView(execution: Execution): HistoryView[] {
   return execution.history.map(({ at, status, statusDetails }) => {
     const phase = phaseOf(status, statusDetails);
-    const details = furtherDetails(statusDetails);
-    return { at, status, phase, text: textOf(phase, statusDetails), ...(details && { details }) };
+    const facts = failureFacts(statusDetails, SHOWN);
+    return { at, status, phase, text: textOf(phase, statusDetails), ...(facts.length > 0 && { facts }) };
   });
 }
 
@@ -197,11 +198,6 @@ export function deviceView(device: Device, executions: readonly Execution[]): De
 
 /** Details that `textOf` and the phase have put into words already, and those of the original agent. */
 const SHOWN: readonly string[] = Object.freeze(["receive", "self_test", "message", "updatedBy"]);
-
-function furtherDetails(details: StatusDetails): Record<string, string> | undefined {
-  const entries = Object.entries(details).filter(([name]) => !SHOWN.includes(name));
-  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
-}
 
 function phaseOf(status: Execution["status"], details: StatusDetails): Phase {
   switch (status) {

@@ -90,6 +90,7 @@ export class Agent {
     this.#jobs = (this.#options.controlPlane ?? plane)(this.#options, (event, data) =>
       this.#post(event, data),
     );
+    this.#options.failureLog?.begin(this.#options);
   }
 
   /** `OTA_GetAgentState` */
@@ -661,7 +662,8 @@ export class Agent {
     this.#emit({ type: "self-test-failed", error });
     this.#restart = true;
     if (active) this.#jobs.dropUpdates(active.job.jobId);
-    if (active && this.#jobs.connected) this.#report(active.job, "FAILED", report.failed(error));
+    if (active && this.#jobs.connected)
+      this.#report(active.job, "FAILED", this.#failed(error, active.job.jobId));
     this.#end(LAST_WORD_MS);
   }
 
@@ -704,7 +706,12 @@ export class Agent {
     status: JobStatus = "FAILED",
   ): undefined {
     this.#emit({ type: "fail", job, error });
-    if (reference?.jobId) this.#report(reference as JobReference, status, report.failed(error));
+    if (reference?.jobId)
+      this.#report(reference as JobReference, status, this.#failed(error, reference.jobId));
+  }
+
+  #failed(error: OtaError, jobId: string): StatusDetails {
+    return { ...report.failed(error), ...this.#options.failureLog?.details(error, jobId) };
   }
 
   /** The job at hand goes on; `event` is posted when the service knows. */
@@ -824,6 +831,7 @@ export class Agent {
   }
 
   #emit(event: OtaEvent): void {
+    this.#options.failureLog?.event(event);
     if (this.#options.onEvent) this.#ask("onEvent", event);
     else if (event.type === "activate") this.activateNewImage();
     else if (event.type === "start-test") this.setImageState("accepted");

@@ -11,6 +11,7 @@ import type { AppDescription, Clock, Log, LogLevel, MqttConnection, Random, Stor
 import type { OtaPal } from "./slot/pal.js";
 import type { OtaState } from "./state-machine.js";
 import type { DataPlane } from "./transfer/data-plane.js";
+import type { DownloadStatistics } from "./transfer/download.js";
 
 /** A job that is not an OTA job. It stays untouched until the application claims it. */
 export interface CustomJob {
@@ -69,6 +70,25 @@ export type OtaEvent =
     }
   /** Something the product's maker should know: no rollback, no resume, an ignored job. */
   | { readonly type: "notice"; readonly error: OtaError };
+
+/** What a `FailureRecorder` may look at. */
+export interface RecorderParts {
+  readonly clock: Clock;
+  readonly pal: Pick<OtaPal, "running" | "resetReason">;
+}
+
+/** Told what happens with an update; what it has to say goes with FAILED. None of its methods throws. */
+export interface FailureRecorder {
+  /** Before anything else, when the agent is made. */
+  begin(parts: RecorderParts): void;
+  event(event: OtaEvent): void;
+  /** Something went wrong that need not end the update. */
+  cause(text: string): void;
+  /** A transfer begins; its `statistics` are those of the moment. */
+  transfer(download: { readonly statistics: DownloadStatistics }): void;
+  /** @returns up to seven pairs beside `reason`, `code` and `message` */
+  details(error: OtaError, jobId: string): StatusDetails;
+}
 
 export interface OtaAgentOptions {
   /** Name of the thing, 1 to 128 characters of a–z A–Z 0–9 : _ - */
@@ -132,6 +152,8 @@ export interface OtaAgentOptions {
   allowNoRollback?: boolean;
   /** Remembers the image that was rolled back or rejected last; without it such an image is fetched again and again. */
   store?: Store;
+  /** Says why an update failed: `new FailureLog(store)` of "xs-ota-agent/failure-log". Default: none. */
+  failureLog?: FailureRecorder;
   /** How many executions may fail with the same image until it is not fetched any more, 1 to 255. Default 2. */
   imageAttempts?: number;
   /**
@@ -160,6 +182,7 @@ onCustomJob function ?
 onState function ?
 log function ?
 store object ?
+failureLog object ?
 failCustomJobs boolean ?
 allowNoRollback boolean ?
 blockSize number 256 131072 16
@@ -212,6 +235,7 @@ export function checkOptions(options: OtaAgentOptions): CheckedOptions {
   // What the application does with a line of text must not disturb an update.
   checked["log"] = (level: LogLevel, text: string) => {
     try {
+      if (level === "warn" || level === "error") options.failureLog?.cause(text);
       log?.(level, text);
     } catch {
       // There is nobody left to tell.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { FailureLog } from "../../src/control/failure-log.js";
 import {
   type AppDescription,
   type BootControl,
@@ -54,6 +55,8 @@ export interface AppConfig {
     >
   >;
   readonly allowDowngrade?: boolean;
+  /** Say why an update failed. */
+  readonly failureLog?: boolean;
   /** Data planes, in order of preference. Default: the agent's own choice. */
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
   /** Numeric options of the HTTP plane. */
@@ -148,6 +151,7 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
   const agent: OtaAgent = new OtaAgent({
     ...config.agent,
     ...{ thingName, mqtt, pal, clock, random, log, store },
+    ...(config.failureLog ? { failureLog: new FailureLog(store) } : {}),
     dataPlanes: planesOf({ ...ports, mqtt }, config),
     onState: (state) => report({ type: "state", state }),
     onEvent: (event) => handle(event),

@@ -170,12 +170,12 @@ export function Facts({ facts }) {
 /** What happened with one update, and what the device said last. */
 export function Execution({ execution, title, href }) {
   const { attempt, phase, text, history, queuedAt, ended } = execution;
-  const details = Object.entries(history?.at(-1)?.details ?? {});
+  const facts = history?.at(-1)?.facts ?? [];
   return html`
     <details class="execution" open=${!ended || ["failed", "rolled back", "refused"].includes(phase)}>
       <summary><strong class="long">${title}</strong>${attempt > 1 ? `, attempt ${attempt}` : ""} <${Phase} phase=${phase} /> <span class="quiet">${moment(queuedAt)}</span></summary>
       <p>${text} ${href && html`<a href=${href}>more</a>`}</p>
-      ${details.length > 0 && html`<${Facts} facts=${details} />`}
+      ${facts.length > 0 && html`<${Facts} facts=${facts.map(([name, lines]) => [name, lines.length > 1 ? html`<ul class="lines">${lines.map((line) => html`<li>${line}</li>`)}</ul>` : lines[0]])} />`}
       <ol>
         ${(history ?? []).map((entry) => html`<li><time>${clock(entry.at)}</time> <${Phase} phase=${entry.phase} /> ${entry.text}</li>`)}
       </ol>

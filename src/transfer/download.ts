@@ -6,6 +6,7 @@
 
 import type { JobFile } from "../control/job-document.js";
 import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
+import type { FailureRecorder } from "../options.js";
 import type { AppDescription, Clock, Random, Timer } from "../ports.js";
 import type { OtaPal, Received } from "../slot/pal.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
@@ -85,6 +86,8 @@ export interface DownloadOptions {
   rateLimit?: number;
   /** Leave the application this long between two blocks, on the average. Milliseconds. */
   blockIntervalMs?: number;
+  /** Told what goes wrong. */
+  failureLog?: Pick<FailureRecorder, "cause" | "transfer">;
   /** The image's head was accepted. */
   onHead(app: AppDescription | undefined): void;
   /** A block has been written: blocks here, blocks of the file, bytes here. */
@@ -214,6 +217,7 @@ export class Download implements BlockSink {
     const most = 2 ** (31 - Math.clz32(Math.min(maxBlockSize, rateLimit)));
     this.#divide(blockSize ?? most);
     this.#resumedBytes = file.fileSize - this.#left;
+    options.failureLog?.transfer(this);
   }
 
   /** A snapshot. */
@@ -293,18 +297,20 @@ export class Download implements BlockSink {
   }
 
   waiting(): void {
+    if (this.#online) this.#cause("the connection was lost");
     this.#turn(false, this.#paused);
   }
 
   buffer(byteLength: number): Uint8Array | undefined {
     const buffer = this.#buffer;
     if (buffer && byteLength <= buffer.length) return buffer;
-    this.#bad++;
+    this.bad(`message of ${byteLength} bytes`);
     return undefined;
   }
 
   bad(reason: string, misfit = false): void {
     this.#bad++;
+    this.#cause(`bad block: ${reason}`);
     if (!misfit || !this.#running) return;
     const now = this.#options.clock.now();
     this.#misfit = reason;
@@ -319,6 +325,7 @@ export class Download implements BlockSink {
     const { clock, random, hasAlternative } = this.#options;
     this.#refusals++;
     this.#lastRefusal = error.message;
+    this.#cause(`refused: ${error.message}`);
     if (remedy === "final" || (this.#refused + 1 >= PATIENCE && hasAlternative?.())) return this.#fail(error);
     const now = clock.now();
     const wait = Math.max(afterMs, Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** this.#refused++));
@@ -473,6 +480,7 @@ export class Download implements BlockSink {
         onRefresh();
       }
       const probes = this.#losses(late);
+      if (late && probes) this.#cause("no answer in time");
       if (now >= this.#smallerAt) {
         this.#divide(Math.max(MIN_BLOCK, this.#blockSize / 4));
         return this.#reopen();
@@ -623,7 +631,7 @@ export class Download implements BlockSink {
     const { pal } = this.#options;
     const blockSize = this.#blockSize;
     this.#opened = true;
-    this.waiting();
+    this.#turn(false, this.#paused);
     this.#refreshing = false;
     this.#askAt = 0;
     try {
@@ -690,6 +698,10 @@ export class Download implements BlockSink {
   #give(code: OtaErrorCode, message: string): void {
     const said = this.#refused ? `; the service said: ${this.#lastRefusal}` : "";
     this.#fail(new OtaError(code, message + (this.#misfits ? `; ${this.#misfit}` : said)));
+  }
+
+  #cause(text: string): void {
+    this.#options.failureLog?.cause(text);
   }
 
   #fail(error: unknown): void {

@@ -159,6 +159,9 @@ describe("the page of xs-ota serve, in Chromium", function () {
     const steps = await page.locator(".execution ol li .phase").allTextContents();
     const order = steps.filter((step, index) => step !== steps[index - 1]);
     deepEqual(order, ["offered", "downloading", "restarting", "testing", "rolled back"]);
+    const facts = await page.locator(".execution .facts").innerText();
+    ok(/Phase\s+self-test/.test(facts) && /Firmware\s+1\.0\.0\+.* -> 2\.0\.0\+/.test(facts), facts);
+    ok((await page.locator(".execution .lines li", { hasText: "start-test" }).count()) === 1, facts);
     await picture("4-device");
   });
 

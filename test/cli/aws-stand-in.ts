@@ -94,7 +94,12 @@ export class AwsStandIn {
       });
     }
     if (method === "GET" && path.startsWith("/things/")) {
-      const detailsMap = { code: "signature-check", message: "the signature is not good\u001b[2J" };
+      const detailsMap = {
+        code: "signature-check",
+        message: "the signature is not good\u001b[2J",
+        ...{ phase: "verify", causes: "3 x bad block: a block of another file; 1 x flash lost # bytes" },
+        ...{ log_before: "0 s job, 20480 bytes", log: "4 s image 2.0.0+aabbccdd | 9 s fail" },
+      };
       return JSON.stringify({
         execution: { jobId: id, status: this.statuses[0], statusDetails: { detailsMap } },
       });

@@ -215,6 +215,13 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
     // The crash may come before the device has said that it tests.
     for (const step of ["offered", "downloading", "restarting", "rolled back"])
       ok(history.includes(`${step}: `), `${step} is not in ${history}`);
+    // Written by the old image before the restart, and by it again after the crash.
+    for (const fact of [
+      / Firmware +1\.0\.0\+\w+ -> 2\.0\.0\+\w+; 1\.0\.0\+\w+ runs/,
+      / \d+ s activate\n/,
+      / started; 1\.0\.0/,
+    ])
+      ok(fact.test(history), `${fact} is not in ${history}`);
   });
 
   it("deploy refuses an update signed by a key the device does not trust", async () => {

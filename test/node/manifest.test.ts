@@ -69,6 +69,7 @@ describe("manifests", () => {
     "manifest-components.json",
     "manifest-mqtt-shared.json",
     "manifest-ddi.json",
+    "manifest-failure-log.json",
     "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];

@@ -22,6 +22,7 @@ const ENTRIES = new Map([
   ["ddi", "src/ddi/index"],
   ["payload", "src/payload/index"],
   ["components", "src/components/index"],
+  ["failure-log", "src/control/failure-log"],
   ...moddable
     .filter(({ plugins }) => plugins.some(({ name }) => name === "compact"))
     .map(({ input, output }) => [output.file.slice(5, -3), input.slice(BUILT.length + 1, -3)]),

@@ -15,11 +15,12 @@ export function shipped(agent = join(ROOT, "dist/index.js")) {
     "transfer/http.js": join(ROOT, "dist/http.js"),
     "payload/index.js": join(ROOT, "dist/payload.js"),
     "components/index.js": join(ROOT, "dist/components.js"),
+    "control/failure-log.js": join(ROOT, "dist/failure-log.js"),
   };
   return {
     name: "agent as shipped",
     setup({ onResolve }) {
-      onResolve({ filter: /^xs-ota-agent(\/http|\/payload|\/components)?$/ }, ({ path }) => ({
+      onResolve({ filter: /^xs-ota-agent(\/http|\/payload|\/components|\/failure-log)?$/ }, ({ path }) => ({
         path: path === "xs-ota-agent" ? agent : join(ROOT, `dist/${path.split("/")[1]}.js`),
       }));
       onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {

@@ -5,6 +5,7 @@
 import { Command } from "commander";
 import type { DeviceView, HistoryView, JobView } from "../../service/views.js";
 import { type DeviceDetails, ServiceClient } from "./client.js";
+import { factLines } from "./fact-lines.js";
 import { Failure } from "./failure.js";
 import { examples, jsonOption, serviceOption } from "./options.js";
 import { phaseText } from "./screen.js";
@@ -146,9 +147,7 @@ function showDevice(details: DeviceDetails, json: boolean): void {
 /** What happened, and below the last of it what else the device has said. */
 function historyLines(history: readonly HistoryView[]): string[] {
   const lines = history.map(({ at, phase, text }) => `  ${paint("dim", localTime(at))}  ${phase}: ${text}`);
-  const last = Object.entries(history.at(-1)?.details ?? {});
-  const width = Math.max(0, ...last.map(([name]) => name.length));
-  return [...lines, ...last.map(([name, value]) => `    ${name.padEnd(width)}  ${value}`)];
+  return [...lines, ...factLines(history.at(-1)?.facts ?? [])];
 }
 
 export function deviceTable(devices: readonly DeviceView[]): string[] {

@@ -2,6 +2,8 @@
  * Follows a job at AWS by its counts: one call each time, however many devices it has.
  * @module
  */
+import { failureFacts } from "../../../service/failure-facts.js";
+import { factLines } from "../fact-lines.js";
 import { FAILED, Failure, INTERRUPTED, OK } from "../failure.js";
 import { pause } from "../interrupt.js";
 import { printable, printableData } from "../printable.js";
@@ -12,6 +14,8 @@ import { type AwsPlace, tell } from "./place.js";
 /** Devices whose reasons are shown, of each kind of failure. */
 const REASONS = 5;
 const FAILURES: readonly string[] = Object.freeze(["FAILED", "REJECTED", "TIMED_OUT"]);
+/** Of no use without the job at hand. */
+const HIDDEN: readonly string[] = Object.freeze(["updatedBy", "receive", "self_test"]);
 /** Characters of a reason. */
 const TEXT_LIMIT = 200;
 
@@ -58,11 +62,12 @@ export async function reasons(cloud: Cloud, { jobId, counts }: JobProgress): Pro
   return printableData(found);
 }
 
-/** What a device said of its failure. */
+/** What a device said of its failure: why, and its failure log below. */
 export function reasonText({ thing, status, details }: ThingExecution): string {
-  const { message, reason, code } = details;
+  const { message, reason, code, ...others } = details;
   const text = message ?? reason ?? code ?? "the device gives no reason";
-  return `${thing}  ${status}: ${text.slice(0, TEXT_LIMIT)}`;
+  const facts = factLines(failureFacts(others, HIDDEN));
+  return [`${thing}  ${status}: ${text.slice(0, TEXT_LIMIT)}`, ...facts].join("\n");
 }
 
 function hasEnded({ status, counts }: JobProgress): boolean {

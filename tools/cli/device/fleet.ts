@@ -125,7 +125,7 @@ export class Fleet {
         options: ca === undefined ? undefined : { ca },
       },
       tls: ca === undefined ? undefined : { ca },
-      app: { thingName, trustedKeys, allowDowngrade, agent, protocols: ["MQTT", "HTTP"] },
+      app: { thingName, trustedKeys, allowDowngrade, agent, protocols: ["MQTT", "HTTP"], failureLog: true },
       behaviour: ({ buildId }) => (buildId === first.buildId ? undefined : behaviour),
       network: (mqtt) => report.attach(mqtt),
     });
