@@ -25,6 +25,7 @@ export const REQUEST_FILTERS: readonly string[] = Object.freeze([
   "$aws/things/+/streams/+/get/+",
   "$aws/things/+/streams/+/describe/+",
   "$aws/things/+/shadow/update",
+  "$aws/things/+/shadow/name/$package/update",
 ]);
 
 /** What the broker tells the service. */

@@ -1,6 +1,6 @@
 /**
  * What devices report of themselves: the `reported` part of their classic shadow (AWS IoT Device Shadow service,
- * "Shadow service documents"). Only that part, and no deltas. Pure logic.
+ * "Shadow service documents"), and of the reserved named shadow `$package`. Only that part, and no deltas. Pure logic.
  * @module
  */
 import { encodeUtf8 } from "../src/bytes.js";
@@ -11,7 +11,13 @@ export type Reported = Readonly<Record<string, unknown>>;
 
 /** "Maximum size of a JSON state document", bytes. */
 const DOCUMENT_LIMIT = 8192;
-const UPDATE = /^\$aws\/things\/([a-zA-Z0-9:_-]{1,128})\/shadow\/update$/;
+const UPDATE = /^\$aws\/things\/([a-zA-Z0-9:_-]{1,128})\/shadow\/(name\/\$package\/)?update$/;
+/** What a package's version may look like in the reserved shadow (AWS IoT: names and versions of software packages). */
+const PACKAGE = /^[\w.-]{1,128}$/;
+const PACKAGE_VERSION = /^[\w.-]{1,64}$/;
+
+/** Under which what the reserved shadow says is kept beside the classic one. */
+export const PACKAGES = "$package";
 
 export interface ShadowOptions {
   /** Milliseconds since 1970. */
@@ -34,12 +40,13 @@ export class ShadowService {
    * @returns false when the topic is no update of a shadow
    */
   handle(topic: string, payload: Uint8Array, reply: Publish): boolean {
-    const thingName = UPDATE.exec(topic)?.[1];
+    const [, thingName, isPackage] = UPDATE.exec(topic) ?? [];
     if (thingName === undefined) return false;
     const answer = (suffix: string, body: object) =>
       reply(`${topic}/${suffix}`, encodeUtf8(JSON.stringify(body)), 1);
     const timestamp = seconds(this.#options.now());
-    const update = readUpdate(payload);
+    const read = readUpdate(payload);
+    const update = isPackage && typeof read !== "string" ? packagesIn(read) : read;
     if (typeof update === "string") {
       answer("rejected", { code: 400, message: update, timestamp });
       return true;
@@ -52,9 +59,19 @@ export class ShadowService {
     const version = (this.#versions.get(thingName) ?? 0) + 1;
     this.#versions.set(thingName, version);
     this.#options.update(thingName, merged);
-    answer("accepted", { state: { reported: update }, version, timestamp });
+    answer("accepted", { state: { reported: isPackage ? read : update }, version, timestamp });
     return true;
   }
+}
+
+/** Packages with their versions, as the reserved shadow holds them; kept under its name. */
+function packagesIn(reported: Reported): Reported | string {
+  for (const [name, item] of Object.entries(reported)) {
+    const version = isObject(item) ? item["version"] : undefined;
+    const isGood = item === null || (typeof version === "string" && PACKAGE_VERSION.test(version));
+    if (!PACKAGE.test(name) || !isGood) return "State contains an invalid package or version";
+  }
+  return { [PACKAGES]: reported };
 }
 
 /** The reported state in an update, or what is wrong with it. */

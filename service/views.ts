@@ -2,6 +2,7 @@
  * Devices, jobs and their executions as people want to see them: for the page and the command line. Plain data.
  * @module
  */
+import { chipById } from "../hosts/formats/chips.js";
 import { type Fact, failureFacts } from "./failure-facts.js";
 import type { Device } from "./index.js";
 import { type Execution, type ImageLabel, isTerminal, type Job, type StatusDetails } from "./job-records.js";
@@ -272,8 +273,11 @@ function firmwareOf({ reported }: Device, executions: readonly Execution[]): Fir
       const value = (claimed as Record<string, unknown>)[name];
       return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
     };
+    const chip = text("chip");
     return {
-      ...{ project: text("project"), version: text("version"), chip: text("chip") },
+      ...{ project: text("project"), version: text("version") },
+      // The agent itself reports the chip as image headers have it.
+      chip: chip && /^\d{1,5}$/.test(chip) ? (chipById(Number(chip))?.title ?? `chip ${chip}`) : chip,
       ...{ slot: text("slot"), state: text("state") },
     };
   }

@@ -122,6 +122,7 @@ export class Agent {
       this.#life++;
       this.#after(Event.SelfTestTimer, selfTestTimeoutMs);
       this.#jobs.open();
+      this.#options.versionReport?.begin(this.#options);
       // Told once all is in place: the application may stop the agent at once.
       this.#setState(State.Init);
       if (!pal.rollbackEnabled && this.#started) this.#notice(new OtaError("no-rollback", NO_ROLLBACK));
@@ -832,6 +833,7 @@ export class Agent {
 
   #emit(event: OtaEvent): void {
     this.#options.failureLog?.event(event);
+    this.#options.versionReport?.event(event);
     if (this.#options.onEvent) this.#ask("onEvent", event);
     else if (event.type === "activate") this.activateNewImage();
     else if (event.type === "start-test") this.setImageState("accepted");

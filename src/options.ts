@@ -71,6 +71,20 @@ export type OtaEvent =
   /** Something the product's maker should know: no rollback, no resume, an ignored job. */
   | { readonly type: "notice"; readonly error: OtaError };
 
+/** What a `VersionReporter` works with. */
+export interface ReportParts {
+  readonly mqtt: MqttConnection;
+  readonly pal: Pick<OtaPal, "running" | "getPlatformImageState">;
+  readonly thingName: string;
+}
+
+/** Tells the service what runs. None of its methods throws. */
+export interface VersionReporter {
+  /** Whenever the agent is started. */
+  begin(parts: ReportParts): void;
+  event(event: OtaEvent): void;
+}
+
 /** What a `FailureRecorder` may look at. */
 export interface RecorderParts {
   readonly clock: Clock;
@@ -152,6 +166,8 @@ export interface OtaAgentOptions {
   allowNoRollback?: boolean;
   /** Remembers the image that was rolled back or rejected last; without it such an image is fetched again and again. */
   store?: Store;
+  /** Tells the service what runs: `new VersionReport()` of "xs-ota-agent/aws". Default: none. */
+  versionReport?: VersionReporter;
   /** Says why an update failed: `new FailureLog(store)` of "xs-ota-agent/failure-log". Default: none. */
   failureLog?: FailureRecorder;
   /** How many executions may fail with the same image until it is not fetched any more, 1 to 255. Default 2. */
@@ -183,6 +199,7 @@ onState function ?
 log function ?
 store object ?
 failureLog object ?
+versionReport object ?
 failCustomJobs boolean ?
 allowNoRollback boolean ?
 blockSize number 256 131072 16

@@ -70,6 +70,7 @@ describe("manifests", () => {
     "manifest-mqtt-shared.json",
     "manifest-ddi.json",
     "manifest-failure-log.json",
+    "manifest-aws.json",
     "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];

@@ -75,4 +75,20 @@ describe("service: shadows", () => {
     equal(send({}, "$aws/things/board/shadow/get"), false);
     equal(send({}, "$aws/things/a/b/shadow/update"), false);
   });
+
+  it("keeps packages and their versions, and refuses what AWS would", () => {
+    const topic = "$aws/things/board/shadow/name/$package/update";
+    send({ state: { reported: { "my-app": { version: "1.0.0", attributes: {} } } } }, topic);
+    deepEqual(reported, { $package: { "my-app": { version: "1.0.0", attributes: {} } } });
+    for (const bad of [
+      { "my app": { version: "1" } },
+      { a: { version: "1+2" } },
+      { a: {} },
+      { a: "1.0.0" },
+    ]) {
+      answers = [];
+      send({ state: { reported: bad } }, topic);
+      equal(answers[0][1]["code"], 400, JSON.stringify(bad));
+    }
+  });
 });

@@ -123,6 +123,17 @@ export const moddable = [
     ],
   },
   {
+    input: "build/moddable/hosts/moddable/aws.js",
+    external,
+    output: output("aws"),
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$a" }),
+      types("aws", "moddable/aws"),
+    ],
+  },
+  {
     input: "build/moddable/hosts/moddable/network-device.js",
     external,
     output: output("network"),
