@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SOURCES = ["src", "tools/build", "rollup.config.js", "tsconfig.json"];
-const FILES = ["dist/index.js", "dist/http.js", "dist/payload.js", "dist/components.js"];
+const FILES = ["index", "http", "payload", "components", "failure-log"].map((name) => `dist/${name}.js`);
 
 function times(path) {
   const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }) : [""];
