@@ -11,7 +11,7 @@ import type { AppDescription, Clock, Log, LogLevel, MqttConnection, Random, Stor
 import type { OtaPal } from "./slot/pal.js";
 import type { OtaState } from "./state-machine.js";
 import type { DataPlane } from "./transfer/data-plane.js";
-import type { DownloadStatistics } from "./transfer/download.js";
+import type { TransferLog } from "./transfer/download.js";
 
 /** A job that is not an OTA job. It stays untouched until the application claims it. */
 export interface CustomJob {
@@ -92,14 +92,10 @@ export interface RecorderParts {
 }
 
 /** Told what happens with an update; what it has to say goes with FAILED. None of its methods throws. */
-export interface FailureRecorder {
+export interface FailureRecorder extends TransferLog {
   /** Before anything else, when the agent is made. */
   begin(parts: RecorderParts): void;
   event(event: OtaEvent): void;
-  /** Something went wrong that need not end the update. */
-  cause(text: string): void;
-  /** A transfer begins; its `statistics` are those of the moment. */
-  transfer(download: { readonly statistics: DownloadStatistics }): void;
   /** @returns up to seven pairs beside `reason`, `code` and `message` */
   details(error: OtaError, jobId: string): StatusDetails;
 }

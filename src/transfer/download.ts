@@ -6,7 +6,6 @@
 
 import type { JobFile } from "../control/job-document.js";
 import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
-import type { FailureRecorder } from "../options.js";
 import type { AppDescription, Clock, Random, Timer } from "../ports.js";
 import type { OtaPal, Received } from "../slot/pal.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
@@ -87,7 +86,7 @@ export interface DownloadOptions {
   /** Leave the application this long between two blocks, on the average. Milliseconds. */
   blockIntervalMs?: number;
   /** Told what goes wrong. */
-  failureLog?: Pick<FailureRecorder, "cause" | "transfer">;
+  failureLog?: TransferLog;
   /** The image's head was accepted. */
   onHead(app: AppDescription | undefined): void;
   /** A block has been written: blocks here, blocks of the file, bytes here. */
@@ -125,6 +124,14 @@ export interface DownloadStatistics {
   /** Smoothed round-trip, milliseconds; window in blocks. */
   srtt: number;
   window: number;
+}
+
+/** Told of what goes wrong with a transfer. Its methods do not throw. */
+export interface TransferLog {
+  /** Something went wrong that need not end the update. */
+  cause(text: string): void;
+  /** A transfer begins; its `statistics` are those of the moment. */
+  transfer(download: { readonly statistics: DownloadStatistics }): void;
 }
 
 export class Download implements BlockSink {
