@@ -8,6 +8,7 @@ import { measureRom, type RomFigures, romRows } from "../tools/moddable/figures.
 import { MissingError, Sdk } from "../tools/moddable/sdk.js";
 import { FILE_SIZE, type Figures, measure, type TransferRow } from "./figures.js";
 import { broken, type Flat, flatten, worse } from "./gate.js";
+import { measurePayloads, ownPairs, pairsOf, printPayloads } from "./payload.js";
 import { type ProcessorFigures, processor } from "./processor.js";
 import { type SocketRow, sockets } from "./sockets.js";
 import { type ProtocolRow, wireByProtocol } from "./wire.js";
@@ -19,6 +20,8 @@ const USAGE = `npm run bench [-- options]
               bytes of ROM and bundles by more than 2 %,
               or not as promised
   --update    --quick, and write bench/baseline.json
+  --payload [OLD NEW]…
+              deltas and packed images alone: of these images, or of the package's own
   --json FILE where the figures go (default build/bench.json)
   --help`;
 
@@ -189,17 +192,24 @@ function report(title: string, faults: readonly string[]): void {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       quick: { type: "boolean", default: false },
       check: { type: "boolean", default: false },
       update: { type: "boolean", default: false },
+      payload: { type: "boolean", default: false },
       json: { type: "string", default: "build/bench.json" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) {
     console.log(USAGE);
+    return 0;
+  }
+  if (values.payload) {
+    const pairs = positionals.length ? pairsOf(positionals) : ownPairs();
+    printPayloads(await measurePayloads(pairs), table);
     return 0;
   }
   const figures = await measure();

@@ -9,7 +9,7 @@
 #include "../../hosts/esp32/payload-core.h"
 
 #define SECTOR 4096
-#define MOST (1u << 20)
+#define MOST (1u << 21)
 /* Words of a case before its tables. */
 #define LEAD 9
 

@@ -21,7 +21,7 @@ describe("payload decoder in C", function () {
 
   it("decodes what the one in JavaScript decodes", async () => {
     const { bases, cases } = seedCases();
-    const image = new Uint8Array(1 << 20);
+    const image = new Uint8Array(1 << 21);
     const whole = cases.map((seed) => ({ ...seed, header: headerOf(seed.payload)! }));
     const native = new NativeDecoder(program, bases);
     const outcomes = await native.decode(whole);

@@ -17,9 +17,9 @@ import { appImage } from "./payload-rig.js";
 import { decodeAll, reader, sha256 } from "./payloads.js";
 import { seeded } from "./virtual-clock.js";
 
-const SOURCE = fileURLToPath(new URL("../native/payload-stream.c", import.meta.url));
+export const SOURCE = fileURLToPath(new URL("../native/payload-stream.c", import.meta.url));
 const SECTOR = 4096;
-const MOST = 1 << 20;
+const MOST = 1 << 21;
 const OUTCOME = 12;
 const BATCH = 500;
 /** Bytes of the largest image that is spoiled. */
@@ -77,11 +77,11 @@ export function decodeInJs(
     else if ((cause as Error).message.startsWith("read of")) error = UNREADABLE;
     else throw cause;
   }
-  return outcome(error, made, image);
+  return outcomeOf(error, made, image);
 }
 
 /** As the native program reads it. */
-function encodeCase({ base, payload, header }: Case): Uint8Array[] {
+export function encodeCase({ base, payload, header }: Case): Uint8Array[] {
   const { imageLength, baseLength, predictor, segmentLog2, imageSegments, steps, offsets, raw } = header;
   const data = [...raw].flatMap((kind, k) => [offsets[k], offsets[k + 1], kind]);
   const words = Int32Array.of(
@@ -94,7 +94,7 @@ function encodeCase({ base, payload, header }: Case): Uint8Array[] {
   return [new Uint8Array(words.buffer), payload];
 }
 
-function outcome(error: number, made: number, image: Uint8Array): Outcome {
+export function outcomeOf(error: number, made: number, image: Uint8Array): Outcome {
   let sum = 2166136261;
   for (let n = 0; n < made; n++) sum = Math.imul(sum ^ image[n], 16777619);
   return `${error} ${made} ${sum >>> 0}`;
