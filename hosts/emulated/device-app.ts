@@ -13,6 +13,7 @@ import {
   type DataPlane,
   type Flash,
   FlashPal,
+  type FlashPalOptions,
   type HttpClient,
   type Log,
   type MqttConnection,
@@ -25,6 +26,7 @@ import {
   StreamPlane,
   TrustedKeys,
 } from "../../src/index.js";
+import { StagedPal } from "../../src/payload/index.js";
 import { HttpPlane, type HttpPlaneOptions } from "../../src/transfer/http.js";
 
 /** What an image does on booting. `fail`: its self-test fails; `no-network`: it never connects. */
@@ -57,6 +59,8 @@ export interface AppConfig {
   readonly allowDowngrade?: boolean;
   /** Say why an update failed. */
   readonly failureLog?: boolean;
+  /** Take deltas and packed images. */
+  readonly payloads?: boolean;
   /** Data planes, in order of preference. Default: the agent's own choice. */
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
   /** Numeric options of the HTTP plane. */
@@ -71,6 +75,8 @@ export interface AppPorts {
   readonly http: HttpClient;
   /** The slot an update is written to. */
   readonly slot: Flash;
+  /** The slot that runs. */
+  readonly running: Flash;
   readonly boot: BootControl;
   readonly store: Store;
   readonly log: Log;
@@ -86,10 +92,13 @@ export type AppEvent =
       readonly type: "job";
       readonly jobId: string;
       readonly bytes: number;
+      /** Files that are the same image: the device takes one. */
+      readonly files: number;
       readonly protocols: readonly string[];
     }
   | { readonly type: "image"; readonly app: AppDescription }
   | { readonly type: "progress"; readonly received: number; readonly total: number; readonly bytes: number }
+  | { readonly type: "applying"; readonly bytes: number; readonly total: number }
   | { readonly type: "verified"; readonly jobId: string; readonly statistics: unknown }
   | { readonly type: "start-test"; readonly jobId: string }
   | { readonly type: "decided"; readonly decision: "accepted" | "rejected" }
@@ -140,14 +149,15 @@ const NO_NETWORK: MqttConnection = Object.freeze({
 
 /** Starts the application. */
 export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
-  const { clock, random, crypto, slot, boot, store, log, report } = ports;
-  const { thingName, behaviour, allowDowngrade } = config;
+  const { clock, random, crypto, slot, running, boot, store, log, report } = ports;
+  const { thingName, behaviour, allowDowngrade, payloads } = config;
   const mqtt = behaviour === "no-network" ? NO_NETWORK : ports.mqtt;
-  const pal = new FlashPal({
+  const options: FlashPalOptions & { boot: BootControl } = {
     ...{ slot, boot, crypto, clock, store, allowDowngrade },
     trustedKeys: new TrustedKeys(config.trustedKeys),
     onNoResume: (reason) => log("warn", `no resume: ${reason}`),
-  });
+  };
+  const pal = payloads ? new StagedPal({ ...options, running, packed: true }) : new FlashPal(options);
   const agent: OtaAgent = new OtaAgent({
     ...config.agent,
     ...{ thingName, mqtt, pal, clock, random, log, store },
@@ -161,7 +171,8 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
     switch (event.type) {
       case "received-job": {
         const { jobId, files, protocols } = event.job;
-        return report({ type: "job", jobId, bytes: files[0]?.fileSize ?? 0, protocols });
+        const [{ fileSize: bytes }] = files;
+        return report({ type: "job", jobId, bytes, files: files.length, protocols });
       }
       case "image":
         return report({ type: "image", app: event.app });
@@ -169,6 +180,8 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
         const { received, total, bytes } = event;
         return report({ type: "progress", received, total, bytes });
       }
+      case "applying":
+        return report({ type: "applying", bytes: event.bytes, total: event.total });
       case "activate":
         report({ type: "verified", jobId: event.job.jobId, statistics: agent.statistics });
         return agent.activateNewImage();

@@ -146,6 +146,7 @@ export class SimulatedDevice extends EventEmitter<DeviceEvents> {
       mqtt: network?.(this.#mqtt) ?? this.#mqtt,
       http: this.#http,
       slot: this.flash.open(control.otherPartition),
+      running: this.flash.open(partition),
       boot: control,
       crypto: nodeCrypto,
       ...{ store, watchdogMs },

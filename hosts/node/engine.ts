@@ -12,6 +12,8 @@ export interface EngineOptions {
   readonly http: HttpClient;
   /** The slot an update is written to. */
   readonly slot: Flash;
+  /** The slot that runs. */
+  readonly running: Flash;
   readonly boot: BootControl;
   readonly crypto: Crypto;
   readonly store: Store;

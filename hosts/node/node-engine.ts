@@ -21,12 +21,13 @@ export class NodeEngine implements Engine {
   }
 
   async start(): Promise<void> {
-    const { app, mqtt, http, slot, boot, crypto, store, log, onEvent, onCrash, watchdogMs } = this.#options;
+    const { app, mqtt, http, slot, running, boot, crypto, store, log, onEvent, onCrash, watchdogMs } =
+      this.#options;
     const guard = this.#guard;
     guard.run(() => {
       startApp(
         {
-          ...{ slot, boot, crypto, store, log },
+          ...{ slot, running, boot, crypto, store, log },
           clock: this.#clock,
           random: nodeRandom,
           mqtt: new GuardedMqtt(mqtt, guard),

@@ -18,7 +18,7 @@ export class XsEngine implements Engine {
     this.#options = options;
     this.#bridge = new XsBridge({
       ...options,
-      partitions: [options.slot],
+      partitions: [options.slot, options.running],
       script: deviceBundle(),
       clock: nodeClock,
       onEvent: (event) => options.onEvent(event as Parameters<EngineOptions["onEvent"]>[0]),

@@ -40,6 +40,28 @@ describe("npm start", function () {
       );
     });
 
+    it(`fetches a delta, and makes the image of it, on ${engine}`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), "start-"));
+      const paths = ["1.0.0", "2.0.0"].map((version) => {
+        const path = join(folder, version);
+        const plan = { projectName: "delta", version, size: 200_000, seed: 1 };
+        writeFileSync(path, buildImage(plan, nodeCrypto.sha256));
+        return path;
+      });
+      try {
+        const [from = "", image = ""] = paths;
+        const options = ["--from", from, "--image", image, "--packed"];
+        const { code, summary } = await npmStart("--engine", engine, ...options);
+        strictEqual(code, 0);
+        const { payload = "", saved, bytes } = summary.transfer;
+        match(payload, /^delta of [0-9a-f]{8}, \d+ bytes$/);
+        strictEqual(saved, summary.image.bytes - bytes);
+        ok(bytes < 10_000, `${bytes}`);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+
     for (const [failure, codes] of Object.entries(FAILURES))
       it(`ends --fail ${failure} as expected on ${engine}`, async () => {
         const { code, summary } = await npmStart("--engine", engine, "--fail", failure);

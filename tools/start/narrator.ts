@@ -22,6 +22,8 @@ export class Narrator {
   readonly #verbose: boolean;
   #transferStart: number | undefined;
   #fileBytes = 0;
+  #files = 1;
+  #applyStart: number | undefined;
 
   constructor(view: View, verbose: boolean) {
     this.#view = view;
@@ -69,10 +71,11 @@ export class Narrator {
       case "job":
         this.#transferStart = performance.now();
         this.#fileBytes = event.bytes;
+        this.#files = event.files;
         view.resetProgress();
         return view.line(
           "job",
-          `${event.jobId}: ${thousands(event.bytes)} bytes over ${event.protocols.join(", ")}`,
+          `${event.jobId}: ${thousands(event.bytes)} bytes${event.files > 1 ? `, or one of ${event.files - 1} smaller files,` : ""} over ${event.protocols.join(", ")}`,
         );
       case "image": {
         const { projectName, version, chipId } = event.app;
@@ -81,7 +84,14 @@ export class Narrator {
       }
       case "progress":
         if (this.#verbose) view.line("written", `${event.bytes} bytes`, "dim");
-        return view.progress(event.bytes, this.#fileBytes, this.#sinceStart());
+        return view.progress(event.bytes, this.#total(event), this.#sinceStart());
+      case "applying":
+        // A bar of its own: the one of the download has come to its end.
+        if (this.#applyStart === undefined) view.resetProgress();
+        this.#applyStart ??= performance.now();
+        return view.progress(
+          ...([event.bytes, event.total, (performance.now() - this.#applyStart) / 1000, "applying"] as const),
+        );
       case "verified":
         this.#transferEnded(event.statistics);
         return view.line(
@@ -106,6 +116,12 @@ export class Narrator {
       case "notice":
         return view.line("notice", `${event.error.message} (${event.error.code})`, "yellow");
     }
+  }
+
+  /** Bytes of the file: of several that are one image it is known by its blocks which one it is. */
+  #total({ received, total, bytes }: Extract<AppEvent, { type: "progress" }>): number {
+    if (this.#files === 1) return this.#fileBytes;
+    return received === total ? bytes : Math.round((bytes * total) / Math.max(1, received));
   }
 
   #transferEnded(statistics: unknown): void {

@@ -16,6 +16,10 @@ export interface StartOptions {
   readonly protocol: ProtocolChoice;
   readonly broker?: string;
   readonly image?: string;
+  /** What the device runs; a delta from it is offered. */
+  readonly from?: string;
+  /** Offer the image compressed, too. */
+  readonly packed: boolean;
   readonly fail?: Failure;
   readonly blockSize?: number;
   /** Share of the data messages that get lost, 0 to 1. */
@@ -33,6 +37,8 @@ const EXAMPLES = `
 Examples:
   npm start                                  update a device on the XS engine from version 1 to 2
   npm start -- --image build/app.bin         deploy a firmware file of your own
+  npm start -- --from v1.bin --image v2.bin  as a delta
+  npm start -- --packed                      compressed
   npm start -- --fail crash                  deploy a version that crashes, and see it rolled back
   npm start -- --protocol http               fetch the image in ranges over HTTP
   npm start -- --loss 5 --latency 100        over a bad link
@@ -56,6 +62,8 @@ export function parseOptions(argv: readonly string[]): StartOptions {
     )
     .option("--broker <url>", "use this MQTT broker instead of an embedded one", brokerUrl)
     .option("--image <file>", "deploy this ESP32 application image")
+    .option("--from <file>", "the image the device runs: offer a delta from it to --image")
+    .option("--packed", "offer the image compressed", false)
     .addOption(new Option("--fail <what>", "let the update go wrong").choices([...FAILURES]))
     .option("--block-size <bytes>", "size of a block, a multiple of 16", blockSize)
     .option("--loss <percent>", "share of the MQTT data messages that get lost", percentage, 0)
@@ -69,6 +77,8 @@ export function parseOptions(argv: readonly string[]): StartOptions {
     .exitOverride();
   command.parse([...argv], { from: "user" });
   const options = command.opts<StartOptions>();
+  if (options.from !== undefined && options.image === undefined)
+    command.error("error: --from needs --image: what the delta leads to");
   if (options.protocol === "http" && (options.loss || options.latency))
     command.error("error: --loss and --latency are about MQTT messages: there are none with --protocol http");
   return options;

@@ -12,7 +12,9 @@ import { otaJobId, type Protocol } from "../../service/documents.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
 import { exportPkcs8, generateKey, signImage } from "../../service/signer.js";
+import type { UpdatePayload } from "../../service/updates.js";
 import type { MqttConnection } from "../../src/ports.js";
+import { deltaKind, deltaOf, packOf, readImage, saving } from "../cli/payload.js";
 import { bootsOfCopy, type Check, check, mostErased, otadataOf, slotHolds } from "./checks.js";
 import { Folder, type KeptUpdate } from "./folder.js";
 import { Narrator } from "./narrator.js";
@@ -112,6 +114,7 @@ export class Run {
         trustedKeys: { [CERTIFICATE]: kept.certificatePem },
         allowDowngrade: scenario.allowDowngrade,
         agent: { blockSize },
+        payloads: true,
         protocols: protocolsOf(update?.protocol ?? protocol),
       },
       store: new FileStore(folder.storePath),
@@ -164,11 +167,26 @@ export class Run {
     if (service.jobs.jobs().some((job) => job.jobId === jobId)) return jobId;
     service.deploy({
       ...{ updateId, signature, image: scenario.image, protocols: protocolsOf(protocol) },
+      payloads: this.#payloads(scenario.image),
       things: [device.thingName],
       certFile: CERTIFICATE,
       retries: { failed: this.#options.keep !== undefined && !failure ? RETRIES : 0 },
     });
     return jobId;
+  }
+
+  /** What is offered beside the image. */
+  #payloads(image: Uint8Array): UpdatePayload[] {
+    const { from, packed } = this.#options;
+    const payloads: UpdatePayload[] = [];
+    if (from !== undefined) {
+      const base = readImage(from);
+      payloads.push({ kind: deltaKind(base), bytes: deltaOf(base, image) });
+    }
+    if (packed) payloads.push({ kind: ";packed", bytes: packOf(image) });
+    for (const { kind, bytes } of payloads)
+      this.#view.line("payload", `${kind.slice(1)}: ${saving(bytes.length, image.length)}`);
+    return payloads;
   }
 
   /** Waits until the device has done what follows the end of its job. */
@@ -211,6 +229,8 @@ export class Run {
         duplicates: statistics?.duplicates ?? 0,
         bad: statistics?.bad ?? 0,
         lost: this.#lost(),
+        payload: statusDetails["payload"],
+        saved: savedBy(statusDetails["payload"], bytes),
         http: service.httpServed,
       },
       device: {
@@ -280,4 +300,10 @@ function lastExecution(service: DevelopmentService, jobId: string): Execution {
   const execution = service.jobs.executions({ jobId }).at(-1);
   if (!execution) throw new RunError(`${jobId} has no execution`);
   return execution;
+}
+
+/** @param payload as a job's details say it: "packed, 901234 bytes" */
+function savedBy(payload: string | undefined, whole: number): number | undefined {
+  const bytes = payload && /, (\d+) bytes$/.exec(payload)?.[1];
+  return bytes ? whole - Number(bytes) : undefined;
 }

@@ -29,6 +29,8 @@ const IMAGE_SIZE = 1_500_000;
 const DEFAULT_CHIP = "esp32c3";
 const OTHER_CHIP = "esp32s3";
 const SECTOR = 4096;
+/** A slot holds the image and what is left of a payload of it (docs/SPEC.md, "In the slot"). */
+const STAGING = 0x10000;
 const SLOT_UNIT = 65_536;
 const MEGABYTE = 1_048_576;
 const LARGEST_FLASH = 32 * MEGABYTE;
@@ -100,7 +102,7 @@ export function firstImage({ failure, app }: Scenario, isFile: boolean): Uint8Ar
 export function factoryFlash(first: Uint8Array, scenario: Scenario): Uint8Array {
   const size = Math.max(first.length, scenario.image.length);
   const sectors = Math.ceil(size / SECTOR);
-  const needed = (sectors + journalSectors(sectors, SECTOR)) * SECTOR;
+  const needed = (sectors + journalSectors(sectors, SECTOR)) * SECTOR + STAGING;
   const slotSize = Math.ceil(needed / SLOT_UNIT) * SLOT_UNIT;
   const table = slotTable({ slotSize });
   const end = Math.max(...table.map(({ offset, size }) => offset + size));

@@ -58,7 +58,8 @@ export async function prepare(options: StartOptions, folder: Folder): Promise<Se
     };
   }
   const scenario = planUpdate(options.fail, undefined, file);
-  const first = firstImage(scenario, file !== undefined);
+  const from = options.from === undefined ? undefined : readImage(options.from);
+  const first = from ?? firstImage(scenario, file !== undefined);
   const before = describeApp(imageBytes(first));
   const device = { thingName: THING, chipId: before.chipId, ...(await generateIdentity()) };
   folder.saveDevice(device);

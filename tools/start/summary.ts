@@ -40,6 +40,9 @@ export interface Summary {
     /** Data messages the bad link lost. */
     readonly lost: number;
     /** What the HTTP server was asked for and has given: nothing when MQTT brought the image. */
+    /** Which of several files it was, and how many bytes that saved; undefined for a job of one file. */
+    readonly payload: string | undefined;
+    readonly saved: number | undefined;
     readonly http: { readonly requests: number; readonly bytes: number };
   };
   readonly device: {
@@ -79,6 +82,10 @@ export function showSummary(view: View, summary: Summary): void {
   row("transfer", `${thousands(transfer.bytes)} bytes in ${transfer.blocks} blocks, ${seconds} s${speed}`);
   const repeated = `${transfer.retransmitted} blocks asked for again, ${transfer.duplicates} came twice`;
   row("", `${transfer.requests} requests, ${repeated}, ${transfer.bad} bad, ${transfer.lost} messages lost`);
+  if (transfer.payload && transfer.saved !== undefined) {
+    const share = Math.floor((100 * transfer.saved) / image.bytes);
+    row("", `${transfer.payload}: ${thousands(transfer.saved)} bytes saved, ${share} % of the image`);
+  }
   const { http } = transfer;
   if (http.requests) row("", `over HTTP: ${http.requests} ranges, ${thousands(http.bytes)} bytes`);
   if (transfer.resumedBytes) row("", `${thousands(transfer.resumedBytes)} bytes were on flash already`);

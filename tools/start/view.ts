@@ -38,12 +38,12 @@ export class View {
   }
 
   /** @param seconds since the transfer began */
-  progress(bytes: number, total: number, seconds: number): void {
+  progress(bytes: number, total: number, seconds: number, label = "download"): void {
     const share = total ? bytes / total : 1;
     if (!this.#out.isTTY) {
       if (share < this.#nextShare) return;
       while (this.#nextShare <= share) this.#nextShare += STEP;
-      return this.line("download", `${percent(share)} of ${kilobytes(total)}${rate(bytes, seconds)}`);
+      return this.line(label, `${percent(share)} of ${kilobytes(total)}${rate(bytes, seconds)}`);
     }
     const now = performance.now();
     if (share < 1 && now - this.#drawn < REDRAW_MS) return;
@@ -52,7 +52,7 @@ export class View {
     const bar = `${"█".repeat(full)}${"░".repeat(BAR - full)}`;
     const left = share > 0 && share < 1 ? `, ${Math.ceil((seconds / share) * (1 - share))} s left` : "";
     this.#out.write(
-      `\r\x1b[K           ${this.#style("cyan", "download".padEnd(LABEL))} ${bar} ${percent(share).padStart(5)} ` +
+      `\r\x1b[K           ${this.#style("cyan", label.padEnd(LABEL))} ${bar} ${percent(share).padStart(5)} ` +
         `${kilobytes(bytes)} of ${kilobytes(total)}${rate(bytes, seconds)}${left}`,
     );
     this.#barShown = true;

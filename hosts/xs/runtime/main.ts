@@ -30,6 +30,7 @@ function start({ app, seed }: StartCommand): void {
       random: randomFrom(seed),
       crypto: xsCrypto,
       slot: new XsFlash(0),
+      running: new XsFlash(1),
       boot: new XsBoot(),
       store: xsStore,
       log: xsLog,

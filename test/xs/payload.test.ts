@@ -1,0 +1,65 @@
+/** Payloads of images as large as real ones, decoded in XS and in C: byte for byte the image. */
+import { deepStrictEqual } from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { buildImage } from "../../hosts/formats/image-builder.js";
+import { nodeCrypto } from "../../hosts/node/crypto.js";
+import { XsWorker } from "../../hosts/xs/worker.js";
+import { makeDelta, packImage } from "../../tools/payload/encoder.js";
+import { compileNative, headerOf, NativeDecoder, outcomeOf } from "../support/native-payload.js";
+
+const SIZE = 1_500_000;
+const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
+
+describe("payloads of large images", function () {
+  this.timeout(300_000);
+  let script: string;
+  let program: string;
+
+  before(async () => {
+    const { outputFiles } = await build({
+      entryPoints: [fileURLToPath(new URL("../../bench/xs/decode.ts", import.meta.url))],
+      ...{ bundle: true, write: false, format: "iife", target: "es2022" },
+      tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
+    });
+    script = outputFiles[0].text;
+    program = compileNative();
+  });
+
+  async function inXs(payload: Uint8Array, base: Uint8Array): Promise<Uint8Array> {
+    const worker = new XsWorker();
+    try {
+      await worker.evaluate(script);
+      await worker.command(Buffer.concat([Buffer.from("b"), base]));
+      await worker.command(Buffer.concat([Buffer.from("p"), payload]));
+      await worker.command(Buffer.from("d"));
+      return (await worker.command(Buffer.from("?"))).result;
+    } finally {
+      await worker.close();
+    }
+  }
+
+  async function inC(payload: Uint8Array, base: Uint8Array): Promise<string> {
+    const native = new NativeDecoder(program, [base]);
+    const header = headerOf(payload);
+    if (!header) throw new Error("the payload has no usable header");
+    const [outcome] = await native.decode([{ base: 0, payload, header }]);
+    native.close();
+    return outcome;
+  }
+
+  for (const chip of ["esp32", "esp32c3"])
+    for (const kind of ["delta", "packed"])
+      it(`${kind}, ${chip}`, async () => {
+        const plan = { chip, projectName: "large", size: SIZE, seed: 1 };
+        const base = buildImage({ ...plan, version: "1.0.0" }, nodeCrypto.sha256);
+        const image = buildImage({ ...plan, version: "1.0.1" }, nodeCrypto.sha256);
+        // As if a function had grown: what is behind it has moved.
+        image.copyWithin(700_400, 700_000, 900_000);
+        const options = { sha256 };
+        const payload = kind === "delta" ? makeDelta(base, image, options) : packImage(image, options);
+        deepStrictEqual(sha256(await inXs(payload, base)), sha256(image), "XS");
+        deepStrictEqual(await inC(payload, base), outcomeOf(0, image.length, image), "C");
+      });
+});
