@@ -1,12 +1,13 @@
 /**
- * `npm test`: lint, format and type checks, the tests on Node with the coverage of src, and the unit tests once
- * more inside XS; the tests that mostly wait, for processes and sockets, beside these. Every step runs even when an
- * earlier one failed. The last line is the sum of the tests.
+ * `npm test`: lint, format and type checks and the bundles, then the tests, in groups side by side: on Node with the
+ * coverage of src, once more inside XS, and of whole programs. Every step runs even when an earlier one failed. The
+ * last lines are where the time went, and the sum of the tests.
  * @module
  */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transformSync } from "esbuild";
 
@@ -23,75 +24,71 @@ interface Step {
   readonly command: readonly string[];
   /** True when the command ends with mocha's summary. */
   readonly tests?: boolean;
-  /** Runs at the same time as all that follow; its output is shown when they have ended. */
-  readonly beside?: boolean;
 }
 
-/** Tests of whole programs: they run none of src in mocha's own process. */
-const PROGRAMS = "test/{browser,cli,e2e}/**";
-/** Run by others: inside XS, on the Moddable runtime, on bundles with faults. */
-const ELSEWHERE = "test/{xs,moddable,compaction}/**";
+const { isBuilt } = await import(new URL("../tools/build/fresh.js", import.meta.url).href);
 
-const STEPS: readonly Step[] = [
-  { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
-  { title: "Types of src", command: ["tsc", "-p", "tsconfig.json", "--noEmit"] },
-  {
-    title: "Types of hosts, service, tools and tests; programs",
-    command: ["tsc", "-p", "tsconfig.node.json", "--incremental", "false"],
-  },
-  { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
-  {
-    title: "Types of tests and examples for Moddable",
-    command: ["tsc", "-p", "test/moddable/tsconfig.json"],
-  },
-  { title: "Bundles", command: ["rollup", "-c", "--silent"] },
-  {
-    title: "Tests of programs, over processes and sockets",
-    command: [...MOCHA, `${PROGRAMS}/*.test.ts`],
-    tests: true,
-    beside: true,
-  },
-  {
-    title: `Tests on Node; at least ${COVERAGE} % of the lines of src must run`,
-    command: [
-      ...[
-        "c8",
-        "--clean",
-        "--all",
-        "--include",
-        "src/**",
-        "--reporter",
-        "text",
-        "--reporter",
-        "text-summary",
-      ],
-      ...typesOnly().flatMap((file) => ["--exclude", file]),
-      ...[
-        "--check-coverage",
-        "--lines",
-        String(COVERAGE),
-        "--branches",
-        "0",
-        "--functions",
-        "0",
-        "--statements",
-        "0",
-      ],
-      ...[
-        ...MOCHA,
-        "--require",
-        "./test/support/one-process.ts",
-        "--ignore",
-        ELSEWHERE,
-        "--ignore",
-        PROGRAMS,
-        "test/**/*.test.ts",
-      ],
-    ],
-    tests: true,
-  },
-  { title: "Unit tests on XS", command: [...MOCHA, "test/xs/**/*.test.ts"], tests: true },
+/**
+ * What the tests need: two rows of steps side by side, each in its order. The bundles are made of tsc's output, unless
+ * `npm ci` has just made them of these sources.
+ */
+const FIRST: readonly (readonly Step[])[] = [
+  [
+    { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
+    ...(isBuilt()
+      ? []
+      : [
+          { title: "Bundles", command: ["rollup", "-c", "--silent"] },
+          { title: "Readable build", command: ["node", "tools/build/plain.js"] },
+        ]),
+  ],
+  [
+    { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
+    { title: "Types of src", command: ["tsc", "-p", "tsconfig.json", "--noEmit"] },
+    {
+      title: "Types of hosts, service, tools and tests; programs",
+      command: ["tsc", "-p", "tsconfig.node.json", "--incremental", "false"],
+    },
+    {
+      title: "Types of tests and examples for Moddable",
+      command: ["tsc", "-p", "test/moddable/tsconfig.json"],
+    },
+    { title: "Docs: up to date, no warnings of typedoc", command: ["tsx", "tools/docs.ts", "--check"] },
+  ],
 ];
+
+/** Coverage slows what runs in loops: it is measured where tests are written for lines, not for numbers of cases. */
+const COVERED: Step = {
+  title: `Unit tests on Node; at least ${COVERAGE} % of the lines of src must run`,
+  command: [
+    ...["c8", "--clean", "--all", "--include", "src/**"],
+    ...["--reporter", "text", "--reporter", "text-summary"],
+    ...typesOnly().flatMap((file) => ["--exclude", file]),
+    ...["--check-coverage", "--lines", String(COVERAGE), "--branches", "0", "--functions", "0"],
+    ...["--statements", "0"],
+    ...[...MOCHA, "--require", "./test/support/one-process.ts", "test/unit/**/*.test.ts"],
+  ],
+  tests: true,
+};
+
+const tests = (title: string, ...folders: readonly string[]): Step => ({
+  title,
+  command: [...MOCHA, ...folders.map((folder) => `test/${folder}/**/*.test.ts`)],
+  tests: true,
+});
+
+/** Groups of about the same length, the longest first: as many at a time as there are cores. */
+const GROUPS: readonly Step[] = [
+  tests("Tests on XS", "xs"),
+  tests("Tests of programs: updates over processes and sockets", "e2e"),
+  tests("Tests on Node: the whole system, power cuts", "system"),
+  tests("Tests of programs: command line, page", "cli", "browser"),
+  tests("Tests on Node: hosts, service, tools", "node"),
+  COVERED,
+];
+
+/** Folders whose tests run elsewhere: on the Moddable runtime, on bundles with faults. */
+const ELSEWHERE = ["moddable", "compaction"];
 
 /** Files of src without a line that runs: they can not be covered. */
 function typesOnly(): string[] {
@@ -109,21 +106,21 @@ interface Outcome {
   readonly seconds: number;
 }
 
-/** Runs a command, with its output shown as it comes if `shown`. */
-function run({ command, beside }: Step): Promise<Outcome> {
+/** Runs a command; its output is shown when it has ended, between those of others. */
+function run({ command }: Step): Promise<Outcome> {
   const start = Date.now();
   return new Promise((resolve, reject) => {
     const [program, ...parameters] = command;
-    const child = spawn(join(BIN, program!), parameters, {
-      stdio: ["ignore", "pipe", "inherit"],
-      // The command line's tests run what a user's npx runs: twice as fast as from the sources.
+    const child = spawn(program === "node" ? process.execPath : join(BIN, program!), parameters, {
+      stdio: ["ignore", "pipe", "pipe"],
+      // Programs are tested as npx runs them: twice as fast as from the sources.
       env: { ...process.env, XS_OTA_TEST_BUILD: "1" },
     });
     let output = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      output += chunk.toString();
-      if (!beside) process.stdout.write(chunk);
-    });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => {
+        output += chunk.toString();
+      });
     child.on("error", reject);
     child.on("close", (code) => resolve({ code: code ?? 1, output, seconds: (Date.now() - start) / 1000 }));
   });
@@ -149,25 +146,26 @@ function count({ title, tests }: Step, { code, output, seconds }: Outcome): void
   }
   if (code !== 0) broken.push(title);
   times.push([title, seconds]);
-  console.log(`── ${code === 0 ? "done" : "FAILED"} in ${seconds.toFixed(1)} s`);
+  console.log(
+    `\n── ${title}\n${output.trimEnd()}\n── ${code === 0 ? "done" : "FAILED"} in ${seconds.toFixed(1)} s`,
+  );
 }
 
-const beside: [Step, Promise<Outcome>][] = [];
-for (const step of STEPS) {
-  const outcome = run(step);
-  if (step.beside) {
-    beside.push([step, outcome]);
-    continue;
-  }
-  console.log(`\n── ${step.title}`);
-  count(step, await outcome);
+/** Runs what is left of the steps, one after the other. */
+async function work(left: Step[]): Promise<void> {
+  for (let step = left.shift(); step; step = left.shift()) count(step, await run(step));
 }
-for (const [step, outcome] of beside) {
-  console.log(`\n── ${step.title}`);
-  const ended = await outcome;
-  process.stdout.write(ended.output);
-  count(step, ended);
+
+for (const name of readdirSync("test", { recursive: true }) as string[]) {
+  const [folder] = name.split(sep);
+  const taken = GROUPS.some(({ command }) => command.includes(`test/${folder}/**/*.test.ts`));
+  if (name.endsWith(".test.ts") && !taken && !ELSEWHERE.includes(folder!))
+    throw new Error(`no group has test/${name}`);
 }
+
+await Promise.all(FIRST.map((steps) => work([...steps])));
+const groups = [...GROUPS];
+await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, () => work(groups)));
 console.log("\n── Where the time went, in seconds; steps side by side count whole");
 for (const [title, seconds] of times) console.log(`${seconds.toFixed(1).padStart(7)}  ${title}`);
 console.log(`${((Date.now() - started) / 1000).toFixed(1).padStart(7)}  altogether\n`);

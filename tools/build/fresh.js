@@ -25,6 +25,16 @@ export function isStale() {
   return Math.min(...files.map((file) => statSync(file).mtimeMs)) < newest;
 }
 
+/** True when the whole of dist has been made since any of its sources changed: what is made last is newer than all. */
+export function isBuilt() {
+  const last = join(ROOT, "manifest-plain.json");
+  const sources = [...SOURCES, "hosts", "typings", "package.json", "tsconfig.moddable.json"];
+  return (
+    existsSync(last) &&
+    statSync(last).mtimeMs > Math.max(...sources.flatMap((source) => times(join(ROOT, source))))
+  );
+}
+
 /** @throws Error when they can not be made; the reasons are on the standard error output */
 export async function makeAgent() {
   if (!isStale()) return;
