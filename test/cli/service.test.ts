@@ -212,8 +212,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
     equal(firmware.version, "1.0.0");
     const jobId = /AFR_OTA-[\w-]+/.exec(stdout)![0];
     const history = await folder.good("jobs", jobId.slice(-12), "--service", at.page);
-    // The crash may come before the device has said that it tests.
-    for (const step of ["offered", "downloading", "restarting", "rolled back"])
+    for (const step of ["offered", "downloading", "restarting", "testing", "rolled back"])
       ok(history.includes(`${step}: `), `${step} is not in ${history}`);
     // Written by the old image before the restart, and by it again after the crash.
     for (const fact of [
