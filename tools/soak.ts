@@ -23,6 +23,8 @@ const { seeds, start } = new Command("npm run soak --")
   .opts<{ seeds: number; start: number }>();
 
 const spread = new Map<string, number>();
+/** How often each trouble took effect, and in how many seeds. */
+const troubles = new Map<string, { effects: number; seeds: number }>();
 const failed: number[] = [];
 let foundry = nodeFoundry();
 let wear = { cycles: 0, seed: start };
@@ -37,6 +39,10 @@ for (let seed = start; seed < start + seeds; seed++) {
   try {
     const outcome = await examine(seed, foundry);
     for (const result of outcome.results) spread.set(result, (spread.get(result) ?? 0) + 1);
+    for (const [name, times] of outcome.troubles) {
+      const { effects, seeds } = troubles.get(name) ?? { effects: 0, seeds: 0 };
+      troubles.set(name, { effects: effects + times, seeds: seeds + 1 });
+    }
     if (outcome.wear > wear.cycles) wear = { cycles: outcome.wear, seed };
   } catch (error) {
     failed.push(seed);
@@ -53,6 +59,9 @@ console.log(`\n${seeds} seeds from ${start}: ${rate(seeds)}`);
 console.log("How the jobs ended:");
 for (const [result, count] of [...spread].sort((a, b) => b[1] - a[1]))
   console.log(`${String(count).padStart(9)}  ${result}`);
+console.log("What went wrong, how often, and in how many seeds:");
+for (const [name, { effects, seeds }] of [...troubles].sort(([a], [b]) => (a < b ? -1 : 1)))
+  console.log(`${String(effects).padStart(9)} ${String(seeds).padStart(7)}  ${name}`);
 console.log(`Most erase cycles of a sector: ${wear.cycles} (seed ${wear.seed})`);
 console.log(failed.length ? `FAILED: ${failed.join(", ")}` : "No seed failed.");
 process.exitCode = failed.length ? 1 : 0;

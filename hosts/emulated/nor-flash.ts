@@ -65,6 +65,8 @@ export class NorFlash {
   /** May be set at any time. */
   faults: FlashFaults | undefined;
   onBusy: ((ms: number) => void) | undefined;
+  /** How often a read found a bit other than it looks, because an interrupted command had left it unstable. */
+  disturbed = 0;
   readonly #storage: FlashStorage;
   readonly #timing: FlashTiming;
   readonly #canBeUnstable: (offset: number) => boolean;
@@ -171,7 +173,9 @@ export class NorFlash {
       this.#noise ^= this.#noise >>> 17;
       this.#noise ^= this.#noise << 5;
       // Three times out of four as it looks: a sector that is not erased often enough seems to be.
-      if ((this.#noise & 3) === 0) into[index] ^= mask;
+      if ((this.#noise & 3) > 0) continue;
+      into[index] ^= mask;
+      this.disturbed++;
     }
   }
 

@@ -136,7 +136,10 @@ export class StoryApp {
   #handle(event: OtaEvent): void {
     const { parts } = this.#device;
     if (this.#clock.over) return;
-    const { testMs, activateMs } = parts.scenario.app;
+    const { app, agent } = parts.scenario;
+    const { activateMs } = app;
+    // A test that takes too long is a fault, too, and ends with the others.
+    const testMs = parts.trouble.over ? Math.min(app.testMs, agent.selfTestTimeoutMs / 3) : app.testMs;
     if (event.type !== "progress") parts.note(describe(event));
     if (event.type !== "notice" && event.type !== "no-active-job")
       parts.trouble.happened(event.type as Anchor);

@@ -11,7 +11,7 @@ import { type Execution, isTerminal } from "../../service/job-records.js";
 import { JobService } from "../../service/jobs.js";
 import { memoryFile, StreamService } from "../../service/streams.js";
 import { createUpdate, streamOf } from "../../service/updates.js";
-import { encodeUtf8 } from "../../src/bytes.js";
+import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
 import { THING } from "./app.js";
@@ -94,6 +94,8 @@ export class Cloud implements FleetService {
   onSet: (firmware: Firmware, assets: Assets) => void = () => {};
   /** Blocks still to be corrupted. */
   corrupt = 0;
+  /** Jobs whose end the service has refused for its words. */
+  readonly refusedWords = new Set<string>();
   readonly #scenario: Scenario;
   readonly #broker: VirtualBroker;
   readonly #trouble: () => Trouble;
@@ -364,7 +366,18 @@ export class Cloud implements FleetService {
     return this.jobs.jobs().some((job) => job.jobId === jobId);
   }
 
-  #admit({ operation }: ServiceRequest): "drop" | ServiceErrorCode | undefined {
+  #admit(request: ServiceRequest): "drop" | ServiceErrorCode | undefined {
+    const verdict = this.#verdictOn(request);
+    const { operation, jobId, payload } = request;
+    if (!verdict) return undefined;
+    this.#trouble().took(verdict === "drop" ? `${operation} dropped` : `${operation} refused: ${verdict}`);
+    if (operation !== "update" || !jobId || verdict === "drop") return verdict;
+    const { status, statusDetails } = JSON.parse(decodeUtf8(payload)) as Partial<Execution>;
+    if (isTerminal(status!) && statusDetails) this.refusedWords.add(jobId);
+    return verdict;
+  }
+
+  #verdictOn({ operation }: ServiceRequest): "drop" | ServiceErrorCode | undefined {
     for (const fault of this.#trouble().active("service")) {
       if (fault.operation !== "any" && fault.operation !== operation) continue;
       if (fault.what === "drop") return "drop";
@@ -381,11 +394,14 @@ export class Cloud implements FleetService {
     if (this.#sent.length > MEMORY) this.#sent.shift();
     if (this.corrupt > 0 && message.kind === "block") {
       this.corrupt--;
+      this.#trouble().took("block corrupted");
       message.payload[message.payload.length - 5] ^= 0x04;
     }
     const random = this.#random;
     for (const { what, operation } of this.#trouble().active("service")) {
       if (operation === "get-stream" && message.kind !== "block") continue;
+      if (what === "lose-reply" || what === "late" || what === "twice")
+        this.#trouble().took(`reply: ${what}`);
       if (what === "lose-reply") return [];
       if (what === "late") return [random() * LATE_MS];
       if (what === "twice") return [0, random() * LATE_MS];

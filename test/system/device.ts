@@ -46,6 +46,8 @@ const RESTART_MS = 100;
 /** From the loss of a connection to the next. */
 const REPLACE_MS = 1_000;
 const PATIENT_RESETS = 3;
+/** What counts as a leap of the clock, milliseconds. */
+const LEAP_MS = 60_000;
 
 export class Device {
   readonly parts: DeviceParts;
@@ -97,6 +99,7 @@ export class Device {
     const view = {
       zone: (offset: number) => this.zone(offset),
       cut: (off: number) => this.#lost(off),
+      took: (name: string) => trouble.took(name),
       get over() {
         return trouble.over;
       },
@@ -152,9 +155,17 @@ export class Device {
     this.mqtt = broker.connect(clock, scenario.link);
     this.mqtt.link = trouble.over ? { rtt: 40 } : scenario.link;
     this.mqtt.disconnect();
-    this.mqtt.refuse = () => (trouble.active("refuse").length ? new Error("not authorized") : undefined);
+    this.mqtt.refuse = () => {
+      if (!trouble.active("refuse").length) return undefined;
+      trouble.took("SUBSCRIBE refused");
+      return new Error("not authorized");
+    };
     const { mqtt } = this;
-    mqtt.mute = () => trouble.active("mute").length > 0;
+    mqtt.mute = () => {
+      const mute = trouble.active("mute").length > 0;
+      if (mute) trouble.took("silent SUBACK");
+      return mute;
+    };
     // As the adapters do: a connection that does not answer is replaced.
     mqtt.onSilence = () => {
       mqtt.disconnect();
@@ -356,13 +367,17 @@ export class Device {
   /** @throws Error while the store is to fail; a driver may throw anything */
   #storeFails(call: "get" | "set"): void {
     for (const { what } of this.parts.trouble.active("store"))
-      if (what === "both" || what === call)
+      if (what === "both" || what === call) {
+        this.parts.trouble.took(`store fails to ${call}`);
         throw what === "both" ? null : new Error("ESP_ERR_NVS_NOT_ENOUGH_SPACE");
+      }
   }
 
   /** The clock of agent and porting layer is `ms` ahead from now on. */
   leap(ms: number): void {
-    if (this.on && this.app) this.agentClock.ahead += ms;
+    if (!this.on || !this.app) return;
+    this.agentClock.ahead += ms;
+    if (ms >= LEAP_MS) this.parts.trouble.took("clock leaps by more than a minute");
   }
 
   /** Where a byte of the chip belongs, seen from the application that runs. */

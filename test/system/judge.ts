@@ -148,15 +148,23 @@ function major({ version }: { readonly version: string }): number {
   return Number.parseFloat(version);
 }
 
-/** What has to be in a story for a good job to fail with a code. */
-export function excused(code: string, { faults, agent, link, app, ddi }: Scenario, story: JobStory): boolean {
+/**
+ * What has to be in a story for a good job to fail with a code.
+ * @param refused whether the service has refused words about the end of this very job
+ */
+export function excused(
+  code: string,
+  { faults, agent, link, app, ddi }: Scenario,
+  story: JobStory,
+  refused: boolean,
+): boolean {
   const has = (...kinds: string[]) => faults.some(({ kind }) => kinds.includes(kind));
   const flash = has("flash", "rot", "stuck");
   const power = has("power", "cut");
   switch (code) {
     case "":
-      // The service has refused the words: the bare status is what is left.
-      return has("service");
+      // The bare status is what is left.
+      return refused;
     case "no-progress":
       return (
         has("service", "outage", "refuse", "stream-gone", "corrupt", "leap", "mute") ||
@@ -194,7 +202,10 @@ export function excused(code: string, { faults, agent, link, app, ddi }: Scenari
         app.testMs >= agent.selfTestTimeoutMs
       );
     case "self-test-timeout":
-      return has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute");
+      return (
+        has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute") ||
+        app.testMs >= agent.selfTestTimeoutMs
+      );
     case "self-test-rejected":
     case "user-abort":
       return has("app");

@@ -35,6 +35,8 @@ export interface Outcome {
   readonly wear: number;
   /** Virtual milliseconds. */
   readonly duration: number;
+  /** How often each trouble took effect. */
+  readonly troubles: ReadonlyMap<string, number>;
 }
 
 export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcome> {
@@ -78,6 +80,8 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
 
   function act(fault: Fault): void {
     note(`fault: ${JSON.stringify(fault)}`);
+    if (!("span" in fault) || fault.kind === "outage" || fault.kind === "foreign" || fault.kind === "app")
+      trouble.took("what" in fault ? `${fault.kind} ${fault.what}` : fault.kind);
     switch (fault.kind) {
       case "power":
         return device.power(fault.off);
@@ -160,7 +164,11 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
   if (!judge.violation) verdict(settled);
   const results = cloud.deployments.filter(({ withdrawn }) => !withdrawn).map(result);
   const wear = device.flash.wear.reduce((most, count) => Math.max(most, count), 0);
-  return { violation: judge.violation, log, results, lives: device.lives, wear, duration: time.now };
+  trouble.took("unstable bits read differently", device.flash.disturbed);
+  return {
+    ...{ violation: judge.violation, log, results, lives: device.lives, wear, duration: time.now },
+    troubles: trouble.effects,
+  };
 
   function commands(): number[] {
     const numbers = [1, 2, 3];
@@ -204,7 +212,8 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
           return judge.fail(
             `${jobId} is ${status}, but what it brings is ${status === "SUCCEEDED" ? "not " : ""}kept`,
           );
-      if (isGood(scenario, story) && status === "FAILED" && !excused(code, scenario, story))
+      const refused = cloud.refusedWords.has(jobId);
+      if (isGood(scenario, story) && status === "FAILED" && !excused(code, scenario, story, refused))
         return judge.fail(`good ${jobId} FAILED without a cause: ${JSON.stringify(statusDetails)}`);
     }
     const lasting = scenario.faults.some((fault) => fault.kind === "stuck" && fault.lasting);

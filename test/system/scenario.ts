@@ -93,7 +93,7 @@ export interface JobStory {
 export type Zone = "any" | "data" | "journal" | "otadata" | "place" | "log";
 
 /** Codes the service refuses a request with. */
-const REFUSALS = Object.freeze([
+export const REFUSALS = Object.freeze([
   ...(["RequestThrottled", "InternalError", "ResourceNotFound", "VersionMismatch"] as const),
   ...(["InvalidStateTransition", "TerminalStateReached", "InvalidRequest", "InvalidJson"] as const),
   ...(["InvalidTopic"] as const),
@@ -255,7 +255,14 @@ const ANCHORS: readonly Anchor[] = Object.freeze([
   ...(["boot", "received-job", "image", "progress", "progress", "progress", "activate"] as const),
   ...(["start-test", "update-complete", "fail", "self-test-failed", "status"] as const),
 ]);
-const MOMENTS: readonly CutMoment[] = Object.freeze(["before", "prefix", "bits", "all-pages", "after"]);
+const MOMENTS: readonly CutMoment[] = Object.freeze([
+  "before",
+  "prefix",
+  "bits",
+  "all-pages",
+  "weak",
+  "after",
+]);
 /** Bytes of the last image, which must arrive. */
 export const FINAL_SIZE = 20_000;
 /** Time for the last fault's effects before all of them end, milliseconds. */
@@ -288,7 +295,8 @@ export function scenarioOf(seed: number): Scenario {
     app: {
       // By default an image is accepted as soon as it can: not one that dies a little later.
       bare: dice.chance(0.1) && !jobs.some(({ kind }) => kind === "crash" || kind === "hang"),
-      testMs: dice.pick([0, 200, 200, 5_000]),
+      // One of twelve takes its time, longer than most agents wait.
+      testMs: dice.pick([0, 0, 0, 200, 200, 200, 200, 200, 5_000, 5_000, 5_000, 40_000]),
       activateMs: dice.pick([0, 0, 1, 2_000]),
       claims: dice.chance(0.6),
     },
@@ -372,6 +380,8 @@ function fault(dice: Dice, end: number, jobs: number): Fault {
   const job = dice.int(0, jobs - 1);
   const moment = when(dice, end);
   const span = dice.scaled(60_000);
+  // What takes effect only when something is asked has to last for a while.
+  const long = Math.round(Math.sqrt(span * 60_000));
   const zone = dice.pick(["any", "data", "journal", "otadata"] as const);
   const [kind] = dice.pick(KINDS);
   switch (kind) {
@@ -396,15 +406,16 @@ function fault(dice: Dice, end: number, jobs: number): Fault {
       return { kind, when: moment, span };
     case "service":
       return {
-        ...{ kind, when: moment, span },
-        operation: dice.pick(["describe", "update", "get-stream", "any"] as const),
+        ...{ kind, when: moment, span: long },
+        operation: dice.pick(["describe", "update", "update", "get-stream", "any"] as const),
         what: dice.chance(0.5)
           ? dice.pick(["drop", "lose-reply", "late", "twice"] as const)
           : dice.pick(REFUSALS),
       };
     case "store":
-      return { kind, when: moment, span, what: dice.pick(["get", "set", "both"] as const) };
+      return { kind, when: moment, span: long, what: dice.pick(["get", "set", "both"] as const) };
     case "mute":
+      return { kind, when: moment, span: long };
     case "foreign":
       return { kind, when: moment, span };
     case "leap":
@@ -433,7 +444,19 @@ function fault(dice: Dice, end: number, jobs: number): Fault {
 const KINDS: readonly (readonly [Fault["kind"]])[] = Object.freeze(
   [
     ...(["power", "power", "cut", "cut", "cut", "flash", "rot", "stuck", "outage", "outage"] as const),
-    ...(["refuse", "service", "service", "service", "cancel", "delete", "replace", "stream-gone"] as const),
+    ...([
+      "refuse",
+      "service",
+      "service",
+      "service",
+      "service",
+      "service",
+      "store",
+      "cancel",
+      "delete",
+      "replace",
+      "stream-gone",
+    ] as const),
     ...(["corrupt", "replay", "forge", "app", "app", "store", "mute", "foreign", "leap"] as const),
   ].map((kind) => Object.freeze([kind] as const)),
 );

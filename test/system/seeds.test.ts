@@ -40,7 +40,15 @@ describe("the whole system in virtual time, a sample", () => {
       const violation = candidate.faults.some(({ kind }) => kind === "rot")
         ? "after 7 s all is lost"
         : undefined;
-      return { violation, log: ["    1.000  boots"], results: [], lives: 1, wear: 0, duration: 0 };
+      return {
+        violation,
+        log: ["    1.000  boots"],
+        results: [],
+        lives: 1,
+        wear: 0,
+        duration: 0,
+        troubles: new Map(),
+      };
     };
     const shrunk = await shrink(scenario, await replay(scenario), replay);
     deepEqual(shrunk.scenario.faults, scenario.faults.slice(1, 2));

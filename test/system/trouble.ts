@@ -19,6 +19,8 @@ export class Trouble {
   readonly #act: (fault: Fault) => void;
   readonly #counts = new Map<Anchor, number>();
   readonly #active = new Set<Span>();
+  /** How often each trouble took effect. */
+  readonly effects = new Map<string, number>();
 
   /** @param act lets a fault without a span happen; told also of the begin of one with a span */
   constructor(scenario: Scenario, time: VirtualTime, act: (fault: Fault) => void) {
@@ -42,6 +44,11 @@ export class Trouble {
       const { on, nth, delay } = fault.when;
       if (on === anchor && nth === count) this.#arrange(fault, this.#time.now + delay);
     }
+  }
+
+  /** A trouble took effect: it is counted by `name`. */
+  took(name: string, times = 1): void {
+    if (times) this.effects.set(name, (this.effects.get(name) ?? 0) + times);
   }
 
   /** Those of a sort that are in effect. */
@@ -69,6 +76,8 @@ export interface FlashView {
   zone(offset: number): Zone | undefined;
   /** The power fails now. */
   cut(off: number): void;
+  /** A trouble took effect. */
+  took(name: string): void;
   readonly over: boolean;
 }
 
@@ -97,13 +106,17 @@ export class FlashTrouble implements FlashFaults {
     for (const fault of this.#faults) {
       if (fault.kind === "cut" && kind !== "read") {
         if (fault.nth !== (fault.zone === "any" ? all : fault.zone === zone ? commands : -1)) continue;
-        this.#view.cut(fault.off);
         const { moment, tear } = fault;
+        this.#view.took(`power cut ${moment} a command`);
+        this.#view.cut(fault.off);
         if (moment === "before" || moment === "after") return { cut: moment };
         return { cut: "middle", tear: moment, seed: tear };
       }
       if (fault.kind === "flash" && fault.zone === zone && fault.command === kind)
-        if (inZone >= fault.nth && inZone < fault.nth + fault.count) return fault.fate;
+        if (inZone >= fault.nth && inZone < fault.nth + fault.count) {
+          this.#view.took(`flash ${kind} ${fault.fate === "fail" ? "fails" : "does nothing"}`);
+          return fault.fate;
+        }
     }
     return undefined;
   }
@@ -112,7 +125,10 @@ export class FlashTrouble implements FlashFaults {
     for (const fault of this.#faults) {
       if (fault.kind !== "stuck" || (this.#view.over && !fault.lasting)) continue;
       const at = this.#slots[fault.slot] + Math.floor(fault.place * this.#slotSize) - offset;
-      if (at >= 0 && at < bits.length) bits[at] = (bits[at] & ~fault.mask) | (fault.value & fault.mask);
+      if (at < 0 || at >= bits.length) continue;
+      const stuck = (bits[at] & ~fault.mask) | (fault.value & fault.mask);
+      if (stuck !== bits[at]) this.#view.took("stuck bits");
+      bits[at] = stuck;
     }
   }
 

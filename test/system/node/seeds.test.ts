@@ -1,5 +1,7 @@
 import { ok } from "node:assert/strict";
+import { CUT_MOMENTS } from "../../../hosts/emulated/flash-faults.js";
 import { examine } from "../examine.js";
+import { REFUSALS } from "../scenario.js";
 import { nodeFoundry } from "./foundry.js";
 
 /** Of issue-free seeds, from 1 on; `npm run soak` runs more. */
@@ -9,6 +11,7 @@ const GROUP = 100;
 describe("the whole system in virtual time", () => {
   const foundry = nodeFoundry();
   const spread = new Map<string, number>();
+  const troubles = new Map<string, number>();
   let wear = 0;
   let lives = 0;
 
@@ -18,6 +21,7 @@ describe("the whole system in virtual time", () => {
       for (let seed = first; seed < first + GROUP; seed++) {
         const outcome = await examine(seed, foundry);
         for (const result of outcome.results) spread.set(result, (spread.get(result) ?? 0) + 1);
+        for (const [name, times] of outcome.troubles) troubles.set(name, (troubles.get(name) ?? 0) + times);
         wear = Math.max(wear, outcome.wear);
         lives += outcome.lives;
       }
@@ -33,12 +37,21 @@ describe("the whole system in virtual time", () => {
     ok(good > SEEDS, "most updates succeed: the last job of each seed, and more");
     for (const end of ENDS) ok(spread.has(end), `no job ended as "${end}"`);
   });
+
+  it("has met every trouble", () => {
+    for (const name of TROUBLES) ok(troubles.has(name), `"${name}" never took effect`);
+  });
 });
 
 const ENDS = [
-  ...["rolled-back", "no-progress", "flash-write", "signature-check", "stream-refused"].map(
-    (code) => `good FAILED ${code}`,
-  ),
+  ...[
+    "rolled-back",
+    "self-test-timeout",
+    "no-progress",
+    "flash-write",
+    "signature-check",
+    "stream-refused",
+  ].map((code) => `good FAILED ${code}`),
   ...["fail FAILED self-test-rejected", "crash FAILED rolled-back", "hang FAILED rolled-back"],
   ...["no-network FAILED rolled-back", "older FAILED downgrade", "same FAILED same-version"],
   ...["no-version FAILED bad-version", "low-secure FAILED secure-version", "wrong-chip FAILED wrong-chip"],
@@ -48,4 +61,18 @@ const ENDS = [
   ...["good SUCCEEDED by delta", "good SUCCEEDED by packed", "good SUCCEEDED by whole"],
   ...["good set SUCCEEDED", "good odd set FAILED signature-missing", "good odd set FAILED signature-check"],
   ...["good odd set FAILED bad-version", "good set FAILED rolled-back", "crash set FAILED rolled-back"],
+];
+
+const TROUBLES = [
+  ...["power", "unstable bits read differently", "stuck bits", "rot", "outage"],
+  ...CUT_MOMENTS.map((moment) => `power cut ${moment} a command`),
+  ...["write", "erase"].flatMap((kind) => [`flash ${kind} fails`, `flash ${kind} does nothing`]),
+  ...["flash read fails", "store fails to get", "store fails to set"],
+  ...["silent SUBACK", "SUBSCRIBE refused", "foreign", "clock leaps by more than a minute"],
+  ...REFUSALS.map((code) => `update refused: ${code}`),
+  ...["update dropped", "get-stream dropped", "describe refused: InternalError"],
+  ...["lose-reply", "late", "twice"].map((what) => `reply: ${what}`),
+  ...["cancel", "delete", "replace", "stream-gone", "block corrupted", "replay"],
+  ...["job", "none", "garbage", "block"].map((what) => `forge ${what}`),
+  ...["suspend", "abort", "check", "restart", "reject", "accept"].map((what) => `app ${what}`),
 ];
