@@ -1,5 +1,9 @@
 import { ModdableClock } from "../../hosts/moddable/clock.js";
-import { type EcmaHttpClientConstructor, ModdableHttpClient } from "../../hosts/moddable/http-client.js";
+import {
+  type EcmaHttpClient,
+  type EcmaHttpClientConstructor,
+  ModdableHttpClient,
+} from "../../hosts/moddable/http-client.js";
 import { HttpConnection } from "../../hosts/moddable/http-connection.js";
 import { networkOptions } from "../../hosts/moddable/network.js";
 import { type HttpHarness, httpConformance, Recorder } from "../conformance/http-client.js";
@@ -94,13 +98,19 @@ describe("HTTP client on the SDK's", () => {
 
   it("asks for the certificate of the host, without its port", () => {
     const names: string[] = [];
-    sdk.accept = secure((wire, name) => {
+    const ports: number[] = [];
+    const accept = secure((wire, name) => {
       names.push(name);
       return peer.accept(wire);
     });
+    sdk.accept = (wire, end) => {
+      ports.push(end.port);
+      return accept(wire, end);
+    };
     equal(get("https://one.test:8443/").length, 2);
     equal(get("https://two.test/").length, 2);
     equal(names.join(), "one.test,two.test");
+    equal(ports.join(), "8443,443");
   });
 
   it("reports a host without an address", () => {
@@ -131,5 +141,31 @@ describe("HTTP client on the SDK's", () => {
     client.close();
     sdk.clock.run(1_000);
     equal(recorder.length, 2);
+  });
+
+  it("tells the end once, also of a client that tells it again", () => {
+    let asked: Parameters<EcmaHttpClient["request"]>[0] | undefined;
+    const request = (options: typeof asked) => {
+      asked = options;
+      return { read: () => undefined };
+    };
+    client = makeClient(
+      class {
+        request = request;
+        close() {}
+      } as unknown as EcmaHttpClientConstructor,
+    );
+    for (const enough of [2, 100]) {
+      const recorder = get("http://one.test/");
+      recorder.enough = enough;
+      asked?.onHeaders(200, new Map());
+      asked?.onReadable(2);
+      // The handler may have had enough, and the connection ends all the same.
+      asked?.onDone(null);
+      asked?.onDone(new Error("closed"));
+      sdk.clock.run(1_000);
+      equal(recorder.results.join(), "");
+      equal(recorder.results.length, 1);
+    }
   });
 });
