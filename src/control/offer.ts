@@ -98,8 +98,10 @@ export function nextFile(
 ): ActiveJob | undefined {
   const { job, file, pal, refusals, updatedBy } = active;
   const files = active.files.filter((other) => other !== file && planesFor(job, other, planes).length);
-  // What the application or the whole job is at fault for does not become better with another file.
-  const isOwn = error.phase === "image" || error.phase === "verify" || FILE_ERRORS.includes(error.code);
+  // What the application, the device's store or the whole job is at fault for does not become better with another file.
+  const isOwn =
+    error.code !== "store-failed" &&
+    (error.phase === "image" || error.phase === "verify" || FILE_ERRORS.includes(error.code));
   if (!isOwn || !files.length) return undefined;
   const next = newActiveJob(job, pal, planesFor(job, files[0], planes), files);
   return { ...next, updatedBy, refusals: `${refusals}${kindOf(file)}: ${error.message}; ` };

@@ -61,6 +61,18 @@ describe("jobs of several files that are one image", () => {
     equal(world.state, "ota_0 1.0.0 valid");
   });
 
+  it("a store that fails is told as such: the next file was tried, and blamed for being no image", () => {
+    const store = {
+      get: () => {
+        throw null;
+      },
+      set: () => {},
+    };
+    const world = new World({ image: V1, pal: { store } }).powerOn();
+    const { status, statusDetails: details } = world.ended(world.deploy(V2, { payloads: [PACKED] }));
+    deepEqual([status, details.code], ["FAILED", "store-failed"]);
+  });
+
   it("of a delta alone for another build: FAILED, and nothing is fetched", () => {
     const { world, status } = update([], { bytes: V2 });
     equal(status, "SUCCEEDED");
