@@ -57,6 +57,8 @@ export interface FleetService {
   onExecution: (execution: Execution) => void;
   /** Blocks still to be corrupted. */
   corrupt: number;
+  /** Jobs whose end the service has refused for its words. */
+  readonly refusedWords: ReadonlySet<string>;
   /** Executions that can still change, none of them the operator's to end. */
   readonly unfinished: readonly Execution[];
   /** A message for the service. */

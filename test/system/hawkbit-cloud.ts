@@ -32,6 +32,8 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
   onSet: (firmware: Firmware, assets: Assets) => void = () => {};
   onExecution: (execution: Execution) => void = () => {};
   corrupt = 0;
+  /** It takes any words. */
+  readonly refusedWords: ReadonlySet<string> = new Set();
   readonly #scenario: Scenario;
   readonly #time: VirtualTime;
   readonly #foundry: Foundry;
@@ -138,6 +140,8 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
       .active("service")
       .filter((fault) => fault.operation === "any" || fault.operation === operation);
     for (const { what } of faults) {
+      if (what !== "lose-reply" && what !== "late" && what !== "twice")
+        trouble.took(`hawkBit: ${operation} ${what}`);
       if (what === "drop") return { status: 0, silent: true };
       if (what === "lose-reply" || what === "late" || what === "twice") continue;
       // The root can be reached or not; refusals of every sort are for what a device reports or fetches.
@@ -153,12 +157,15 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
     // Like the link to the broker, it gets better in the end.
     let delay = (trouble.over ? 2 * ONE_WAY_MS : this.#scenario.link.rtt) - ONE_WAY_MS;
     for (const { what } of faults) {
+      if (what === "lose-reply" || what === "late" || what === "twice")
+        trouble.took(`hawkBit: reply ${what}`);
       if (what === "lose-reply") return { status: 0, silent: true };
       if (what === "late") delay += this.#random() * LATE_MS;
       if (what === "twice") response = this.#handle(request);
     }
     if (artifact && this.corrupt > 0 && response.body && response.body.length > 5) {
       this.corrupt--;
+      trouble.took("block corrupted");
       const body = response.body.slice();
       body[body.length - 5] ^= 0x04;
       response = { ...response, body };

@@ -80,7 +80,9 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
 
   function act(fault: Fault): void {
     note(`fault: ${JSON.stringify(fault)}`);
-    if (!("span" in fault) || fault.kind === "outage" || fault.kind === "foreign" || fault.kind === "app")
+    // The others are counted where they take effect; hawkBit knows nothing of some.
+    const without = hawkbit && ["foreign", "replay", "forge"].includes(fault.kind);
+    if (!without && (!("span" in fault) || ["outage", "foreign", "app"].includes(fault.kind)))
       trouble.took("what" in fault ? `${fault.kind} ${fault.what}` : fault.kind);
     switch (fault.kind) {
       case "power":
