@@ -348,6 +348,8 @@ class Link {
 
 /** Bytes that have to follow once `data` has been written. */
 function remaining(before: number, data: Data, options?: MqttWriteOptions): number {
+  // The client writes its own acknowledgements and pings by the same method, with the length of the packet.
+  if (options?.operation && options.operation !== MqttOperation.PUBLISH) return before;
   const length = data?.byteLength ?? 0;
   return (options ? (options.byteLength ?? length) : before) - length;
 }

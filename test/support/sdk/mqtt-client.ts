@@ -4,6 +4,7 @@
  * - After a message without payload nothing is received any more until the keep-alive runs out.
  * - Only PINGRESP counts as a sign of life; it waits behind a payload nobody reads.
  * - A packet that does not fit is refused whole ("overflow"); 8 bytes of room are kept back.
+ * - Acknowledgements and pings it writes by its own `write`, a class made of it by its, with `byteLength` for the packet.
  * - Its callbacks are called as methods of the client. Without an id, packets get one of its own count.
  * - Connecting may take 30 s. Its errors carry no reason; the client is closed then, and any use throws.
  * @module
@@ -25,7 +26,9 @@ const CONNECT_MS = 30_000;
 
 const CONNACK = 2;
 const PUBLISH = 3;
+const PUBACK = 4;
 const SUBACK = 9;
+const PINGREQ = 12;
 const PINGRESP = 13;
 
 export default class MQTTClient implements MqttClientLike {
@@ -109,7 +112,9 @@ export default class MQTTClient implements MqttClientLike {
       this.#send(Uint8Array.from([...head, ...payload]));
       this.#following = total - payload.length;
       if (this.#following) this.#state = "publishing";
-    } else {
+    } else if (operation === PUBACK) this.#send(Uint8Array.of(0x40, 2, ...number));
+    else if (operation === PINGREQ) this.#send(Uint8Array.of(0xc0, 0));
+    else {
       const body = [...number];
       for (const item of items) body.push(...text(item.topic), ...(operation === 8 ? [item.QoS ?? 0] : []));
       this.#send(Uint8Array.from([(operation << 4) | 2, ...lengthOf(body.length), ...body]));
@@ -158,7 +163,7 @@ export default class MQTTClient implements MqttClientLike {
     while (this.#state === "connected" && this.#acks.length) {
       if (this.#room < 4) return;
       const id = this.#acks.shift() as number;
-      this.#send(Uint8Array.of(0x40, 2, id >> 8, id & 0xff));
+      this.write(null, { operation: PUBACK, id, byteLength: 4 });
     }
     if (this.#room > RESERVE) options.onWritable?.call(this, this.#room - RESERVE);
   }
@@ -179,7 +184,7 @@ export default class MQTTClient implements MqttClientLike {
     if (now - this.#pinged < (interval * 3) / 4 - 500 || this.#state !== "connected" || this.#room < 2)
       return;
     this.#pinged = now;
-    this.#send(Uint8Array.of(0xc0, 0));
+    this.write(null, { operation: PINGREQ, byteLength: 2 });
   }
 
   #received(count: number): void {
