@@ -21,7 +21,9 @@ const agent = {
 const agentModules = {
   name: "modules of the agent",
   resolveId: (source) =>
-    /(^|\/)(errors|slot\/flash-pal)\.js$/.test(source) ? { id: "xs-ota-agent", external: true } : null,
+    /(^|\/)(errors|control\/job-document|slot\/flash-pal)\.js$/.test(source)
+      ? { id: "xs-ota-agent", external: true }
+      : null,
 };
 
 /** The HTTP data plane, for products that want it. */
@@ -60,6 +62,18 @@ const ddi = {
   ],
 };
 
+/** Updates from a URL, for products without a fleet service. */
+const url = {
+  input: "src/url/index.ts",
+  output: shipped("url"),
+  plugins: [
+    agentModules,
+    typescript({ sourceMap: true }),
+    compact({ prefix: "$u" }),
+    beside("url.d.ts", () => 'export * from "./url/index.js";\n'),
+  ],
+};
+
 /** Components beside the firmware, for products that have them. */
 const components = {
   input: "src/components/index.ts",
@@ -84,7 +98,7 @@ const failureLog = {
   ],
 };
 
-const ours = [agent, http, ddi, payload, components, failureLog];
+const ours = [agent, http, ddi, url, payload, components, failureLog];
 
 /** `rollup -c --configAgent` makes what needs no output of tsc. */
 export default ({ configAgent }) => (configAgent ? ours : [...ours, ...moddable]);

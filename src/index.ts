@@ -10,7 +10,14 @@ export type {
   ControlPlaneFactory,
   UpdateDone,
 } from "./control/control-plane.js";
-export type { JobFile, JobProgress, OtaJob, ParsedJob, SignatureAlgorithm } from "./control/job-document.js";
+export {
+  type JobFile,
+  type JobProgress,
+  type OtaJob,
+  type ParsedJob,
+  parseJob,
+  type SignatureAlgorithm,
+} from "./control/job-document.js";
 export type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 export { asOtaError, OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "./errors.js";
 export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";

@@ -71,6 +71,7 @@ describe("manifests", () => {
     "manifest-ddi.json",
     "manifest-failure-log.json",
     "manifest-aws.json",
+    "manifest-url.json",
     "manifest-payload.json",
     ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/manifest.json`),
   ];

@@ -100,6 +100,17 @@ export const moddable = [
     ],
   },
   {
+    input: "build/moddable/hosts/moddable/url.js",
+    external,
+    output: output("url-device"),
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$v" }),
+      types("url-device", "moddable/url"),
+    ],
+  },
+  {
     input: "build/moddable/hosts/moddable/mqtt-shared.js",
     external,
     output: output("mqtt-shared"),

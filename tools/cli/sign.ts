@@ -3,6 +3,7 @@
  * @module
  */
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { ImageError, imageBytes, readImageLayout } from "../../hosts/formats/esp-image-layout.js";
 import type { ImageSignature } from "../../service/signer.js";
@@ -12,7 +13,7 @@ import { readBytes, readText, writeWhole } from "./files.js";
 import { CERTIFICATE_FILE, examples, KEY_FILE, SIGNER_NAME } from "./options.js";
 import { paint, print } from "./text.js";
 
-const FORMATS = Object.freeze(["base64", "der", "document", "aws"] as const);
+const FORMATS = Object.freeze(["base64", "der", "document", "manifest", "aws"] as const);
 
 interface SignOptions {
   readonly key: string;
@@ -21,6 +22,7 @@ interface SignOptions {
   readonly force: boolean;
   readonly signer: string;
   readonly any: boolean;
+  readonly url?: string;
 }
 
 interface VerifyOptions {
@@ -39,7 +41,7 @@ export function signCommand(): Command {
     .addOption(
       new Option(
         "--format <form>",
-        "base64; der: the bytes; document: key and value of the job document; aws: codeSigning of CreateOTAUpdate",
+        "base64; der: the bytes; document: key and value of the job document; manifest: a whole one for a web server; aws: codeSigning of CreateOTAUpdate",
       )
         .choices([...FORMATS])
         .default("base64"),
@@ -47,6 +49,10 @@ export function signCommand(): Command {
     .option("--out <file>", "write it there instead of printing it")
     .option("--force", "replace a file that is there", false)
     .option("--signer <name>", "what jobs call the signer, for --format aws", SIGNER_NAME)
+    .option(
+      "--url <url>",
+      "where the image will be, for --format manifest; may be relative to the manifest's",
+    )
     .option("--any", "sign a file that is no ESP32 image too", false)
     .addHelpText(
       "after",
@@ -54,13 +60,21 @@ export function signCommand(): Command {
         ["xs-ota sign build/app.bin", "with ota-key.pem; prints base64"],
         ["xs-ota sign app.bin --format der --out app.sig", "the bytes of the signature, in a file"],
         ["xs-ota sign app.bin --format aws", "for aws iot create-ota-update --files"],
+        [
+          "xs-ota sign app.bin --format manifest --url app-2.0.0.bin --out manifest.json",
+          "for devices that look at a URL",
+        ],
         ["xs-ota sign app.bin --key keys/release-key.pem", "with another key"],
       ]),
     )
     .action(async (file: string, options: SignOptions) => {
       const bytes = readBytes(file);
       if (!options.any) requireImage(file, bytes);
-      const output = format(await signFile(bytes, options.key), options);
+      const signature = await signFile(bytes, options.key);
+      const output =
+        options.format === "manifest"
+          ? manifest(file, bytes.length, signature, options.url)
+          : format(signature, options);
       if (options.out !== undefined) writeWhole(options.out, output, options.force);
       else process.stdout.write(output);
     });
@@ -132,6 +146,15 @@ export function requireImage(file: string, bytes: Uint8Array): void {
   }
 }
 
+/** A manifest for `UrlUpdates`: a job document of one image over HTTP. @throws Failure without a URL */
+function manifest(file: string, filesize: number, signature: ImageSignature, url?: string): string {
+  if (!url || !/^[!-~]+$/.test(url))
+    throw new Failure("--format manifest needs --url, in ASCII without blanks");
+  const { key, value } = signature;
+  const entry = { fileid: 0, filesize, filepath: basename(file), update_data_url: url, [key]: value };
+  return `${JSON.stringify({ afr_ota: { protocols: ["HTTP"], files: [entry] } })}\n`;
+}
+
 function format({ key, value }: ImageSignature, { format: form, signer }: SignOptions): string | Uint8Array {
   switch (form) {
     case "base64":
@@ -139,6 +162,7 @@ function format({ key, value }: ImageSignature, { format: form, signer }: SignOp
     case "der":
       return new Uint8Array(Buffer.from(value, "base64"));
     case "document":
+    case "manifest":
       return `${JSON.stringify({ [key]: value })}\n`;
     case "aws":
       return `${JSON.stringify(codeSigning({ key, value }, signer), null, 2)}\n`;
