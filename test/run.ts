@@ -40,6 +40,7 @@ const FIRST: readonly (readonly Step[])[] = [
       : [
           { title: "Bundles", command: ["rollup", "-c", "--silent"] },
           { title: "Readable build", command: ["node", "tools/build/plain.js"] },
+          { title: "Script for XS", command: ["node", "tools/build/xs-script.js"] },
         ]),
   ],
   [

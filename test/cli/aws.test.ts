@@ -13,8 +13,7 @@ interface Call {
   readonly input: any;
 }
 
-describe("xs-ota aws deploy, against a local stand-in", function () {
-  this.timeout(120_000);
+describe("xs-ota aws deploy, against a local stand-in", () => {
   let folder: Folder;
   let aws: AwsStandIn;
   const environment = { ...process.env };

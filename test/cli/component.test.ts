@@ -7,8 +7,7 @@ import { Folder } from "./run.js";
 
 const OF_APP = ["--project", "my-app", "--version", "1.2.0"];
 
-describe("xs-ota component, bundle", function () {
-  this.timeout(120_000);
+describe("xs-ota component, bundle", () => {
   let folder: Folder;
 
   before(async () => {

@@ -5,8 +5,7 @@ import { Folder, PROGRAM } from "./run.js";
 
 const ANY_PORTS = ["--mqtt-port", "0", "--http-port", "0", "--page-port", "0"];
 
-describe("xs-ota: hostile surroundings", function () {
-  this.timeout(60_000);
+describe("xs-ota: hostile surroundings", () => {
   let folder: Folder;
 
   before(async () => {

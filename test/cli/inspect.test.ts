@@ -75,8 +75,7 @@ const ESPTOOL = [
 
 const sha256 = () => createHash("sha256");
 
-describe("xs-ota inspect", function () {
-  this.timeout(60_000);
+describe("xs-ota inspect", () => {
   let folder: Folder;
 
   before(() => {

@@ -5,8 +5,7 @@ import { Folder } from "./run.js";
 
 const IMAGE = "app-c3-v1.bin";
 
-describe("xs-ota keygen, sign, verify", function () {
-  this.timeout(60_000);
+describe("xs-ota keygen, sign, verify", () => {
   let folder: Folder;
 
   before(async () => {

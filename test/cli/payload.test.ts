@@ -5,8 +5,7 @@ import { deepEqual, equal, ok } from "../support/assert.js";
 import { appImage, buildIdOf } from "../support/payload-rig.js";
 import { Folder } from "./run.js";
 
-describe("command line: small payloads", function () {
-  this.timeout(120_000);
+describe("command line: small payloads", () => {
   const folder = new Folder();
   const v1 = appImage("1.0.0");
   const v2 = appImage("1.1.0");

@@ -22,8 +22,7 @@ function objects(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line));
 }
 
-describe("xs-ota serve, deploy, watch, jobs, devices, device", function () {
-  this.timeout(60_000);
+describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
   let folder: Folder;
   let serve: Running;
   let at: Addresses;

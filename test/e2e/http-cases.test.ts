@@ -24,8 +24,7 @@ function wronglySigned(
 
 for (const engine of ["node", "xs"] satisfies EngineName[])
   describe(`OTAE2E over HTTP, device on ${engine}`, () => {
-    before(function () {
-      this.timeout(120_000);
+    before(() => {
       // Made once, after a change of its sources: no part of an update.
       if (engine === "xs") deviceBundle();
     });

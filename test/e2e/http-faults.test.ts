@@ -171,8 +171,7 @@ function rests({ device }: Lab, slot: string, version: string, image: Uint8Array
   deepEqual(bootsOfCopy(device.flash), [slot, slot, slot]);
 }
 
-describe("HTTP, the server", function () {
-  this.timeout(30_000);
+describe("HTTP, the server", () => {
   // All at the same time, each with a device, a service and a server of its own: most of it is waiting.
   const runs = new Map<Case, Promise<unknown>>();
   before(() => {

@@ -9,8 +9,7 @@ import { type Nginx, startNginx } from "../support/nginx.js";
 const IMAGE = "app.bin";
 const SIZE = 1_500_000;
 
-describe("nginx over HTTPS", function () {
-  this.timeout(120_000);
+describe("nginx over HTTPS", () => {
   const image = firmware("0.9.1", "pass", { size: SIZE });
   let ca: TestCa;
   let nginx: Nginx;

@@ -18,9 +18,7 @@ const FAILURES = {
 
 const NO_ADDRESS = "mqtt://127.0.0.1:1";
 
-describe("npm start", function () {
-  this.timeout(90_000);
-
+describe("npm start", () => {
   for (const engine of ["xs", "node"]) {
     it(`updates a device on ${engine}`, async () => {
       const { code, summary } = await npmStart("--engine", engine);

@@ -36,8 +36,7 @@ function gcc(...args: string[]): void {
   execFileSync("gcc", [...FLAGS, ...INCLUDE, ...args], { stdio: ["ignore", "ignore", "pipe"] });
 }
 
-describe("boot hook in C", function () {
-  this.timeout(120_000);
+describe("boot hook in C", () => {
   let directory: string;
   let machine: string;
   let EspBootControl: {

@@ -3,13 +3,11 @@ import { cutEverywhere } from "../support/pal-rig.js";
 
 describe("flash PAL: a power cut at every single operation, in every manner", () => {
   for (const encrypted of [false, true])
-    it(encrypted ? "encrypted" : "plain", function () {
-      this.timeout(60_000);
+    it(encrypted ? "encrypted" : "plain", () => {
       ok(cutEverywhere({ encrypted }, 1) > 250);
     });
 
-  it("with the journal in a partition of its own", function () {
-    this.timeout(60_000);
+  it("with the journal in a partition of its own", () => {
     ok(cutEverywhere({ size: 0x4000, journal: true }, 1) > 250);
   });
 });

@@ -82,8 +82,7 @@ describe("the fuzzer", () => {
     ["hoards", /OUT_OF_MEMORY|memory/],
   ];
   for (const [target, fault] of faults)
-    it(`finds a parser that ${target}, and the input`, async function () {
-      this.timeout(60_000);
+    it(`finds a parser that ${target}, and the input`, async () => {
       const report = await superviseFuzzing({
         target,
         patience: target === "hangs" ? 500 : 30_000,
@@ -94,8 +93,7 @@ describe("the fuzzer", () => {
     });
 });
 
-describe("npm run fuzz", function () {
-  this.timeout(60_000);
+describe("npm run fuzz", () => {
   const run = async (...parameters: string[]) => {
     try {
       const { stdout } = await promisify(execFile)(

@@ -766,8 +766,7 @@ describe("flash PAL: resuming", () => {
 
 describe("flash PAL: power cuts", () => {
   for (const encrypted of [false, true])
-    it(`at every eighth operation, in any manner${encrypted ? ", encrypted" : ""}: completed by the next life`, function () {
-      this.timeout(60_000);
+    it(`at every eighth operation, in any manner${encrypted ? ", encrypted" : ""}: completed by the next life`, () => {
       ok(cutEverywhere({ encrypted }, 8) > 30);
     });
 
