@@ -13,6 +13,8 @@ const NAMES: Readonly<Record<string, string>> = Object.freeze({
   causes: "Went wrong",
   transfer: "Transfer",
   reset: "Reset by",
+  reason: "Reason",
+  code: "Code",
   files: "Files",
   log: "Log",
 });

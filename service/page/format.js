@@ -43,7 +43,7 @@ export function clock(milliseconds) {
 }
 
 export function moment(milliseconds) {
-  return new Date(milliseconds).toLocaleString();
+  return new Date(milliseconds).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
 }
 
 export function plural(count, word) {
