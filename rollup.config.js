@@ -17,13 +17,17 @@ const agent = {
   plugins: [typescript({ sourceMap: true }), compact()],
 };
 
-/** Modules of an option that the agent's bundle has: one error class, one flash layer. */
+/** Modules of an option that the agent's bundle has: one error class, one flash layer. What they import of them it exports. */
 const agentModules = {
   name: "modules of the agent",
-  resolveId: (source) =>
-    /(^|\/)(errors|control\/job-document|slot\/flash-pal)\.js$/.test(source)
-      ? { id: "xs-ota-agent", external: true }
-      : null,
+  resolveId(source, importer = "") {
+    const names = importer.includes("/src/url/")
+      ? /(^|\/)(errors|control\/job-document)\.js$/
+      : importer.includes("/src/components/")
+        ? /(^|\/)(errors|slot\/flash-pal|slot\/version)\.js$/
+        : /(^|\/)(errors|slot\/flash-pal)\.js$/;
+    return names.test(source) ? { id: "xs-ota-agent", external: true } : null;
+  },
 };
 
 /** The HTTP data plane, for products that want it. */

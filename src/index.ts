@@ -45,6 +45,7 @@ export type { PublicKey } from "./slot/der.js";
 export { FlashPal, type FlashPalOptions } from "./slot/flash-pal.js";
 export type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "./slot/pal.js";
 export { type TrustedKey, TrustedKeys } from "./slot/signature.js";
+export { compareVersions } from "./slot/version.js";
 export type { OtaState } from "./state-machine.js";
 export type { BlockSink, DataPlane } from "./transfer/data-plane.js";
 export type { DownloadStatistics } from "./transfer/download.js";

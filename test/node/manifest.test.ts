@@ -114,6 +114,19 @@ describe("manifests", () => {
         });
     });
 
+  it("have modules that import what the agent's module exports (components did not link on a device)", () => {
+    const list = (text: string, name: 1 | 2) =>
+      text.split(",").map((part) => /^\s*([\w$]+)(?: as ([\w$]+))?\s*$/.exec(part)?.[name] ?? part.trim());
+    const text = (name: string) => readFileSync(join(ROOT, "dist", name), "utf8");
+    const exported = [...text("index.js").matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, names]) =>
+      list(names, 2),
+    );
+    ok(exported.includes("OtaAgent"));
+    for (const file of readdirSync(join(ROOT, "dist")).filter((name) => name.endsWith(".js")))
+      for (const [, names] of text(file).matchAll(/^import \{([^}]*)\} from "xs-ota-agent";/gm))
+        for (const name of list(names, 1)) ok(exported.includes(name), `${file} imports ${name}`);
+  });
+
   it("preload every module of the package", () => {
     for (const name of [
       "manifest.json",
