@@ -549,7 +549,8 @@ export class Download implements BlockSink {
     );
     this.#batch = batch;
     if (!this.#judged) {
-      this.#ask(this.#headBlocks, this.#headBlocks, now);
+      // Heads of payloads have many blocks: no more of them than the window remembers.
+      this.#ask(window.room, this.#headBlocks, now);
       if (!this.#eager) return;
     }
     for (
