@@ -5,3 +5,9 @@
 export { Components } from "./components.js";
 export type { ComponentHeader } from "./header.js";
 export type { ComponentDefinition, ComponentsOptions, FirmwarePal, OpenComponent } from "./options.js";
+export {
+  type Answer,
+  ProcessorPal,
+  type ProcessorPalOptions,
+  type SecondProcessor,
+} from "./processor-pal.js";
