@@ -1,8 +1,11 @@
 /**
  * The other end of a simulated UART: a small processor with two images and a boot loader that keeps to the protocol of
- * examples/second-processor. Stricter than a real one: order, lengths and digests have to be right. Runs on Node and XS.
+ * uart-processor.ts. Stricter than a real one: order, lengths and digests have to be right. Runs on Node and XS.
  * @module
  */
+
+import { equalBytes } from "../../src/bytes.js";
+import { sha256 } from "./payloads.js";
 import {
   ACTIVATE,
   BEGIN,
@@ -14,9 +17,7 @@ import {
   type Uart,
   VERIFY,
   WRITE,
-} from "../../examples/second-processor/uart-processor.js";
-import { equalBytes } from "../../src/bytes.js";
-import { sha256 } from "./payloads.js";
+} from "./uart-processor.js";
 import type { VirtualClock } from "./virtual-clock.js";
 
 const LINE_MS = 2;

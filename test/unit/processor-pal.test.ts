@@ -1,5 +1,5 @@
 /** A second processor behind a UART as the destination of a job's file. */
-import { UartProcessor } from "../../examples/second-processor/uart-processor.js";
+
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { buildComponent } from "../../hosts/formats/component-builder.js";
@@ -8,6 +8,7 @@ import type { FlashPalOptions } from "../../src/slot/flash-pal.js";
 import type { OtaPal } from "../../src/slot/pal.js";
 import { deepEqual, equal } from "../support/assert.js";
 import { UartBoard } from "../support/uart-board.js";
+import { UartProcessor } from "../support/uart-processor.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { image, World } from "../support/world.js";
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Clock, Timer } from "xs-ota-agent";
+import type { Clock, Timer } from "../../src/ports.js";
 
 /** As in `SecondProcessor` of xs-ota-agent/components. */
 type Answer = (error?: Error) => void;
