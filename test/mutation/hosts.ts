@@ -474,7 +474,7 @@ export const HOSTS: readonly Mutation[] = [
     "hosts/emulated/nor-flash.ts",
     ["test/unit/nor-flash.test.ts"],
     [
-      ["writing sets bits", "page[i] &= bytes[i]", "page[i] = bytes[i]"],
+      ["writing sets bits", "bits[i] &= bytes[i]", "bits[i] = bytes[i]"],
       [
         "erasing needs no whole sectors",
         "this.#check(offset, length, SECTOR_SIZE);",

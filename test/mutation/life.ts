@@ -230,7 +230,7 @@ export const LIFE: readonly Mutation[] = [
     "src/control/words.ts",
     ["test/unit/words.test.ts", "test/unit/agent-words.test.ts"],
     [
-      ["strange characters go into a status", '.replace(STRANGE, "?")', ""],
+      ["strange characters go into a status", '.replace(strange, "?")', ""],
       ["a value may be empty", ' || "-"', ""],
       ["a value may be long", ".slice(0, VALUE_LENGTH)", ""],
       ["there may be many pairs", ".slice(0, MOST_DETAILS)", ""],
