@@ -207,7 +207,8 @@ function polite(): PoliteRow[] {
 export async function measure(): Promise<Figures> {
   const agent = await bundle("src/index.ts");
   const http = await bundle("src/transfer/http.ts");
-  const xs = await meter(agent.code);
+  const mqtt = await bundle("bench/xs/mqtt.ts");
+  const xs = await meter(agent.code, mqtt.code);
   return {
     links: transfers(false, LOSSES),
     flash: transfers(true, [0]),

@@ -13,6 +13,8 @@ import { XsWorker } from "../hosts/xs/worker.js";
 export interface Metering {
   /** Computrons of the agent for one block in steady state: journal, flash layer, status reports included. */
   perBlock: number;
+  /** The same from the bytes of the socket on, MQTT client and connection included. */
+  perBlockFromSocket: number;
   /** Computrons from the job document to the last block but one. */
   transfer: number;
   /** Heap slots after a collection: agent made and idle; during the transfer. */
@@ -77,8 +79,13 @@ class Rig {
   }
 }
 
-/** @param agent the agent's bundle, an ES module */
-export async function meter(agent: string, blockSize = 4096, fileSize = 1_572_864): Promise<Metering> {
+/** @param agent the agent's bundle, an ES module; @param mqtt that of `xs/mqtt.ts` */
+export async function meter(
+  agent: string,
+  mqtt: string,
+  blockSize = 4096,
+  fileSize = 1_572_864,
+): Promise<Metering> {
   const image = buildImage(
     { version: "1.0.1", projectName: "bench", size: fileSize },
     () => new PureSha256(),
@@ -87,10 +94,14 @@ export async function meter(agent: string, blockSize = 4096, fileSize = 1_572_86
     format: "jwk",
   });
   const publicKey = [4, ...Buffer.from(x, "base64url"), ...Buffer.from(y, "base64url")];
-  const config = { fileSize: image.length, blockSize, head: [...image.subarray(0, 512)], publicKey };
-  const script = await harness(agent);
+  const config = {
+    ...{ fileSize: image.length, blockSize, head: [...image.subarray(0, 512)], publicKey },
+    socket: false,
+  };
+  const script = await harness(agent, mqtt);
   const rig = new Rig();
   const counting = new Rig();
+  const whole = new Rig();
   try {
     await rig.load(config, script);
     await rig.run("make");
@@ -104,6 +115,15 @@ export async function meter(agent: string, blockSize = 4096, fileSize = 1_572_86
       throw new Error(`the agent took ${result.processed} blocks: ${result.state}`);
     transfer += steady + (await rig.blocks(Math.ceil(image.length / blockSize) - WARM - MEASURED - 1));
 
+    await whole.load({ ...config, socket: true }, script);
+    await whole.run("make");
+    await whole.run("start");
+    await whole.blocks(WARM);
+    const fromSocket = await whole.blocks(MEASURED);
+    const overSocket = (await whole.run("empty 0")).result;
+    if (overSocket.processed !== WARM + MEASURED)
+      throw new Error(`over a socket the agent took ${overSocket.processed} blocks: ${overSocket.state}`);
+
     await counting.load(config, script, COUNTING);
     await counting.run("make");
     const idleBytes = (await counting.run("empty 0")).result.allocated;
@@ -112,6 +132,7 @@ export async function meter(agent: string, blockSize = 4096, fileSize = 1_572_86
     const { allocated } = (await counting.run("empty 0")).result;
     return {
       perBlock: Math.round(steady / MEASURED),
+      perBlockFromSocket: Math.round(fromSocket / MEASURED),
       transfer,
       idleSlots,
       transferSlots: Math.max(before, after),
@@ -119,12 +140,11 @@ export async function meter(agent: string, blockSize = 4096, fileSize = 1_572_86
       transferBytes: allocated - idleBytes,
     };
   } finally {
-    await rig.close();
-    await counting.close();
+    for (const engine of [rig, counting, whole]) await engine.close();
   }
 }
 
-async function harness(agent: string): Promise<string> {
+async function harness(agent: string, mqtt: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [HARNESS],
     bundle: true,
@@ -134,10 +154,13 @@ async function harness(agent: string): Promise<string> {
     tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
     plugins: [
       {
-        name: "the bundle in place of the sources",
+        name: "the bundles in place of the sources",
         setup({ onResolve, onLoad }) {
           onResolve({ filter: /\/src\/index\.js$/ }, () => ({ path: "agent", namespace: "bundle" }));
-          onLoad({ filter: /.*/, namespace: "bundle" }, () => ({ contents: agent }));
+          onResolve({ filter: /^\.\/mqtt\.js$/ }, () => ({ path: "mqtt", namespace: "bundle" }));
+          onLoad({ filter: /.*/, namespace: "bundle" }, ({ path }) => ({
+            contents: path === "agent" ? agent : mqtt,
+          }));
         },
       },
     ],

@@ -3,10 +3,12 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import typescript from "@rollup/plugin-typescript";
-import { rollup } from "rollup";
+import { transformSync } from "esbuild";
+import { type Plugin, rollup } from "rollup";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -15,6 +17,16 @@ export interface Bundle {
   bytes: number;
   gzipBytes: number;
 }
+
+/** Sources of the hosts, which src's settings do not cover. */
+const sources: Plugin = {
+  name: "types stripped",
+  resolveId(source, importer) {
+    if (!importer || !/^\.\.?\/.*\.js$/.test(source)) return null;
+    return resolve(dirname(importer), source.replace(/js$/, "ts"));
+  },
+  transform: (code) => transformSync(code, { loader: "ts", target: "es2022" }).code,
+};
 
 /**
  * @param input path in the project, such as "src/index.ts"
@@ -26,7 +38,9 @@ export async function bundle(input: string, without: readonly string[] = []): Pr
   const build = await rollup({
     input: fileURLToPath(new URL(input, ROOT)),
     plugins: [
-      typescript({ tsconfig: fileURLToPath(new URL("tsconfig.json", ROOT)), ...quiet }),
+      input.startsWith("src/")
+        ? typescript({ tsconfig: fileURLToPath(new URL("tsconfig.json", ROOT)), ...quiet })
+        : sources,
       compact({ without }),
     ],
     onwarn: () => {},

@@ -1,6 +1,7 @@
 /**
  * The agent inside a bare XS engine, between ports that cost next to nothing: what is metered is the agent's own
- * code. The host's commands: "start", then "blocks n" as often as there are blocks, then "idle".
+ * code, and with `config.socket` the device's MQTT connection over a socket that costs next to nothing as well. The
+ * host's commands: "start", then "blocks n" as often as there are blocks, then "idle".
  * @module
  */
 import {
@@ -11,13 +12,20 @@ import {
   OtaAgent,
   TrustedKeys,
 } from "../../src/index.js";
+import { type Broker, connectBroker, publication, Wire } from "./broker.js";
 
 declare const gc: () => void;
 declare global {
   /** Bytes of buffers made so far, where the host counts them. */
   var allocated: number | undefined;
 }
-declare const config: { fileSize: number; blockSize: number; head: number[]; publicKey: number[] };
+declare const config: {
+  fileSize: number;
+  blockSize: number;
+  head: number[];
+  publicKey: number[];
+  socket: boolean;
+};
 
 const THING = "thing-1";
 const JOBS = `$aws/things/${THING}/jobs/`;
@@ -79,6 +87,7 @@ function matches(filter: string, topic: string): boolean {
 }
 
 function deliver(topic: string, payload: Uint8Array): void {
+  if (broker) return broker.send(publication(bytes(topic), payload));
   for (const subscription of subscriptions.slice())
     if (matches(subscription.filter, topic)) {
       const buffer = subscription.buffer?.(topic, payload.length);
@@ -108,6 +117,7 @@ const ACCEPTED = bytes('{"timestamp":1}');
 
 /** Answered without a look at the request: reading it would be metered too. */
 function answerUpdate(topic: string): void {
+  if (broker) return deliver(`${topic}/accepted`, ACCEPTED);
   for (const { filter, message } of subscriptions)
     if (filter.slice(-8) === "update/+") message(`${topic}/accepted`, ACCEPTED);
 }
@@ -146,8 +156,31 @@ let filled: Uint8Array | undefined;
 let sent = 0;
 let state = "";
 let agent: OtaAgent | undefined;
+let broker: Broker | undefined;
+
+/** A block as a PUBLISH packet: the message is the end of it. */
+const packet = publication(bytes(`$aws/things/${THING}/streams/AFR_OTA-XYZ/data/cbor`), whole);
+const indexAt = packet.length - whole.length + 7;
+const wire = new Wire();
+const places = [new Uint8Array(2), new Uint8Array(indexAt - 7 - 5), new Uint8Array(whole.length)];
+
+function socketBlock(live: boolean): void {
+  now += 4;
+  packet[indexAt] = sent >> 8;
+  packet[indexAt + 1] = sent & 255;
+  if (live) {
+    (broker as Broker).send(packet);
+    return settle();
+  }
+  // What the socket and the clock do of this for the harness alone.
+  wire.push(packet);
+  for (let n = 0; n < 3; n++) wire.read();
+  for (const place of places) wire.read(place);
+  next();
+}
 
 function block(live: boolean): void {
+  if (config.socket) return socketBlock(live);
   now += 4;
   if (live) {
     for (const subscription of subscriptions)
@@ -203,8 +236,15 @@ function make(): void {
     ...{ slot, boot, crypto, clock, eraseLength: 65536 },
     trustedKeys: new TrustedKeys({ signer: Uint8Array.from(config.publicKey) }),
   });
+  if (config.socket)
+    broker = connectBroker(clock, (topicBytes, payload) => {
+      const topic = text(topicBytes);
+      const copy = payload.slice();
+      if (topic === `${JOBS}$next/get`) clock.set(() => answerJob(copy), 0);
+      else if (topic.slice(-7) === "/update") clock.set(() => answerUpdate(topic), 0);
+    });
   agent = new OtaAgent({
-    ...{ thingName: THING, mqtt, pal, clock, random: () => 0.5 },
+    ...{ thingName: THING, mqtt: broker?.mqtt ?? mqtt, pal, clock, random: () => 0.5 },
     onEvent: (event: { type: string; error?: Error }) => {
       state = event.error ? `${event.type}: ${event.error.message}` : event.type;
     },

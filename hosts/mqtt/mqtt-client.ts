@@ -97,19 +97,21 @@ const MAX_CONTROL = 64;
  * up to three levels more.
  */
 const MAX_TOPIC = 512;
+/** Bytes turned into characters at a time: bounds the stack a call takes. */
+const RUN = 64;
 /** Most acknowledgements that wait to be written; with more of them nothing is read. */
 const MAX_ACKS = 64;
 
-/** Steps of the parser. */
+/** Steps of the parser, in the order in which it takes them as far as bytes have come. */
 const HEADER = 0;
 const LENGTH = 1;
 const TOPIC_LENGTH = 2;
-const TOPIC = 3;
-const ID = 4;
-const OFFER = 5;
-const PAYLOAD = 6;
-const CONTROL = 7;
-const SKIP_TOPIC = 8;
+const SKIP_TOPIC = 3;
+const TOPIC = 4;
+const ID = 5;
+const OFFER = 6;
+const PAYLOAD = 7;
+const CONTROL = 8;
 
 export class MqttClient implements MqttClientLike {
   readonly #options: MqttClientOptions & { readonly clock: Clock };
@@ -137,10 +139,14 @@ export class MqttClient implements MqttClientLike {
   /** Bytes of the packet still to come; while PAYLOAD: of the message. */
   #remaining = 0;
   #id = 0;
-  /** Bytes collected so far in `#head`. */
-  #filled = 0;
+  /** What is being collected, one of the two below, and how many bytes of it are here. */
   #head = new Uint8Array(0);
+  #filled = 0;
+  readonly #pair = new Uint8Array(2);
+  #field = this.#head;
   #topic = "";
+  /** The bytes it was decoded from, each as a character. */
+  #octets = "";
   /** Bytes of a topic still to be thrown away. */
   #skip = 0;
   /** Payload bytes offered to the application and not yet read by it. */
@@ -324,77 +330,95 @@ export class MqttClient implements MqttClientLike {
     }
   }
 
-  /** One step of the parser. @returns false when more bytes have to come first */
+  /** Takes up to a message's next piece, or a control packet. @returns false when more bytes have to come first */
   #advance(): boolean {
-    switch (this.#step) {
-      case HEADER:
-        if (!this.#readable || this.#acks.length >= MAX_ACKS) return false;
-        this.#first = this.#byte();
-        this.#remaining = 0;
-        this.#shift = 0;
-        this.#step = LENGTH;
-        return true;
-      case LENGTH: {
-        if (!this.#readable) return false;
-        const byte = this.#byte();
-        this.#remaining |= (byte & 0x7f) << this.#shift;
-        this.#shift += 7;
-        if (byte & 0x80) {
-          if (this.#shift > 21) throw new Error("MQTT: packet length of more than four bytes");
-          return true;
-        }
-        this.#begin();
-        return true;
-      }
-      case TOPIC_LENGTH:
-        if (!this.#collect()) return false;
-        this.#skip = (this.#head[0] << 8) | this.#head[1];
-        if (this.#skip <= MAX_TOPIC) this.#expect(this.#skip, TOPIC);
-        else if (this.#skip > this.#remaining) throw new Error("MQTT: field longer than its packet");
-        else this.#step = SKIP_TOPIC;
-        return true;
-      case SKIP_TOPIC:
-        if (this.#skip) {
-          this.#expect(Math.min(this.#skip, MAX_TOPIC, this.#readable), SKIP_TOPIC);
-          this.#skip -= this.#head.length;
-          return this.#head.length > 0 && this.#collect();
-        }
-        this.#expect(0, TOPIC);
-        return true;
-      case TOPIC:
-        if (!this.#collect()) return false;
-        this.#topic = decodeUtf8(this.#head);
-        if (this.#first & 6) this.#expect(2, ID);
-        else this.#step = OFFER;
-        return true;
-      case ID:
-        if (!this.#collect()) return false;
-        this.#id = (this.#head[0] << 8) | this.#head[1];
-        this.#step = OFFER;
-        return true;
-      case OFFER:
-        if (this.#remaining && !this.#readable) return false;
-        this.#step = PAYLOAD;
-        this.#offer({ topic: this.#topic, byteLength: this.#remaining, QoS: (this.#first >> 1) & 3 });
-        return true;
-      case PAYLOAD:
-        if (this.#remaining) {
-          if (!this.#readable) return false;
-          this.#offer({});
-          return true;
-        }
-        this.#step = HEADER;
-        if (this.#first & 6) {
-          this.#acks.push(this.#id);
-          this.#drain();
-        }
-        return true;
-      default:
-        if (!this.#collect()) return false;
-        this.#step = HEADER;
-        this.#control(this.#first >> 4, this.#head);
-        return true;
+    if (this.#step <= LENGTH && !this.#fixedHeader()) return false;
+    if (this.#step === CONTROL) {
+      if (!this.#collect()) return false;
+      this.#step = HEADER;
+      this.#control(this.#first >> 4, this.#head);
+      return true;
     }
+    if (this.#step <= ID && !this.#variableHeader()) return false;
+    const remaining = this.#remaining;
+    if (this.#step === OFFER) {
+      if (remaining && !this.#readable) return false;
+      this.#step = PAYLOAD;
+      const more = this.#offer();
+      const QoS = (this.#first >> 1) & 3;
+      this.#options.onReadable?.(this.#offered, { topic: this.#topic, byteLength: remaining, QoS, more });
+    } else if (remaining) {
+      if (!this.#readable) return false;
+      const more = this.#offer();
+      this.#options.onReadable?.(this.#offered, { more });
+    } else {
+      this.#step = HEADER;
+      if (this.#first & 6) {
+        this.#acks.push(this.#id);
+        this.#drain();
+      }
+    }
+    return true;
+  }
+
+  /** Type, flags and length of a packet (MQTT 3.1.1 §2.2). */
+  #fixedHeader(): boolean {
+    if (this.#step === HEADER) {
+      if (!this.#readable || this.#acks.length >= MAX_ACKS) return false;
+      this.#first = this.#byte();
+      this.#remaining = this.#shift = 0;
+      this.#step = LENGTH;
+    }
+    for (let byte = 0x80; byte & 0x80; ) {
+      if (!this.#readable) return false;
+      byte = this.#byte();
+      this.#remaining |= (byte & 0x7f) << this.#shift;
+      this.#shift += 7;
+      if (byte & 0x80 && this.#shift > 21) throw new Error("MQTT: packet length of more than four bytes");
+    }
+    this.#begin();
+    return true;
+  }
+
+  /** Topic and id of a message (MQTT 3.1.1 §3.3.2). */
+  #variableHeader(): boolean {
+    if (this.#step === TOPIC_LENGTH) {
+      if (!this.#collect()) return false;
+      this.#skip = this.#word();
+      if (this.#skip <= MAX_TOPIC) this.#expect(this.#skip, TOPIC);
+      else if (this.#skip > this.#remaining) throw new Error("MQTT: field longer than its packet");
+      else this.#step = SKIP_TOPIC;
+    }
+    if (this.#step === SKIP_TOPIC) {
+      while (this.#skip) {
+        this.#expect(Math.min(this.#skip, MAX_TOPIC, this.#readable), SKIP_TOPIC);
+        this.#skip -= this.#head.length;
+        if (!this.#head.length || !this.#collect()) return false;
+      }
+      this.#expect(0, TOPIC);
+    }
+    if (!this.#collect()) return false;
+    if (this.#step === TOPIC) {
+      this.#readTopic();
+      if (this.#first & 6) {
+        this.#expect(2, ID);
+        if (!this.#collect()) return false;
+      }
+    }
+    if (this.#step === ID) this.#id = this.#word();
+    this.#step = OFFER;
+    return true;
+  }
+
+  /** Messages on the same topic follow each other: it is decoded, which takes its time, when it changes. */
+  #readTopic(): void {
+    const head = this.#head;
+    let octets = "";
+    for (let at = 0; at < head.length; at += RUN)
+      octets += String.fromCharCode.apply(null, head.subarray(at, at + RUN) as unknown as number[]);
+    if (octets === this.#octets) return;
+    this.#topic = decodeUtf8(head);
+    this.#octets = octets;
   }
 
   #byte(): number {
@@ -420,25 +444,36 @@ export class MqttClient implements MqttClientLike {
     if (length > this.#remaining) throw new Error("MQTT: field longer than its packet");
     this.#step = step;
     this.#filled = 0;
-    if (this.#head.length !== length) this.#head = new Uint8Array(length);
+    if (length === 2) this.#head = this.#pair;
+    else {
+      if (this.#field.length !== length) this.#field = new Uint8Array(length);
+      this.#head = this.#field;
+    }
   }
 
   #collect(): boolean {
-    const length = Math.min(this.#head.length - this.#filled, this.#readable);
+    const head = this.#head;
+    const filled = this.#filled;
+    const length = Math.min(head.length - filled, this.#readable);
     if (length) {
       const socket = this.#socket as Socket;
       socket.format = "buffer";
-      socket.read(this.#head.subarray(this.#filled, this.#filled + length));
+      socket.read(length === head.length ? head : head.subarray(filled, filled + length));
       this.#readable -= length;
       this.#remaining -= length;
       this.#filled += length;
     }
-    return this.#filled === this.#head.length;
+    return this.#filled === head.length;
   }
 
-  #offer(options: MqttReadable): void {
+  #word(): number {
+    return (this.#head[0] << 8) | this.#head[1];
+  }
+
+  /** Has the application read what has come. @returns whether more of the message has to come */
+  #offer(): boolean {
     this.#offered = Math.min(this.#remaining, this.#readable);
-    this.#options.onReadable?.(this.#offered, { ...options, more: this.#remaining > this.#offered });
+    return this.#remaining > this.#offered;
   }
 
   #control(operation: number, body: Uint8Array): void {

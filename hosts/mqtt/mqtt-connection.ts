@@ -73,7 +73,7 @@ interface Active {
 /** A message being received. */
 interface Incoming {
   readonly topic: string;
-  readonly targets: readonly MqttSubscription[];
+  readonly targets: readonly Active[];
   /** Where it goes; undefined: nobody wants it. */
   readonly buffer: Uint8Array | undefined;
   readonly byteLength: number;
@@ -102,6 +102,9 @@ export class EcmaMqttConnection implements MqttConnection {
   /** When a message arrived last. */
   #heardAt = Number.NEGATIVE_INFINITY;
   #incoming: Incoming | undefined;
+  /** Whom messages on `#topic` are for, the topic of the last one; undefined after a change of subscriptions. */
+  #topic: string | undefined;
+  #wanted: Active[] = [];
   #writable = 0;
   #writing = false;
 
@@ -135,6 +138,7 @@ export class EcmaMqttConnection implements MqttConnection {
   subscribe(subscription: MqttSubscription, done?: Done): void {
     const active = { subscription, done };
     this.#active.push(active);
+    this.#topic = undefined;
     if (this.#online) this.#request(active);
   }
 
@@ -142,6 +146,7 @@ export class EcmaMqttConnection implements MqttConnection {
     const rest = this.#active.filter((active) => active.subscription !== subscription);
     if (rest.length === this.#active.length) return;
     this.#active = rest;
+    this.#topic = undefined;
     const { filter } = subscription;
     if (this.#online && !rest.some((active) => active.subscription.filter === filter))
       this.#outbox.control({ operation: MqttOperation.UNSUBSCRIBE, items: [{ topic: filter }] });
@@ -159,6 +164,7 @@ export class EcmaMqttConnection implements MqttConnection {
   close(): void {
     this.#closed = true;
     this.#active = [];
+    this.#topic = undefined;
     this.#observers = [];
     this.#lost(new Error("closed"));
     this.#options.clock.clear(this.#timer);
@@ -371,21 +377,32 @@ export class EcmaMqttConnection implements MqttConnection {
 
   /** Finds out who wants a message, and where it is to be put. */
   #begin(topic: string, byteLength: number): Incoming {
-    const targets: MqttSubscription[] = [];
+    const targets: Active[] = [];
     let buffer: Uint8Array | undefined;
-    const { maxMessage = MAX_MESSAGE, log } = this.#options;
-    for (const { subscription } of this.#active) {
+    // Blocks of a file come one after the other on the same topic.
+    if (topic !== this.#topic) {
       // An empty topic is none: the client's word for one that is too long.
-      if (!topic || !topicMatches(subscription.filter, topic)) continue;
+      this.#wanted = this.#active.filter(
+        ({ subscription }) => topic && topicMatches(subscription.filter, topic),
+      );
+      this.#topic = topic;
+    }
+    const { maxMessage = MAX_MESSAGE, log } = this.#options;
+    for (const active of this.#wanted) {
+      const { subscription } = active;
       if (!subscription.buffer) {
-        if (byteLength <= maxMessage) targets.push(subscription);
+        if (byteLength <= maxMessage) targets.push(active);
         else log?.("warn", `MQTT: ${topic}: message of ${byteLength} bytes thrown away`);
         continue;
       }
-      const own = this.#guard(() => subscription.buffer?.(topic, byteLength));
-      if (!own || own.length < byteLength) continue;
-      targets.push(subscription);
-      buffer ??= own;
+      try {
+        const own = subscription.buffer(topic, byteLength);
+        if (!own || own.length < byteLength) continue;
+        targets.push(active);
+        buffer ??= own;
+      } catch (error) {
+        this.#failed(error);
+      }
     }
     if (targets.length) buffer ??= new Uint8Array(byteLength);
     return { topic, targets, buffer, byteLength, received: 0 };
@@ -394,19 +411,18 @@ export class EcmaMqttConnection implements MqttConnection {
   #deliver({ topic, targets, buffer, byteLength }: Incoming): void {
     if (!buffer) return;
     const payload = buffer.length === byteLength ? buffer : buffer.subarray(0, byteLength);
-    for (const subscription of targets)
-      if (this.#active.some((active) => active.subscription === subscription))
-        this.#guard(() => subscription.message(topic, payload));
+    for (const active of targets)
+      if (this.#active.includes(active))
+        try {
+          active.subscription.message(topic, payload);
+        } catch (error) {
+          this.#failed(error);
+        }
   }
 
   /** A fault in one subscriber's code must not end the connection of all (on a device: of the whole machine). */
-  #guard<T>(action: () => T): T | undefined {
-    try {
-      return action();
-    } catch (error) {
-      this.#options.log?.("error", `MQTT: a subscriber failed: ${wordsOf(error)}`);
-      return undefined;
-    }
+  #failed(error: unknown): void {
+    this.#options.log?.("error", `MQTT: a subscriber failed: ${wordsOf(error)}`);
   }
 }
 
