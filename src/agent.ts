@@ -832,9 +832,10 @@ export class Agent {
   }
 
   #emit(event: OtaEvent): void {
-    this.#options.failureLog?.event(event);
-    this.#options.versionReport?.event(event);
-    if (this.#options.onEvent) this.#ask("onEvent", event);
+    const { failureLog, versionReport, onEvent } = this.#options;
+    failureLog?.event(event);
+    versionReport?.event(event);
+    if (onEvent) this.#guard("onEvent", onEvent, event);
     else if (event.type === "activate") this.activateNewImage();
     else if (event.type === "start-test") this.setImageState("accepted");
   }

@@ -41,7 +41,7 @@ export async function bundle(input: string, without: readonly string[] = []): Pr
       input.startsWith("src/")
         ? typescript({ tsconfig: fileURLToPath(new URL("tsconfig.json", ROOT)), ...quiet })
         : sources,
-      compact({ without }),
+      compact(input.startsWith("src/") ? { without } : { iterators: true, prefix: "$d", without }),
     ],
     onwarn: () => {},
   });

@@ -243,7 +243,7 @@ export class FlashPal implements OtaPal {
   }
 
   writeBlock(offset: number, data: Uint8Array): void {
-    const open = this.#required();
+    const open = this.#open ?? this.#required();
     const { sectorLength, sectors } = open;
     const end = offset + data.length;
     if (end > open.file.fileSize) throw new OtaError("flash-write", "a block beyond the end of the file");
@@ -468,7 +468,7 @@ export class FlashPal implements OtaPal {
       bytes.set(part);
     }
     open.slot.write(bytes, offset);
-    const complete = open.lengthOf(sector);
+    const complete = sector < sectors.length - 1 ? open.sectorLength : open.lengthOf(sector);
     if ((sectors[sector] += length) < ERASED + complete) return;
     sectors[sector] = DONE;
     try {

@@ -68,6 +68,9 @@ export class Journal {
   #end: number;
   /** and of the end of the last record that was believed. */
   #good: number;
+  /** What leads from an offset below `#edge` to its place in the partition. */
+  #edge = 0;
+  #shift = 0;
   /** Identity and record side by side: what a digest begins with, identity and sector, is the start of them. */
   readonly #lead: Uint8Array;
   readonly #record: Uint8Array;
@@ -149,16 +152,25 @@ export class Journal {
       this.#flash.write(this.#header(), this.#place(0));
       this.live = true;
     }
-    if (this.#end >= this.#limit) return;
-    this.#record.set(this.#digest(sector, bytes), DIGEST_OFFSET);
-    this.#flash.write(this.#record, this.#place(this.#end));
-    this.#end += RECORD_LENGTH;
+    const end = this.#end;
+    if (end >= this.#edge) {
+      if (end >= this.#limit) return;
+      this.#shift = this.#place(end) - end;
+      this.#edge = end - (end % this.#sectorLength) + this.#sectorLength;
+    }
+    const record = this.#record;
+    record.set(this.#digest(sector, bytes), DIGEST_OFFSET);
+    this.#flash.write(record, end + this.#shift);
+    this.#end = end + RECORD_LENGTH;
   }
 
   /** What a record of `sector` has as its digest; leaves the sector in the record. */
   #digest(sector: number, bytes: Uint8Array): Uint8Array {
     this.#view.setUint32(0, sector, true);
-    return digestOf(this.#crypto, this.#lead, bytes).subarray(0, RECORD_LENGTH - DIGEST_OFFSET);
+    const hash = this.#crypto.sha256();
+    hash.update(this.#lead);
+    hash.update(bytes);
+    return hash.digest().subarray(0, RECORD_LENGTH - DIGEST_OFFSET);
   }
 
   /** Where a byte of the journal is in the partition. */

@@ -61,8 +61,9 @@ export function decodeMessage(message: Uint8Array, fields: Float64Array): string
   let seen = 0;
   let key = 0;
   // The usual form of a block, read without calls: keys of one letter, numbers below 65536. An indefinite map looks as
-  // if it had 31 entries: 28 are left at its fourth.
-  for (let left = message[0] - 0xa0; left > 0 && message[at] === 0x61; left--) {
+  // if it had 31 entries: 27 are left after its fourth.
+  let left = message[0] - 0xa0;
+  for (; left > 0 && message[at] === 0x61; left--) {
     key = message[at + 1];
     const first = message[at + 2];
     let value = first & 31;
@@ -70,20 +71,22 @@ export function decodeMessage(message: Uint8Array, fields: Float64Array): string
     if (value > 23) {
       if (value === 25) value = message[at++] << 8;
       else if (value === 24) value = 0;
-      else break;
+      else key = 0;
       value |= message[at++];
     }
     const bit = 1 << key;
-    if (key >> 5 !== 3 || !(bit & ~seen & (first < 0x20 ? NUMBERS : first >> 5 === 2 ? BYTES : 0))) break;
+    if (key >> 5 !== 3 || !(bit & ~seen & (first < 0x20 ? NUMBERS : first >> 5 === 2 ? BYTES : 0))) {
+      seen = 0;
+      break;
+    }
     seen |= bit;
     fields[key & 15] = value;
     if (bit === BYTES) {
       fields[START + PAYLOAD] = at;
       at += value;
     }
-    if (seen === BLOCK && (left === 1 ? at : left === 28 && message[at] === 0xff && at + 1) === end)
-      return "";
   }
+  if (seen === BLOCK && (left ? left === 27 && message[at] === 0xff && at + 1 : at) === end) return "";
   // Any other form: one loop over the heads of all items. Bytes beyond the end read as undefined; no such head gets
   // through.
   at = seen = key = fields[SENTENCE] = fields[TOKEN] = 0;

@@ -402,20 +402,23 @@ export class Download implements BlockSink {
   }
 
   #write(index: number, payload: Uint8Array): void {
-    const { pal, clock, noProgressTimeoutMs, onProgress } = this.#options;
+    const options = this.#options;
     const blockSize = this.#blockSize;
-    pal.writeBlock(index * blockSize, payload);
+    const { length } = payload;
+    options.pal.writeBlock(index * blockSize, payload);
     this.#state[index] &= AGAIN;
-    this.#left -= payload.length;
-    this.#bytes += payload.length;
+    const left = this.#left - length;
+    this.#left = left;
+    this.#bytes += length;
     this.#written++;
     this.#refused = this.#misfits = 0;
     // Writing may have taken a while, in which nothing could arrive.
-    const now = clock.now();
+    const now = options.clock.now();
     this.#window.active = now;
-    this.#silentAt = now + noProgressTimeoutMs;
+    this.#silentAt = now + options.noProgressTimeoutMs;
     const blocks = this.#blocks;
-    onProgress(blocks - Math.ceil(this.#left / blockSize), blocks, this.#file.fileSize - this.#left);
+    const missing = ((left + blockSize - 1) / blockSize) | 0;
+    options.onProgress(blocks - missing, blocks, this.#file.fileSize - left);
   }
 
   /** Makes blocks of `blockSize` bytes of the file, none of which has come in this life. */
@@ -565,6 +568,7 @@ export class Download implements BlockSink {
   #ask(max: number, end: number, now: number): number {
     const state = this.#state;
     const bitmap = this.#bitmap;
+    const window = this.#window;
     let block = this.#low;
     let first = -1;
     let place = 0;
@@ -572,24 +576,26 @@ export class Download implements BlockSink {
     let repeats = 0;
     const token = (this.#requests % (TOKENS - 1)) + 1;
     for (; block < end && count < max; block++) {
-      if ((state[block] & (WANTED | ASKED)) !== WANTED) continue;
+      const before = state[block];
+      if ((before & (WANTED | ASKED)) !== WANTED) continue;
       if (count === 0) {
         first = block;
+        if (end > first + SPAN) end = first + SPAN;
         bitmap.fill(0);
       }
-      if (block - first >= SPAN) break;
       place = block - first;
       bitmap[place >> 3] |= 1 << (place & 7);
-      if (state[block] & BEFORE) {
+      if (before & BEFORE) {
         repeats = token;
-        this.#window.ask(block, token, now);
+        window.ask(block, token, now);
         state[block] = WANTED | ASKED | BEFORE | AGAIN;
       } else {
-        this.#window.ask(block, 0, now);
+        window.ask(block, 0, now);
         state[block] = WANTED | ASKED | BEFORE;
       }
       count++;
     }
+    window.sent(count, now);
     this.#low = block;
     // Until one is lost there is nothing more worth a request.
     if (block === this.#blocks) this.#batch = NEVER;

@@ -153,7 +153,7 @@ export class Window {
   }
 
   /**
-   * Records that a block has been asked for.
+   * Records that a block is asked for; `sent` follows with the last one of a request.
    * @param token 0; for a block that had been asked for before its request's token, 1 to 63
    */
   ask(block: number, token: number, now: number): void {
@@ -161,7 +161,12 @@ export class Window {
     this.#ring[place] = block * TOKENS + token;
     this.#times[place] = now;
     if (token) this.repeated++;
-    this.outstanding++;
+  }
+
+  /** `count` blocks have been asked for. */
+  sent(count: number, now: number): void {
+    if (count === 0) return;
+    this.outstanding += count;
     this.active = now;
   }
 
@@ -329,8 +334,9 @@ export class Window {
     const tail = this.#tail;
     ring[n & mask] = NONE;
     this.outstanding--;
-    n = this.#head;
-    while (n < tail && ring[n & mask] === NONE) n++;
+    if (n !== this.#head) return;
+    do n++;
+    while (n < tail && ring[n & mask] === NONE);
     this.#head = n;
   }
 
