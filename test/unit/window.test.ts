@@ -1,13 +1,19 @@
 import { Window } from "../../src/transfer/window.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 
+/** A request for one block. */
+function askOne(window: Window, block: number, token: number, now: number): void {
+  window.ask(block, token, now);
+  window.sent(1, now);
+}
+
 function windowOf(capacity: number, initial: number, now = 0, rttHint?: number, random = () => 0): Window {
   return new Window(capacity, initial, now, random, 30_000, rttHint);
 }
 
 /** Asks for blocks [from, to) at `now`. */
 function ask(window: Window, from: number, to: number, now: number, again = false): void {
-  for (let block = from; block < to; block++) window.ask(block, again ? 1 : 0, now);
+  for (let block = from; block < to; block++) askOne(window, block, again ? 1 : 0, now);
 }
 
 function losses(window: Window, now: number): number[] {
@@ -19,14 +25,14 @@ function losses(window: Window, now: number): number[] {
 /** Lets the deadline pass, asks again for what is given up, and returns how long the next wait is. */
 function expire(window: Window): number {
   const now = window.deadline(window.active);
-  for (const block of losses(window, now)) window.ask(block, 1, now);
+  for (const block of losses(window, now)) askOne(window, block, 1, now);
   return window.deadline(now) - now;
 }
 
 describe("window: asking", () => {
   it("records blocks in the order they are asked for, and which of them had been before", () => {
     const window = windowOf(64, 8);
-    for (const block of [16, 18, 21, 23]) window.ask(block, block === 18 ? 1 : 0, 0);
+    for (const block of [16, 18, 21, 23]) askOne(window, block, block === 18 ? 1 : 0, 0);
     deepEqual([window.outstanding, window.repeated], [4, 1]);
     window.forget(0);
     deepEqual(losses(window, 0), [16, 18, 21, 23]);
@@ -137,7 +143,7 @@ describe("window: losses", () => {
       ask(window, first, first + 32, now);
       for (let block = first + 1; block < first + 32; block++) window.arrived(block, 0, now + 50);
       deepEqual(losses(window, 0), [first]);
-      window.ask(first, 1, now + 60);
+      askOne(window, first, 1, now + 60);
       window.arrived(first, 1, now + 110);
     }
   }
@@ -194,13 +200,13 @@ describe("window: losses", () => {
     deepEqual(losses(window, 0), [0, 1]);
     const { size } = window;
     ask(window, 24, 40, 50);
-    for (const block of [0, 1]) window.ask(block, 7, 51);
+    for (const block of [0, 1]) askOne(window, block, 7, 51);
     // The answer to the request with token 7 proves what was asked before it …
     window.arrived(1, 7, 101);
     equal(losses(window, 0)[0], 24);
     // … but a late first one proves nothing, undoes what was done for it, and calls for patience.
     ask(window, 40, 60, 101);
-    window.ask(24, 8, 101);
+    askOne(window, 24, 8, 101);
     window.arrived(0, 0, 102);
     window.arrived(24, 0, 103);
     deepEqual(losses(window, 0), []);
@@ -213,7 +219,7 @@ describe("window: losses", () => {
     for (let block = 1; block < 24; block++) window.arrived(block, 0, 50);
     deepEqual(losses(window, 0), [0]);
     ask(window, 24, 44, 50);
-    window.ask(0, 7, 51);
+    askOne(window, 0, 7, 51);
     window.arrived(0, 0, 60);
     deepEqual(losses(window, 0), []);
   });
@@ -333,7 +339,7 @@ describe("window: time-outs", () => {
     ask(window, 0, 20, 0);
     let now = window.deadline(0);
     deepEqual(losses(window, now), [0]);
-    window.ask(0, 1, now);
+    askOne(window, 0, 1, now);
     // The answer may be to the first request: what was asked for along with it is not lost for that.
     window.arrived(0, 0, ++now);
     deepEqual(losses(window, now + 100), []);
@@ -343,7 +349,7 @@ describe("window: time-outs", () => {
 
   it("say nothing of what is asked for afterwards", () => {
     const window = windowOf(64, 64);
-    window.ask(0, 0, 0);
+    askOne(window, 0, 0, 0);
     window.arrived(0, 0, 40);
     for (let n = 0; n < 4; n++) {
       ask(window, 0, 3, window.active);
