@@ -41,6 +41,8 @@ interface ServeOptions {
   readonly httpPort: number;
   readonly pageListen: string;
   readonly pagePort: number;
+  readonly ddiPort?: number;
+  readonly ddiToken?: string;
   readonly tls: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
@@ -72,6 +74,8 @@ export function serveCommand(): Command {
     .option("--advertise <host>", "name or address of this machine in image URLs and certificates")
     .option("--mqtt-port <port>", "of the broker; 0: any", port, MQTT_PORT)
     .option("--http-port <port>", "of the images; 0: any", port, IMAGE_PORT)
+    .option("--ddi-port <port>", "speak hawkBit's DDI, too, on this port; 0: any", port)
+    .option("--ddi-token <token>", "the gateway token devices have to show there (default: any)")
     .option("--page-listen <address>", "where browsers and xs-ota connect", LOOPBACK)
     .option("--page-port <port>", "of the page; 0: any", port, PAGE_PORT)
     .option("--tls", "encrypt broker and images with a certificate of an own authority", false)
@@ -115,19 +119,23 @@ async function serve(options: ServeOptions): Promise<void> {
     throw explain(error, options);
   }
   let api: Awaited<ReturnType<typeof ApiServer.start>>;
+  let ddi: Awaited<ReturnType<typeof serveDdi>> | undefined;
   try {
+    ddi = await serveDdi(desk, { ...options, advertise }, tls);
     api = await ApiServer.start({ desk, ca, host: pageListen, port: pagePort, names: [advertise] });
   } catch (error) {
+    await ddi?.close();
     await desk.close();
     throw explain(error, options);
   }
   try {
-    introduce(api.origin, desk, { ...options, key: identity?.keyFile });
+    introduce(api.origin, desk, { ...options, key: identity?.keyFile, ddi: ddi?.origin });
     follow(desk, options);
     await aborted(stop);
   } finally {
     const { memory } = api.status();
     await api.close();
+    await ddi?.close();
     await desk.close();
     const peak = Math.round(memory.peak / 1_048_576);
     if (options.json) print(JSON.stringify({ event: "stopped", peakMemory: memory.peak }));
@@ -135,9 +143,24 @@ async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-function introduce(page: string, desk: Desk, options: ServeOptions): void {
+/** hawkBit's device side, where it is asked for. */
+async function serveDdi(
+  { service }: Desk,
+  { listen, ddiPort, ddiToken, advertise }: ServeOptions,
+  tls: ServerCertificate | undefined,
+) {
+  if (ddiPort === undefined) return undefined;
+  const { DdiServer } = await import("../../service/ddi.js");
+  return DdiServer.start({ service, host: listen, port: ddiPort, advertise, tls, token: ddiToken });
+}
+
+function introduce(
+  page: string,
+  desk: Desk,
+  options: ServeOptions & { readonly ddi?: string | undefined },
+): void {
   const { service } = desk;
-  const { listen, pageListen, broker, data, key, json } = options;
+  const { listen, pageListen, broker, data, key, ddi, json } = options;
   if (json) {
     print(
       JSON.stringify({
@@ -145,6 +168,7 @@ function introduce(page: string, desk: Desk, options: ServeOptions): void {
         page,
         mqtt: service.url,
         http: service.httpOrigin,
+        ddi,
         pid: process.pid,
       }),
     );
@@ -157,6 +181,7 @@ function introduce(page: string, desk: Desk, options: ServeOptions): void {
     `Page      ${paint("cyan", page)}`,
     `Broker    ${paint("cyan", service.url)}${broker ? "" : ", its own"}`,
     `Images    ${paint("cyan", service.httpOrigin)}`,
+    ...(ddi ? [`hawkBit   ${paint("cyan", `${ddi}/DEFAULT/controller/v1/<thing name>`)}`] : []),
     `Signing   ${key ? `with ${key}` : paint("yellow", `no key: make one with xs-ota keygen, or deploy with --key`)}`,
     `State     in ${data}: ${count(jobs, "job")}, ${count(devices, "device")}`,
   );
