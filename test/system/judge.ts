@@ -161,6 +161,8 @@ export function excused(
   const has = (...kinds: string[]) => faults.some(({ kind }) => kinds.includes(kind));
   const flash = has("flash", "rot", "stuck");
   const power = has("power", "cut");
+  // What hawkBit does not say again is in the store: while that cannot be read nobody knows whose trial it is.
+  const unread = ddi !== undefined && faults.some((fault) => fault.kind === "store" && fault.what === "get");
   switch (code) {
     case "":
       // The bare status is what is left.
@@ -198,11 +200,13 @@ export function excused(
       return (
         power ||
         flash ||
+        unread ||
         has("app", "service", "outage", "refuse", "mute") ||
         app.testMs >= agent.selfTestTimeoutMs
       );
     case "self-test-timeout":
       return (
+        unread ||
         has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute") ||
         app.testMs >= agent.selfTestTimeoutMs
       );
