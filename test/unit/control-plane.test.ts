@@ -2,7 +2,7 @@
  * A fleet service of the product's own in place of AWS IoT Jobs.
  * @module
  */
-import * as Event from "../../src/events.js";
+import { ReceivedJobDocument, Subscribed } from "../../src/events.js";
 import { type ControlListener, type ControlPlane, OtaAgent, type OtaAgentOptions } from "../../src/index.js";
 import { deepEqual, equal, throws } from "../support/assert.js";
 import { FakePal } from "../support/fake-pal.js";
@@ -60,7 +60,7 @@ describe("another control plane", () => {
     const { agent, plane } = rig();
     deepEqual(plane.asked, []);
     await agent.init();
-    plane.tell(Event.Subscribed);
+    plane.tell(Subscribed);
     equal(agent.state, "RequestingJob");
     const job = {
       ...{ jobId: "7", executionNumber: undefined, protocols: ["HTTP"] as const, document: "{}" },
@@ -72,7 +72,7 @@ describe("another control plane", () => {
       ],
       progress: { selfTest: false, updatedBy: undefined, image: "", payload: "" },
     };
-    plane.tell(Event.ReceivedJobDocument, { kind: "ota", clientToken: "own", job });
+    plane.tell(ReceivedJobDocument, { kind: "ota", clientToken: "own", job });
     await agent.shutdown();
     deepEqual(plane.asked, ["open", "request", "7 FAILED data-protocol", "close"]);
   });
