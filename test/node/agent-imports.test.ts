@@ -9,9 +9,9 @@ import ts from "typescript";
 import * as agent from "../../src/index.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** What goes into those bundles. The HTTP plane is a bundle of its own. */
+/** What goes into those bundles. The options are bundles of their own. */
 const FOLDERS = ["esp32", "moddable", "sim", "mqtt", "formats", "emulated"];
-const OWN_BUNDLE = /\/transfer\/http\.js$/;
+const OWN_BUNDLE = /\/(transfer\/http|control\/failure-log|(payload|components|ddi|url)\/index)\.js$/;
 
 /** Values, not types, that a file imports from the agent's sources. */
 function imported(path: string): string[] {
