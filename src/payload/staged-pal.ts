@@ -45,6 +45,9 @@ export interface StagedPalOptions extends FlashPalOptions {
 
 type Done = (error: OtaError | undefined, left?: Received) => void;
 
+/** How often sectors of the image that went bad are made again before the flash is given up. */
+const MAX_REPAIRS = 3;
+
 const NOTHING: Received = Object.freeze({ has: () => false, byteLength: 0 });
 
 /** Everything about the payload being received and applied; replaced as a whole. */
@@ -63,6 +66,8 @@ class OpenPayload {
   made = NOTHING;
   /** Something was written for it, in this life. */
   begun = false;
+  /** How often the image was made again of what is here. */
+  repairs = 0;
 
   constructor(file: JobFile, variant: Variant, sectors: number, view: PartFlash, stage: FlashPal) {
     this.file = file;
@@ -505,6 +510,8 @@ export class StagedPal implements OtaPal {
         isForged ? new OtaError("bad-payload", "the payload does not make the signed image") : error,
       );
     }
+    // A cell that will not hold its bit never ends otherwise.
+    if (open.repairs++ >= MAX_REPAIRS) return done(error);
     // Flash lost some of the image: it is made again of what is still there, or fetched again.
     open.made = left;
     stage.createFile(file, (problem, received) => {

@@ -1,3 +1,4 @@
+import { StuckBits } from "../../hosts/emulated/flash-faults.js";
 import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { OtaError } from "../../src/index.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
@@ -58,6 +59,14 @@ describe("staged PAL: applies", () => {
     equal(rig.update(DELTA_FILE, DELTA), undefined);
     rig.restart();
     equal(rig.update(DELTA_FILE, DELTA), undefined);
+  });
+
+  it("onto a cell that will not hold its bit: given up, where it went on for ever", () => {
+    const rig = new PayloadRig();
+    const cell = new StuckBits();
+    cell.stick(2 * SECTOR_SIZE + 100, 0xff, ~NEXT[2 * SECTOR_SIZE + 100]);
+    rig.chip.faults = cell;
+    equal(rig.update(DELTA_FILE, DELTA), "signature-check");
   });
 
   it("forgets an old verdict about the slot before it writes", () => {
