@@ -161,8 +161,8 @@ export function excused(
   const has = (...kinds: string[]) => faults.some(({ kind }) => kinds.includes(kind));
   const flash = has("flash", "rot", "stuck");
   const power = has("power", "cut");
-  // What hawkBit does not say again is in the store: while that cannot be read nobody knows whose trial it is.
-  const unread = ddi !== undefined && faults.some((fault) => fault.kind === "store" && fault.what === "get");
+  // What hawkBit does not say again is in the store: without it nobody knows whose trial it is, or would be.
+  const forgotten = ddi !== undefined && has("store");
   switch (code) {
     case "":
       // The bare status is what is left.
@@ -191,7 +191,7 @@ export function excused(
       return flash;
     case "activate-failed":
       // The service refused to know of it.
-      return flash || has("service");
+      return flash || forgotten || has("service");
     case "signature-check":
       return flash || has("corrupt", "forge");
     case "rolled-back":
@@ -200,13 +200,13 @@ export function excused(
       return (
         power ||
         flash ||
-        unread ||
+        forgotten ||
         has("app", "service", "outage", "refuse", "mute") ||
         app.testMs >= agent.selfTestTimeoutMs
       );
     case "self-test-timeout":
       return (
-        unread ||
+        forgotten ||
         has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute") ||
         app.testMs >= agent.selfTestTimeoutMs
       );

@@ -73,9 +73,9 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     if (!deployment?.withdrawn && !fails) judge.status(stopped(execution), deployment);
   };
 
-  /** What the device has stopped of its own, it must not keep: as if it had failed. */
+  /** What the device tells hawkBit it has stopped, it must not keep: as if it had failed. AWS's CANCELED is the operator's. */
   function stopped(execution: Execution): Execution {
-    return execution.status === "CANCELED" ? { ...execution, status: "FAILED" } : execution;
+    return hawkbit && execution.status === "CANCELED" ? { ...execution, status: "FAILED" } : execution;
   }
 
   function act(fault: Fault): void {
