@@ -42,6 +42,9 @@ const COUNTING = `
       }
     };`;
 
+/** In the place of the MQTT connection, where the agent alone is measured: its heap, too. */
+const NO_MQTT = "export class MqttClient {} export class EcmaMqttConnection {}";
+
 interface Reply {
   readonly compute: number;
   readonly slots: number;
@@ -98,7 +101,7 @@ export async function meter(
     ...{ fileSize: image.length, blockSize, head: [...image.subarray(0, 512)], publicKey },
     socket: false,
   };
-  const script = await harness(agent, mqtt);
+  const script = await harness(agent, NO_MQTT);
   const rig = new Rig();
   const counting = new Rig();
   const whole = new Rig();
@@ -115,7 +118,7 @@ export async function meter(
       throw new Error(`the agent took ${result.processed} blocks: ${result.state}`);
     transfer += steady + (await rig.blocks(Math.ceil(image.length / blockSize) - WARM - MEASURED - 1));
 
-    await whole.load({ ...config, socket: true }, script);
+    await whole.load({ ...config, socket: true }, await harness(agent, mqtt));
     await whole.run("make");
     await whole.run("start");
     await whole.blocks(WARM);

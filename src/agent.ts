@@ -559,8 +559,10 @@ export class Agent {
 
   #progress(active: ActiveJob, received: number, total: number, bytes: number): void {
     if (this.#state === State.RequestingFileBlock) this.#post(Event.ReceivedFileBlock);
-    this.#emit({ type: "progress", received, total, bytes });
-    if (received - (active.reported as number) < this.#options.statusInterval) return;
+    const { onEvent, statusInterval } = this.#options;
+    // Once a block: nobody but the application is told.
+    if (onEvent) this.#guard("onEvent", onEvent, { type: "progress", received, total, bytes });
+    if (received - (active.reported as number) < statusInterval) return;
     active.reported = received;
     active.details = report.receiving(received, total);
     if (active.set) active.details = { ...active.details, files: report.filesOf(active, received, total) };
