@@ -20,7 +20,16 @@ export {
 } from "./control/job-document.js";
 export type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 export { asOtaError, OtaError, type OtaErrorCode, type OtaPhase, wordsOf } from "./errors.js";
-export type { CustomJob, OtaAgentOptions, OtaEvent, UpdateDecision } from "./options.js";
+export type {
+  CustomJob,
+  FailureRecorder,
+  OtaAgentOptions,
+  OtaEvent,
+  RecorderParts,
+  ReportParts,
+  UpdateDecision,
+  VersionReporter,
+} from "./options.js";
 export { OtaAgent } from "./ota-agent.js";
 export type {
   AppDescription,
