@@ -285,8 +285,8 @@ export const HOSTS: readonly Mutation[] = [
       ["what is under way hears nothing of the loss", "this.#outbox.fail(new Error(reason));", ""],
       [
         "an unsubscribed subscriber gets the message",
-        "if (this.#active.some((active) => active.subscription === subscription))\n",
-        "",
+        "if (this.#active.includes(active))\n        try",
+        "try",
       ],
       [
         "the wait for CONNACK has no end",
@@ -333,7 +333,7 @@ export const HOSTS: readonly Mutation[] = [
     "hosts/mqtt/mqtt-client.ts",
     [CONNECTION, "test/unit/mqtt-hostile.test.ts"],
     [
-      ["a length of five bytes is taken", "if (this.#shift > 21) throw", "if (this.#shift > 28) throw"],
+      ["a length of five bytes is taken", "this.#shift > 21) throw", "this.#shift > 28) throw"],
       [
         "a field may be longer than its packet",
         "if (length > this.#remaining) throw",
@@ -341,8 +341,8 @@ export const HOSTS: readonly Mutation[] = [
       ],
       [
         "a message is acknowledged unread",
-        "      case OFFER:\n",
-        "      case OFFER:\n        if (this.#first & 6 && this.#step === OFFER) this.#acks.push(this.#id);\n",
+        "    if (this.#step === OFFER) {\n",
+        "    if (this.#step === OFFER) {\n      if (this.#first & 6) this.#acks.push(this.#id);\n",
       ],
       [
         "silence is no reason to give up",

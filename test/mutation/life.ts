@@ -49,14 +49,10 @@ export const LIFE: readonly Mutation[] = [
       ],
       [
         "a record does not name the file",
-        "this.#lead, bytes)",
-        "this.#lead.subarray(-DIGEST_OFFSET), bytes)",
+        "hash.update(this.#lead);",
+        "hash.update(this.#lead.subarray(-DIGEST_OFFSET));",
       ],
-      [
-        "records are not counted",
-        "this.#flash.write(this.#record, this.#place(this.#end));\n    this.#end += RECORD_LENGTH;",
-        "this.#flash.write(this.#record, this.#place(this.#end));",
-      ],
+      ["records are not counted", "this.#end = end + RECORD_LENGTH;", ""],
     ],
   ),
   ...mutations(
@@ -242,7 +238,7 @@ export const LIFE: readonly Mutation[] = [
     [
       [
         "an unsubscribed subscriber gets the message",
-        "if (this.#active.some((active) => active.subscription === subscription))",
+        "if (this.#active.includes(active))",
         "if (this.#active.length)",
       ],
       ["a refused renewal is not repeated", "if (error && active.granted) this", "if (false) this"],

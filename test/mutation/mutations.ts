@@ -62,7 +62,7 @@ export const MUTATIONS: readonly Mutation[] = [
       ["a payload may come twice", "seen & bit || ", ""],
       ["trailing bytes are ignored", "if (at !== end) break;", "if (at > end) break;"],
       ["a cut head is taken", "if (!(at + (major > 1 && major < 6 ? value : 0) <= end)) break;", ""],
-      ["an indefinite map need not end", "left === 28 && message[at] === 0xff &&", "left === 28 &&"],
+      ["an indefinite map need not end", "left === 27 && message[at] === 0xff &&", "left === 27 &&"],
     ],
   ),
   ...mutations(

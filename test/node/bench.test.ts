@@ -29,7 +29,7 @@ function figures(ratio: number): Figures {
     trouble: [],
     wire: [],
     polite: [],
-    xs: { perBlock: 2000, idleSlots: 10, transferSlots: 100, transferBytes: 1000 },
+    xs: { perBlock: 2000, perBlockFromSocket: 4000, idleSlots: 10, transferSlots: 100, transferBytes: 1000 },
     sizes: { agent: 1000 },
   };
 }
@@ -103,6 +103,6 @@ describe("bench: the gate", () => {
   it("names a promise that is not kept", () => {
     const [fault] = broken(figures(1.11));
     ok(fault.includes("64 KB/s, 20 ms"), fault);
-    equal(broken({ ...figures(1), xs: { perBlock: 3001 } }).length, 3);
+    equal(broken({ ...figures(1), xs: { perBlock: 3001 } }).length, 4);
   });
 });
