@@ -12,29 +12,8 @@ import { type ConnectOptions, connectMqtt as connect } from "../moddable/mqtt.js
 import { PreferenceStore } from "../moddable/store.js";
 import type { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 
-export type { DeviceAgentOptions } from "../moddable/agent.js";
-export { ModdableClock } from "../moddable/clock.js";
-export { ModdableCrypto } from "../moddable/crypto.js";
-export {
-  ClassicFlash,
-  type ClassicFlashInstance,
-  EcmaFlash,
-  type EcmaFlashInstance,
-} from "../moddable/flash.js";
-export type { ConnectOptions } from "../moddable/mqtt.js";
-export { type ClassicMqttClient, ClassicMqttConnection } from "../moddable/mqtt-classic.js";
-export type { TlsOptions } from "../moddable/network.js";
+export * from "../moddable/public.js";
 export { PreferenceStore } from "../moddable/store.js";
-export type {
-  MqttClientConstructor,
-  MqttClientLike,
-  MqttClientOptions,
-  MqttControl,
-  MqttReadable,
-  MqttWriteOptions,
-} from "../mqtt/mqtt-client.js";
-export { EcmaMqttConnection, type EcmaMqttOptions } from "../mqtt/mqtt-connection.js";
-export type { NetworkOptions, Resolver, Socket } from "../mqtt/socket.js";
 
 /** Added to the agent's own deadline for the self-test: the guard in native code is for an agent that hangs. */
 const GUARD_MARGIN_MS = 30_000;

@@ -13,28 +13,7 @@ import type { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 import { SimulatedDevice } from "./device.js";
 import { FileStore } from "./file-store.js";
 
-export type { DeviceAgentOptions } from "../moddable/agent.js";
-export { ModdableClock } from "../moddable/clock.js";
-export { ModdableCrypto } from "../moddable/crypto.js";
-export {
-  ClassicFlash,
-  type ClassicFlashInstance,
-  EcmaFlash,
-  type EcmaFlashInstance,
-} from "../moddable/flash.js";
-export type { ConnectOptions } from "../moddable/mqtt.js";
-export { type ClassicMqttClient, ClassicMqttConnection } from "../moddable/mqtt-classic.js";
-export type { TlsOptions } from "../moddable/network.js";
-export type {
-  MqttClientConstructor,
-  MqttClientLike,
-  MqttClientOptions,
-  MqttControl,
-  MqttReadable,
-  MqttWriteOptions,
-} from "../mqtt/mqtt-client.js";
-export { EcmaMqttConnection, type EcmaMqttOptions } from "../mqtt/mqtt-connection.js";
-export type { NetworkOptions, Resolver, Socket } from "../mqtt/socket.js";
+export * from "../moddable/public.js";
 
 /** What the device is while it is on. One object for the whole simulator: there is one device in it. */
 class Power {
