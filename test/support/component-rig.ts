@@ -8,7 +8,7 @@ import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-f
 import { buildComponent, buildStatement } from "../../hosts/formats/component-builder.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { PureSha256 } from "../../hosts/formats/sha256.js";
-import { Components } from "../../src/components/components.js";
+import { Components } from "../../src/components/index.js";
 import type { ComponentsOptions } from "../../src/components/options.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/errors.js";

@@ -9,7 +9,7 @@ import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder
 import { PureSha256 } from "../../hosts/formats/sha256.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/index.js";
-import { StagedPal, type StagedPalOptions } from "../../src/payload/staged-pal.js";
+import { StagedPal, type StagedPalOptions } from "../../src/payload/index.js";
 import { parseHead } from "../../src/slot/esp-image.js";
 import type { Received } from "../../src/slot/pal.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";

@@ -26,7 +26,7 @@ import {
   type OtaEvent,
   type Store,
 } from "../../src/index.js";
-import { StagedPal } from "../../src/payload/staged-pal.js";
+import { StagedPal } from "../../src/payload/index.js";
 import type { OtaPal } from "../../src/slot/pal.js";
 import { KEY_POINT, signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { seeded, VirtualClock, VirtualTime } from "./virtual-clock.js";

@@ -13,7 +13,7 @@ import { activeEntry, makeEntry, STATE_VALID, slotOf } from "../../hosts/formats
 import { type Partition, TYPE_DATA } from "../../hosts/formats/partition-table.js";
 import { Components } from "../../src/components/components.js";
 import { COMPONENT_HEADER_LENGTH } from "../../src/components/header.js";
-import { StagedPal } from "../../src/payload/staged-pal.js";
+import { StagedPal } from "../../src/payload/index.js";
 import type { Crypto, Store } from "../../src/ports.js";
 import { FlashPal } from "../../src/slot/flash-pal.js";
 import type { OtaPal } from "../../src/slot/pal.js";

@@ -1,11 +1,10 @@
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
-import { buildStatement } from "../../hosts/formats/component-builder.js";
 import { otaDocument, otaStreamId } from "../../service/documents.js";
 import { memoryFile } from "../../service/streams.js";
-import { Components } from "../../src/components/components.js";
+import { Components } from "../../src/components/index.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
-import { ASSETS, CERTS, componentFile, STATEMENT, sha256 } from "../support/component-rig.js";
+import { ASSETS, CERTS, componentFile, type Files, withStatement } from "../support/component-rig.js";
 import { buildIdOf, delta } from "../support/payload-rig.js";
 import { image, sign, THING, World, type WorldOptions } from "../support/world.js";
 
@@ -76,19 +75,8 @@ const file = (name: string, version: string, changes = {}) =>
 const assets = (version: string, changes = {}) => file("assets", version, changes);
 const certs = (version: string, changes = {}) => file("certs", version, changes);
 
-function statement(files: ReadonlyMap<number, Uint8Array>, sequence: number): Map<number, Uint8Array> {
-  const names = new Map([
-    [0, "firmware"],
-    [ASSETS, "assets"],
-    [CERTS, "certs"],
-  ]);
-  const entries = [...files].map(([type, bytes]) => ({
-    name: names.get(type) as string,
-    version: "any",
-    digest: sha256(bytes),
-  }));
-  return new Map([...files, [STATEMENT, buildStatement({ sequence, projectName: "world", entries })]]);
-}
+const statement = (files: Files, sequence: number) =>
+  withStatement(files, sequence, { projectName: "world" });
 
 describe("components in a device", () => {
   it("an update of assets alone: on trial after a restart, accepted, SUCCEEDED", () => {

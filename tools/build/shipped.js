@@ -14,9 +14,7 @@ export function shipped(agent = join(ROOT, "dist/index.js")) {
   const files = {
     "transfer/http.js": join(ROOT, "dist/http.js"),
     "payload/index.js": join(ROOT, "dist/payload.js"),
-    "payload/staged-pal.js": join(ROOT, "dist/payload.js"),
     "components/index.js": join(ROOT, "dist/components.js"),
-    "components/components.js": join(ROOT, "dist/components.js"),
     "control/failure-log.js": join(ROOT, "dist/failure-log.js"),
   };
   return {
