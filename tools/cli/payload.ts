@@ -44,7 +44,6 @@ Exit code: 0; 2 when a file is no image, or is damaged.`,
       if (!force) refuseExisting(output);
       const base = readImage(old);
       const image = readImage(fresh);
-      if (!force) refuseExisting(output);
       write(
         output,
         force,
@@ -73,7 +72,6 @@ Exit code: 0; 2 when the file is no image, or is damaged.`,
     .action((fresh: string, { output, force }: Output) => {
       if (!force) refuseExisting(output);
       const image = readImage(fresh);
-      if (!force) refuseExisting(output);
       write(
         output,
         force,
