@@ -6,6 +6,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as iot from "@aws-sdk/client-iot";
+import { type AccountStandIn, allows } from "./aws-account.js";
 import { modelProblem } from "./aws-model.js";
 
 /** Fields of JobProcessDetails. */
@@ -38,6 +39,10 @@ export class AwsStandIn {
   /** Answers this operation's path with an error. */
   refuse: RegExp | undefined;
   versioned = true;
+  /** What has been set up; undefined: all that deployments need is there. */
+  account: AccountStandIn | undefined;
+  /** Text of the policy that whoever asks has; undefined: he may do all. */
+  policy: string | undefined;
   #updatePolls = 0;
   readonly #server: Server;
 
@@ -58,13 +63,21 @@ export class AwsStandIn {
         const isJson = headers["content-type"] === "application/json" && raw.length > 0;
         const body = isJson ? JSON.parse(raw.toString()) : raw;
         this.requests.push({ method, path, body, authorization: headers.authorization ?? "" });
+        const answer = this.account?.answer(method, url, headers, raw);
+        if (answer) {
+          response.writeHead(answer.status, { "Content-Type": "application/json", ...answer.headers });
+          response.end(answer.body);
+          return;
+        }
         const schema = SCHEMAS.find(([pattern]) => pattern.test(`${method} ${path}`))?.[1];
-        const problem = schema === undefined || !isJson ? undefined : modelProblem(schema, body, path);
+        const problem =
+          (schema === undefined || !isJson ? undefined : modelProblem(schema, body, path)) ??
+          this.#missing(method, path, body);
         const refused = this.refuse?.test(`${method} ${path}`) || problem !== undefined;
         response.statusCode = refused ? 403 : 200;
         response.setHeader("Content-Type", "application/json");
         if (refused) response.setHeader("x-amzn-errortype", "UnauthorizedException");
-        if (this.versioned && method === "PUT" && path.startsWith("/firmware/"))
+        if (this.#isVersioned() && method === "PUT" && path.startsWith("/firmware/"))
           response.setHeader("x-amz-version-id", "version-7");
         response.end(
           refused ? JSON.stringify({ message: problem ?? "not for you" }) : this.#answer(method, path),
@@ -75,6 +88,38 @@ export class AwsStandIn {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  #isVersioned(): boolean {
+    return this.account ? this.account.buckets.get("firmware")?.versioned === true : this.versioned;
+  }
+
+  /** What is not there of what a request takes for granted, or is not allowed by the policy of whoever asks. */
+  #missing(method: string, path: string, body: unknown): string | undefined {
+    const [, kind, id, part] = path.split("/");
+    if (this.account && kind === "firmware" && !this.account.buckets.has("firmware")) return "no such bucket";
+    const { roleArn } = body as { roleArn?: string };
+    const role = roleArn && this.account ? roleArn.split("/")[1] : undefined;
+    if (role !== undefined && !this.account!.roles.has(role)) return `no role ${role}`;
+    if (this.policy === undefined) return undefined;
+    const iot = (resource: string) => `arn:aws:iot:eu-central-1:123456789012:${resource}`;
+    const uses: readonly (readonly [boolean, string, string])[] = [
+      [kind === "firmware", "s3:PutObject", `arn:aws:s3:::firmware/${path.slice(10)}`],
+      [role !== undefined, "iam:PassRole", roleArn ?? ""],
+      [kind === "otaUpdates", `iot:${method === "POST" ? "Create" : "Get"}OTAUpdate`, iot(`otaupdate/${id}`)],
+      [kind === "streams", "iot:CreateStream", iot(`stream/${id}`)],
+      [kind === "jobs" && method === "PUT" && !part, "iot:CreateJob", iot(`job/${id}`)],
+      [kind === "jobs" && part === "cancel", "iot:CancelJob", iot(`job/${id}`)],
+      [kind === "jobs" && method === "GET" && id !== undefined && !part, "iot:DescribeJob", iot(`job/${id}`)],
+      [kind === "jobs" && part === "things", "iot:ListJobExecutionsForJob", iot(`job/${id}`)],
+      [kind === "jobs" && id === undefined, "iot:ListJobs", "*"],
+      [kind === "things", "iot:DescribeJobExecution", iot(`thing/${id}`)],
+      [kind === "indices", "iot:GetBucketsAggregation", iot("index/AWS_Things")],
+    ];
+    const wanted = uses.filter(([applies]) => applies);
+    if (wanted.length === 0) return `nobody knows the action of ${method} ${path}`;
+    const [, action] = wanted.find(([, name, resource]) => !allows(this.policy!, name, resource)) ?? [];
+    return action && `not authorized to perform ${action}`;
   }
 
   #answer(method: string, path: string): string {

@@ -128,7 +128,7 @@ describe("xs-ota aws deploy, against a local stand-in", () => {
     equal(
       update.files[0].update_data_url,
       // biome-ignore lint/suspicious/noTemplateCurlyInString: AWS's placeholder
-      "${aws:iot:s3-presigned-url:https://firmware.s3.eu-central-1.amazonaws.com/xs-ota/one/v2.bin?versionId=version-7}",
+      "${aws:iot:s3-presigned-url-v2:https://s3.eu-central-1.amazonaws.com/firmware/xs-ota/one/v2.bin%3FversionId%3Dversion-7}",
     );
   });
 

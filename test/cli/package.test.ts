@@ -48,7 +48,9 @@ describe("the package", () => {
       Object.keys(dependencies).some((name) => name.startsWith("@aws-sdk/")),
       false,
     );
-    for (const name of ["@aws-sdk/client-iot", "@aws-sdk/client-s3"])
+    for (const name of ["client-iam", "client-iot", "client-s3", "client-signer"].map(
+      (name) => `@aws-sdk/${name}`,
+    ))
       equal(peerDependenciesMeta[name].optional, true);
   });
 });

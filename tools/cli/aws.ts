@@ -12,6 +12,7 @@ import { follow } from "./aws/follow.js";
 import { type AwsPlace, addPlaceOptions, tell } from "./aws/place.js";
 import { type AwsCall, type AwsUpdate, jobCalls, otaUpdateCalls } from "./aws/plan.js";
 import { awsCancelCommand, awsJobsCommand, awsVersionsCommand, awsWatchCommand } from "./aws/running.js";
+import { awsSetupCommand, profileName } from "./aws/setup.js";
 import { Failure, OK } from "./failure.js";
 import { readBytes } from "./files.js";
 import { interruption } from "./interrupt.js";
@@ -31,6 +32,7 @@ interface AwsOptions extends RolloutOptions, AwsPlace {
   readonly via: "ota-update" | "job";
   readonly protocol: readonly ("mqtt" | "http")[];
   readonly key: string;
+  readonly signingProfile?: string;
   readonly signer: string;
   readonly filePath: string;
   readonly updateId?: string;
@@ -47,8 +49,10 @@ export function awsCommand(): Command {
   const command = new Command("aws")
     .summary("the same update through AWS IoT Core")
     .description("Updates devices through AWS IoT Core, with AWS's own SDK.");
-  command.addCommand(awsDeployCommand());
-  for (const make of [awsWatchCommand, awsJobsCommand, awsCancelCommand, awsVersionsCommand])
+  for (const make of [
+    ...[awsSetupCommand, awsDeployCommand],
+    ...[awsWatchCommand, awsJobsCommand, awsCancelCommand, awsVersionsCommand],
+  ])
     command.addCommand(make());
   return command;
 }
@@ -78,6 +82,7 @@ function awsDeployCommand(): Command {
         .default(["mqtt"]),
     )
     .option("--key <file>", "signing key in PEM", KEY_FILE)
+    .option("--signing-profile <name>", "let AWS Signer sign with this profile", profileName)
     .option("--signer <name>", "what the job calls the signer", SIGNER_NAME)
     .option("--file-path <path>", "name of the file on the device", "/device/updates")
     .option("--update-id <name>", "name of the update (default: a new one)", updateName)
@@ -171,7 +176,9 @@ async function readUpdate(file: string, image: Uint8Array, options: AwsOptions):
     key: options.objectKey ?? `xs-ota/${updateId}/${basename(file)}`,
     protocols: options.protocol.map((name) => name.toUpperCase() as Protocol),
     size: image.length,
-    signature: await signFile(image, options.key),
+    signing: options.signingProfile
+      ? { profile: options.signingProfile }
+      : await signFile(image, options.key),
     timeoutInMinutes: jobTimeout,
     ...{ rollout: options.rollout, abort: options.abort, retries: options.retries, schedule },
     ...{ continuous: options.continuous, description: options.description },
@@ -180,12 +187,14 @@ async function readUpdate(file: string, image: Uint8Array, options: AwsOptions):
 
 /** What AWS would refuse, or would take and not do. @throws Failure */
 function refuseImpossible(
-  { via, retries, abort, jobTimeout }: AwsOptions,
+  { via, retries, abort, jobTimeout, signingProfile }: AwsOptions,
   schedule: Schedule | undefined,
 ): void {
   if (via === "ota-update" && retries) throw new Failure("CreateOTAUpdate knows no retries: take --via job");
   if (via === "ota-update" && schedule)
     throw new Failure("CreateOTAUpdate knows no schedule and no maintenance windows: take --via job");
+  if (via === "job" && signingProfile !== undefined)
+    throw new Failure("CreateJob lets nobody sign: take --via ota-update with --signing-profile");
   const timesOut = abort?.some(({ failureType }) => failureType === "TIMED_OUT");
   if ((timesOut || retries?.timedOut) && jobTimeout === undefined)
     throw new Failure("nothing times out without --job-timeout");

@@ -200,7 +200,8 @@ function withBytes(input: AwsCall["input"]): never {
   ) as never;
 }
 
-async function ask<T>(operation: string, call: () => Promise<T>): Promise<T> {
+/** @throws Failure with what AWS says, in a line */
+export async function ask<T>(operation: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {

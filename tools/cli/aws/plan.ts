@@ -3,7 +3,7 @@
  * Names and shapes: AWS IoT API reference (CreateOTAUpdate, CreateStream, CreateJob) and Amazon S3 (PutObject).
  * @module
  */
-import { otaDocument, otaJobId, type Protocol, presignedPlaceholder } from "../../../service/documents.js";
+import { otaDocument, otaJobId, type Protocol } from "../../../service/documents.js";
 import type { Retries } from "../../../service/job-records.js";
 import type { AbortCriteria, RolloutConfig } from "../../../service/rollout.js";
 import type { Schedule } from "../../../service/schedule.js";
@@ -23,7 +23,8 @@ export interface AwsUpdate {
   readonly protocols: readonly Protocol[];
   /** Bytes of the image. */
   readonly size: number;
-  readonly signature: ImageSignature;
+  /** A signature, or the profile by which AWS Signer makes one. */
+  readonly signing: ImageSignature | { readonly profile: string };
   /** What the job calls the signer. */
   readonly signer: string;
   readonly filePath: string;
@@ -50,7 +51,7 @@ export const VERSION_PLACEHOLDER = "<VersionId of the object>";
 
 /** Through the OTA service, which makes stream and job of it. */
 export function otaUpdateCalls(update: AwsUpdate, version = VERSION_PLACEHOLDER): AwsCall[] {
-  const { updateId, targets, protocols, bucket, key, roleArn, signature, signer, filePath } = update;
+  const { updateId, targets, protocols, bucket, key, roleArn, signing, signer, filePath } = update;
   const { urlSeconds, timeoutInMinutes } = update;
   return [
     putObject(update),
@@ -66,7 +67,8 @@ export function otaUpdateCalls(update: AwsUpdate, version = VERSION_PLACEHOLDER)
           {
             ...{ fileName: filePath, fileType: 0 },
             fileLocation: { s3Location: { bucket, key, version } },
-            codeSigning: codeSigning(signature, signer),
+            codeSigning:
+              "profile" in signing ? startSigning(signing.profile, bucket) : codeSigning(signing, signer),
           },
         ],
         ...(protocols.includes("HTTP") ? { awsJobPresignedUrlConfig: { expiresInSec: urlSeconds } } : {}),
@@ -80,17 +82,18 @@ export function otaUpdateCalls(update: AwsUpdate, version = VERSION_PLACEHOLDER)
 
 /** Past the OTA service: a stream, and a job with the document the OTA service would have made. */
 export function jobCalls(update: AwsUpdate, streamId: string, version = VERSION_PLACEHOLDER): AwsCall[] {
-  const { updateId, targets, protocols, region, bucket, key, roleArn, size, signature, signer } = update;
+  const { updateId, targets, protocols, region, bucket, key, roleArn, size, signing, signer } = update;
+  if ("profile" in signing) throw new TypeError("a job has a signature");
   const { filePath, urlSeconds, timeoutInMinutes } = update;
   const streamed = protocols.includes("MQTT");
-  const url = `https://${bucket}.s3.${region}.amazonaws.com/${key}?versionId=${version}`;
+  const url = objectUrl(region, bucket, key, version);
   const document = otaDocument({
     protocols,
     streamId: streamed ? streamId : undefined,
     files: [
       {
-        ...{ filePath, fileSize: size, fileId: 0, fileType: 0, certFile: signer, signature },
-        url: protocols.includes("HTTP") ? presignedPlaceholder(url) : undefined,
+        ...{ filePath, fileSize: size, fileId: 0, fileType: 0, certFile: signer, signature: signing },
+        url: protocols.includes("HTTP") ? `\${aws:iot:s3-presigned-url-v2:${url}}` : undefined,
       },
     ],
   });
@@ -142,6 +145,27 @@ function schedulingConfig({ startTime, endTime, endBehavior, maintenanceWindows 
     ...(endTime === undefined ? {} : { endTime: text(endTime), endBehavior: endBehavior ?? "STOP_ROLLOUT" }),
     ...(maintenanceWindows ? { maintenanceWindows } : {}),
   };
+}
+
+/**
+ * As the second form of the placeholder takes it, which alone takes versions: encoded, "?" and "=" before the version
+ * too (AWS IoT Developer Guide, "Presigned URL using Amazon S3 versioning", read 2026-11-28).
+ */
+function objectUrl(region: string, bucket: string, key: string, version: string): string {
+  const encoded = (text: string) =>
+    encodeURIComponent(text).replace(
+      /[!'()*]/g,
+      (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+  const path = key.split("/").map(encoded).join("/");
+  const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  return `https://s3.${region}.${domain}/${bucket}/${path}%3FversionId%3D${version === VERSION_PLACEHOLDER ? version : encoded(version)}`;
+}
+
+/** AWS Signer signs, and puts the signed file beside the image. */
+function startSigning(signingProfileName: string, bucket: string) {
+  const destination = { s3Destination: { bucket, prefix: "signed/" } };
+  return { startSigningJobParameter: { signingProfileName, destination } };
 }
 
 /** `codeSigning` of an OTAUpdateFile, as JSON: the signature in base64. */
