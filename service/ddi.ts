@@ -12,7 +12,7 @@ import type { AddressInfo } from "node:net";
 import { plainDetails } from "../src/control/words.js";
 import { ServiceError } from "./errors.js";
 import { HostCheck } from "./hosts.js";
-import { parseRange } from "./http.js";
+import { parseRange, type Served } from "./http.js";
 import type { DevelopmentService } from "./index.js";
 import { checkThingName, type Execution, isTerminal } from "./job-records.js";
 import { streamOf } from "./updates.js";
@@ -76,6 +76,8 @@ export class DdiServer {
   readonly #statuses = new Map<string, number>();
   /** Cancelled actions whose devices know. */
   readonly #stopped = new Set<string>();
+  /** Of artifacts. */
+  readonly served: Served = { requests: 0, bytes: 0 };
   #origin = "";
 
   /** @throws Error when the address can not be used */
@@ -120,6 +122,8 @@ export class DdiServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Spring Security's StrictHttpFirewall.
+    if (/;|%3b/i.test(request.url?.split("?")[0] ?? "")) throw new Refusal(400);
     const url = this.#hosts.check(request);
     if (!(url instanceof URL)) throw new Refusal(url.status, "", url.message);
     const { token } = this.#options;
@@ -157,6 +161,7 @@ export class DdiServer {
     if (!execution) throw new Refusal(404, "hawkbit.server.error.repo.entitiyNotFound");
     if (resource === "softwaremodules" && more === "artifacts" && name) {
       method("GET");
+      this.served.requests++;
       return this.#download(execution, name, request, response);
     }
     if (more === "feedback" && name === undefined) {
@@ -254,7 +259,8 @@ export class DdiServer {
       const path = String(file["filepath"]);
       return [
         {
-          filename: path.slice(path.lastIndexOf("/") + 1) || "image",
+          // Names with a semicolon are not to be downloaded from hawkBit.
+          filename: path.slice(path.lastIndexOf("/") + 1).replaceAll(";", ",") || "image",
           fileType: Number(file["fileType"] ?? 0),
           bytes: content.read(0, content.byteLength),
           signature: key === undefined ? undefined : [key, String(file[key])],
@@ -346,6 +352,7 @@ export class DdiServer {
       return;
     }
     const body = range ? bytes.subarray(range.first, range.last + 1) : bytes;
+    this.served.bytes += body.length;
     response.writeHead(range ? 206 : 200, {
       ...{ "accept-ranges": "bytes", etag: `"${etag}"`, "content-length": body.length },
       "content-type": "application/octet-stream",

@@ -165,6 +165,14 @@ function parseArtifacts(json: Uint8Array, at: number): Artifact[] {
 const SIGNATURE = ".sig";
 
 /**
+ * What a payload of an image is called in a job: commas of the artifact's name as the semicolons they stand for, which hawkBit
+ * lets nobody download (Spring Security's `StrictHttpFirewall`).
+ */
+function pathOf(name: string): string {
+  return name.replace(/,(base=[\da-f]{8}|packed)(,signed=file)?$/, (kind) => kind.replace(/,/g, ";"));
+}
+
+/**
  * A deployment as a job: the action's id, a file for each artifact that is no signature, the answer as its document. A signature stands in the module's
  * metadata (`sig-sha256-ecdsa` or `sig-sha256-rsa`, base64; `certfile`), for a module of one image, or lies beside the file as
  * `<name>.sig`.
@@ -197,7 +205,7 @@ export function parseDeployment(
     const artifacts = parseArtifacts(json, artifactsAt);
     const named = artifacts.filter(({ name }) => !name.endsWith(SIGNATURE));
     // Deltas and the compressed image have the signature of the image they make.
-    const images = named.filter(({ name }) => !name.includes(";"));
+    const images = named.filter(({ name }) => !pathOf(name).includes(";"));
     for (const { name, size, url } of named) {
       const beside = artifacts.find((other) => other.name === name + SIGNATURE);
       const inside = images.length <= 1 ? metadata.signature : "";
@@ -207,7 +215,7 @@ export function parseDeployment(
         fileId: files.length,
         fileSize: size || refuse("size"),
         fileType,
-        filePath: name,
+        filePath: pathOf(name),
         certFile: metadata.certFile,
         signature: inside
           ? { algorithm: metadata.algorithm, bytes: decodeBase64(inside, MAX_SIGNATURE) }

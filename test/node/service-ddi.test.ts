@@ -105,6 +105,8 @@ describe("hawkBit at the desk", () => {
       [400, ask(`${root}/configData`, "PUT", { data: { key: "x".repeat(129) } })],
       [400, ask(`${root}/configData`, "PUT", { data: {} })],
       [404, ask(`${root}/softwaremodules/${id}/artifacts/other.bin`)],
+      [400, ask(`${root}/softwaremodules/${id}/artifacts/app.bin;packed`)],
+      [400, ask(`${root}/softwaremodules/${id}/artifacts/app.bin%3Bpacked`)],
       [413, ask(base, "POST", feedback("closed", "failure", ["x".repeat(70_000)]))],
     ];
     for (const [n, [status, answer]] of rows.entries())
@@ -113,6 +115,17 @@ describe("hawkBit at the desk", () => {
     const artifact = `${root}/softwaremodules/${id}/artifacts/app.bin`;
     strictEqual((await ask(artifact, "GET", undefined, range)).status, 416);
     strictEqual((await ask(artifact, "GET", undefined, { "if-match": '"other"' })).status, 412);
+  });
+
+  it("names payloads so that they can be downloaded", async () => {
+    service.deploy({
+      ...{ image: IMAGE, things: ["device-1"], filePath: "/app.bin" },
+      payloads: [{ kind: ";packed", bytes: IMAGE.subarray(0, 500) }],
+    });
+    const { deploymentBase } = (await ask(root)).value._links;
+    const [{ artifacts }] = (await ask(deploymentBase.href)).value.deployment.chunks;
+    strictEqual(artifacts[1].filename, "app.bin,packed");
+    strictEqual((await ask(artifacts[1]._links.download.href)).bytes.length, 500);
   });
 
   it("tells of a job that was cancelled under a device's hands until it has stopped", async () => {

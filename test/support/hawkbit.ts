@@ -127,6 +127,8 @@ export class Hawkbit {
     const own = this.intercept?.(request);
     if (own) return own;
     try {
+      // Spring Security's StrictHttpFirewall, as it comes.
+      if (/;|%3b/i.test(path.split("?")[0])) refuse(400);
       if (!request.url.startsWith(this.root)) refuse(404);
       if (request.headers.get("authorization") !== this.token) refuse(401);
       return this.#route(request, path.split("?")[0]);

@@ -289,12 +289,21 @@ describe("DDI: deployments", () => {
 
   it("are signed for deltas as for the image they make", () => {
     const rig = new Rig();
-    const artifacts = ["app.bin", "app.bin;packed"].map((filename) => ({ filename, content: IMAGE }));
-    rig.server.assign([signed({ artifacts })]);
+    const names = ["app.bin", "app.bin,packed", "app.bin,base=0a1b2c3d,signed=file", "app,packed.bin"];
+    const artifacts = names.map((filename) => ({ filename, content: IMAGE }));
+    rig.server.assign([signed({ artifacts: artifacts.slice(0, 3) })]);
     deepEqual(
-      jobOf(rig.offer()).files.map(({ signature }) => signature?.bytes),
-      [SIGNATURE, SIGNATURE],
+      jobOf(rig.offer()).files.map(({ filePath, signature }) => [filePath, signature?.bytes]),
+      [
+        ["app.bin", SIGNATURE],
+        // Semicolons before, which hawkBit answers with 400.
+        ["app.bin;packed", SIGNATURE],
+        ["app.bin;base=0a1b2c3d;signed=file", SIGNATURE],
+      ],
     );
+    const other = new Rig();
+    other.server.assign([signed({ artifacts: artifacts.slice(3) })]);
+    equal(jobOf(other.offer()).files[0].filePath, "app,packed.bin");
   });
 
   it("of several modules are one job, each file of its type", () => {
