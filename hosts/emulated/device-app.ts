@@ -5,6 +5,7 @@
  */
 
 import { FailureLog } from "../../src/control/failure-log.js";
+import { authorized, type DdiOptions, ddi } from "../../src/ddi/index.js";
 import {
   type AppDescription,
   type BootControl,
@@ -15,6 +16,7 @@ import {
   FlashPal,
   type FlashPalOptions,
   type HttpClient,
+  type HttpHandler,
   type Log,
   type MqttConnection,
   OtaAgent,
@@ -65,6 +67,8 @@ export interface AppConfig {
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
   /** Numeric options of the HTTP plane. */
   readonly http?: Readonly<Pick<HttpPlaneOptions, "rangeBytes" | "stallTimeoutMs">>;
+  /** hawkBit is the fleet's service, in place of AWS IoT: where this device is to ask, and what it shows. */
+  readonly hawkbit?: Readonly<Pick<DdiOptions, "url"> & { authorization: string }>;
 }
 
 export interface AppPorts {
@@ -138,8 +142,22 @@ function planesOf({ mqtt, http, clock }: AppPorts, config: AppConfig): readonly 
   );
 }
 
+/** Where jobs and blocks come from. */
+function serviceOf(
+  ports: AppPorts,
+  config: AppConfig,
+): Pick<OtaAgentOptions, "mqtt" | "controlPlane" | "dataPlanes"> {
+  const { hawkbit } = config;
+  if (!hawkbit) return { mqtt: ports.mqtt, dataPlanes: planesOf(ports, config) };
+  const http = authorized(ports.http, hawkbit.url, hawkbit.authorization);
+  return {
+    controlPlane: ddi({ http, url: hawkbit.url }),
+    dataPlanes: [new HttpPlane({ ...config.http, http, clock: ports.clock })],
+  };
+}
+
 /** A connection that never comes up. */
-const NO_NETWORK: MqttConnection = Object.freeze({
+export const NO_MQTT: MqttConnection = Object.freeze({
   connected: false,
   publish: () => {},
   subscribe: () => {},
@@ -148,11 +166,24 @@ const NO_NETWORK: MqttConnection = Object.freeze({
   removeObserver: () => {},
 });
 
+/** Every request fails, in a turn of its own. */
+function noHttp(clock: Clock): HttpClient {
+  const fail = (handler: HttpHandler) => {
+    const timer = clock.set(() => handler.done(new Error("there is no network")), 0);
+    return () => clock.clear(timer);
+  };
+  return {
+    get: (_url, _headers, handler) => fail(handler),
+    send: (_method, _url, _headers, _body, handler) => fail(handler),
+    close: () => {},
+  };
+}
+
 /** Starts the application. */
 export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
   const { clock, random, crypto, slot, running, boot, store, log, report } = ports;
   const { thingName, behaviour, allowDowngrade, payloads } = config;
-  const mqtt = behaviour === "no-network" ? NO_NETWORK : ports.mqtt;
+  const net = behaviour === "no-network" ? { ...ports, mqtt: NO_MQTT, http: noHttp(clock) } : ports;
   const options: FlashPalOptions & { boot: BootControl } = {
     ...{ slot, boot, crypto, clock, store, allowDowngrade },
     trustedKeys: new TrustedKeys(config.trustedKeys),
@@ -161,9 +192,9 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
   const pal = payloads ? new StagedPal({ ...options, running, packed: true }) : new FlashPal(options);
   const agent: OtaAgent = new OtaAgent({
     ...config.agent,
-    ...{ thingName, mqtt, pal, clock, random, log, store },
+    ...serviceOf(net, config),
+    ...{ thingName, pal, clock, random, log, store },
     ...(config.failureLog ? { failureLog: new FailureLog(store) } : {}),
-    dataPlanes: planesOf({ ...ports, mqtt }, config),
     onState: (state) => report({ type: "state", state }),
     onEvent: (event) => handle(event),
   });

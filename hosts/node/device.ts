@@ -7,7 +7,7 @@ import { EventEmitter } from "node:events";
 import type { AppDescription, BootImageState, Log, MqttConnection, Store } from "../../src/ports.js";
 import { ModelBootControl } from "../emulated/boot-control.js";
 import { boot } from "../emulated/boot-loader.js";
-import type { AppConfig, AppEvent, Behaviour } from "../emulated/device-app.js";
+import { type AppConfig, type AppEvent, type Behaviour, NO_MQTT } from "../emulated/device-app.js";
 import { DeviceFlash, type DeviceOptions } from "../emulated/device-flash.js";
 import type { NorFlash } from "../emulated/nor-flash.js";
 import { readBehaviour } from "../formats/image-builder.js";
@@ -24,7 +24,8 @@ export interface DeviceSetup {
   readonly chip: NorFlash;
   /** `chip_id` of the image header. */
   readonly chipId: number;
-  readonly broker: Pick<NodeMqttOptions, "url" | "options" | "firstWait" | "longestWait">;
+  /** Default: none, for an application that needs no MQTT. */
+  readonly broker?: Pick<NodeMqttOptions, "url" | "options" | "firstWait" | "longestWait"> | undefined;
   readonly app: Omit<AppConfig, "behaviour">;
   readonly store: Store;
   readonly log?: Log;
@@ -139,11 +140,12 @@ export class SimulatedDevice extends EventEmitter<DeviceEvents> {
       }, RESTART_MS),
     );
     this.emit("boot", this.status());
-    this.#mqtt = new NodeMqttConnection({ ...broker, clientId: app.thingName, log: logger });
+    this.#mqtt = broker && new NodeMqttConnection({ ...broker, clientId: app.thingName, log: logger });
+    const mqtt = this.#mqtt ?? NO_MQTT;
     this.#http = new NodeHttpClient(tls);
     const options: EngineOptions = {
       app: { ...app, behaviour: this.#behaviour(control.running, partition) },
-      mqtt: network?.(this.#mqtt) ?? this.#mqtt,
+      mqtt: network?.(mqtt) ?? mqtt,
       http: this.#http,
       slot: this.flash.open(control.otherPartition),
       running: this.flash.open(partition),

@@ -87,6 +87,33 @@ describe("npm start", () => {
       strictEqual(summary.transfer.bytes, summary.image.bytes);
     });
 
+  for (const engine of ["xs", "node"])
+    it(`updates as a device of hawkBit on ${engine}`, async () => {
+      const { code, summary, stdout } = await npmStart("--service", "ddi", "--engine", engine);
+      strictEqual(code, 0);
+      match(stdout, /hawkBit's device API on http:/);
+      strictEqual(summary.job.status, "SUCCEEDED");
+      deepStrictEqual([summary.device.app.version, summary.device.state], ["2.0.0", "valid"]);
+      ok(summary.transfer.http.requests >= 2, "the head, and the rest");
+      strictEqual(summary.transfer.http.bytes, summary.image.bytes);
+      strictEqual(summary.transfer.bytes, summary.image.bytes);
+    });
+
+  it("fetches a compressed image as a device of hawkBit", async () => {
+    const { code, summary } = await npmStart("--service", "ddi", "--packed");
+    strictEqual(code, 0);
+    match(summary.transfer.payload ?? "", /^packed, \d+ bytes$/);
+    ok(summary.transfer.http.bytes < summary.image.bytes);
+  });
+
+  for (const [failure, codes] of Object.entries(FAILURES))
+    it(`ends --fail ${failure} as expected as a device of hawkBit`, async () => {
+      const { code, summary } = await npmStart("--service", "ddi", "--fail", failure);
+      strictEqual(code, 0);
+      deepStrictEqual([summary.job.status, summary.job.statusDetails["code"]], ["FAILED", ...codes]);
+      strictEqual(summary.device.app.version, "1.0.0");
+    });
+
   it("offers both ways on request", async () => {
     const { code, stdout, summary } = await npmStart("--protocol", "both", "--engine", "node");
     strictEqual(code, 0);
@@ -216,6 +243,17 @@ describe("npm start", () => {
       ok(summary.transfer.resumedBytes > 0);
     });
 
+    it("goes on as a device of hawkBit", async () => {
+      const options = ["--engine", "node", "--keep", directory, "--service", "ddi"];
+      const first = new StartProcess(...options);
+      await first.until(/download .*[34]0 %/);
+      first.kill("SIGKILL");
+      await first.ended;
+      const { code, summary } = await npmStart(...options);
+      strictEqual(code, 0);
+      ok(summary.transfer.resumedBytes > 0);
+    });
+
     it("fetches only what is missing after SIGKILL", async () => {
       const first = new StartProcess("--keep", directory, "--latency", "100");
       await first.until(/download .*[56]0 %/);
@@ -243,6 +281,9 @@ describe("npm start", () => {
       ["--image", "/nowhere/app.bin"],
       ["--protocol", "ftp"],
       ["--protocol", "http", "--loss", "3"],
+      ["--service", "ftp"],
+      ["--service", "ddi", "--protocol", "http"],
+      ["--service", "ddi", "--broker", "mqtt://localhost"],
       ["--nonsense"],
       ["word"],
     ])

@@ -10,7 +10,9 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SOURCES = ["src", "tools/build", "rollup.config.js", "tsconfig.json"];
-const FILES = ["index", "http", "payload", "components", "failure-log"].map((name) => `dist/${name}.js`);
+const FILES = ["index", "http", "ddi", "payload", "components", "failure-log"].map(
+  (name) => `dist/${name}.js`,
+);
 
 function times(path) {
   const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }) : [""];

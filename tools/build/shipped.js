@@ -13,6 +13,7 @@ const SRC = join(ROOT, "src");
 export function shipped(agent = join(ROOT, "dist/index.js")) {
   const files = {
     "transfer/http.js": join(ROOT, "dist/http.js"),
+    "ddi/index.js": join(ROOT, "dist/ddi.js"),
     "payload/index.js": join(ROOT, "dist/payload.js"),
     "components/index.js": join(ROOT, "dist/components.js"),
     "control/failure-log.js": join(ROOT, "dist/failure-log.js"),
@@ -20,9 +21,12 @@ export function shipped(agent = join(ROOT, "dist/index.js")) {
   return {
     name: "agent as shipped",
     setup({ onResolve }) {
-      onResolve({ filter: /^xs-ota-agent(\/http|\/payload|\/components|\/failure-log)?$/ }, ({ path }) => ({
-        path: path === "xs-ota-agent" ? agent : join(ROOT, `dist/${path.split("/")[1]}.js`),
-      }));
+      onResolve(
+        { filter: /^xs-ota-agent(\/http|\/ddi|\/payload|\/components|\/failure-log)?$/ },
+        ({ path }) => ({
+          path: path === "xs-ota-agent" ? agent : join(ROOT, `dist/${path.split("/")[1]}.js`),
+        }),
+      );
       onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
         const module = relative(SRC, resolve(resolveDir, path)).split(sep).join("/");
         return module.startsWith("../") ? null : { path: files[module] ?? agent };

@@ -11,8 +11,12 @@ export type Failure = (typeof FAILURES)[number];
 export const PROTOCOLS = Object.freeze(["mqtt", "http", "both"] as const);
 export type ProtocolChoice = (typeof PROTOCOLS)[number];
 
+export const SERVICES = Object.freeze(["aws", "ddi"] as const);
+
 export interface StartOptions {
   readonly engine: EngineName;
+  /** What the device speaks to: AWS IoT, or hawkBit's device API. */
+  readonly service: (typeof SERVICES)[number];
   readonly protocol: ProtocolChoice;
   readonly broker?: string;
   readonly image?: string;
@@ -41,6 +45,7 @@ Examples:
   npm start -- --packed                      compressed
   npm start -- --fail crash                  deploy a version that crashes, and see it rolled back
   npm start -- --protocol http               fetch the image in ranges over HTTP
+  npm start -- --service ddi                 as a device of Eclipse hawkBit, without MQTT
   npm start -- --loss 5 --latency 100        over a bad link
   npm start -- --keep /tmp/device            keep the device; started again, an unfinished update goes on
   npm start -- --engine node --json          a summary for programs on the last line
@@ -55,6 +60,11 @@ export function parseOptions(argv: readonly string[]): StartOptions {
       "Updates a simulated device over MQTT or HTTP: service, boot, download, proof, reboot, self-test.",
     )
     .addOption(new Option("--engine <name>", "what runs the device").choices(["xs", "node"]).default("xs"))
+    .addOption(
+      new Option("--service <name>", "what the device speaks: AWS IoT, or hawkBit's device API")
+        .choices([...SERVICES])
+        .default("aws"),
+    )
     .addOption(
       new Option("--protocol <name>", "how blocks travel; both: MQTT, and HTTP should that fail")
         .choices([...PROTOCOLS])
@@ -79,6 +89,11 @@ export function parseOptions(argv: readonly string[]): StartOptions {
   const options = command.opts<StartOptions>();
   if (options.from !== undefined && options.image === undefined)
     command.error("error: --from needs --image: what the delta leads to");
+  const { broker, protocol, loss, latency } = options;
+  if (options.service === "ddi" && (broker !== undefined || protocol !== "mqtt" || loss || latency))
+    command.error(
+      "error: --broker, --protocol, --loss and --latency are about AWS IoT: --service ddi is HTTP alone",
+    );
   if (options.protocol === "http" && (options.loss || options.latency))
     command.error("error: --loss and --latency are about MQTT messages: there are none with --protocol http");
   return options;

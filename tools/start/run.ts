@@ -8,7 +8,9 @@ import { SimulatedDevice } from "../../hosts/node/device.js";
 import { FileStore } from "../../hosts/node/file-store.js";
 import { LossyMqtt } from "../../hosts/node/lossy-mqtt.js";
 import { deviceBundle } from "../../hosts/xs/bundle.js";
+import { DdiServer } from "../../service/ddi.js";
 import { otaJobId, type Protocol } from "../../service/documents.js";
+import type { Served } from "../../service/http.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
 import { exportPkcs8, generateKey, signImage } from "../../service/signer.js";
@@ -30,6 +32,8 @@ const SETTLE_MS = 30_000;
 /** A kept update is tried again when a power cut spoilt its self-test. */
 const RETRIES = 10;
 const POLL_MS = 20;
+/** Any will do: the service knows of no other (`DdiServerOptions.token`). */
+const AUTHORIZATION = "GatewayToken demonstration";
 const STREAM_TOPIC = /^\$aws\/things\/[^/]+\/streams\//;
 
 /** Something that has to happen before the run can go on did not. */
@@ -59,11 +63,14 @@ export class Run {
     this.#closers.push(() => setup.close());
     if (this.#options.engine === "xs") deviceBundle();
     const service = await this.#startService(folder);
-    const device = this.#makeDevice(setup, folder, service.url);
-    this.#introduce(setup, service.url);
-    await device.powerOn();
-    const update = setup.update ?? (await this.#plan(setup, folder));
+    const ddi = this.#options.service === "ddi" ? await this.#startDdi(service) : undefined;
+    const device = this.#makeDevice(setup, folder, service.url, ddi);
+    this.#introduce(setup, ddi?.origin ?? service.url);
+    // Over DDI the device asks no more often than every 30 s: its first question finds the job.
+    if (!ddi) await device.powerOn();
+    const update = setup.update ?? (await this.#plan(setup, folder, !ddi));
     const jobId = this.#deploy(setup, update, service);
+    await device.powerOn();
     if (setup.update) this.#view.line("resume", `${jobId} of an earlier run goes on`);
     await this.#until(
       () => service.jobs.job(jobId).status !== "IN_PROGRESS",
@@ -74,7 +81,8 @@ export class Run {
       },
     );
     await this.#settle(setup, device, lastExecution(service, jobId));
-    const summary = this.#conclude(setup, service, device, lastExecution(service, jobId), folder);
+    const { served } = ddi ?? { served: service.httpServed };
+    const summary = this.#conclude(setup, service, device, lastExecution(service, jobId), folder, served);
     folder.saveUpdate({ ...update, finished: true });
     return summary;
   }
@@ -95,7 +103,18 @@ export class Run {
     return service;
   }
 
-  #makeDevice({ device: kept, chip, scenario, update }: Setup, folder: Folder, url: string): SimulatedDevice {
+  async #startDdi(service: DevelopmentService): Promise<DdiServer> {
+    const ddi = await DdiServer.start({ service });
+    this.#closers.push(() => ddi.close());
+    return ddi;
+  }
+
+  #makeDevice(
+    { device: kept, chip, scenario, update }: Setup,
+    folder: Folder,
+    url: string,
+    ddi: DdiServer | undefined,
+  ): SimulatedDevice {
     const { engine, blockSize, loss, latency, verbose, protocol } = this.#options;
     const network = (mqtt: MqttConnection): MqttConnection => {
       if (loss === 0 && latency === 0) return mqtt;
@@ -108,7 +127,7 @@ export class Run {
       return lossy;
     };
     const device = new SimulatedDevice({
-      ...{ engine, chip, network, chipId: kept.chipId, broker: { url } },
+      ...{ engine, chip, network, chipId: kept.chipId, broker: ddi ? undefined : { url } },
       app: {
         thingName: kept.thingName,
         trustedKeys: { [CERTIFICATE]: kept.certificatePem },
@@ -116,6 +135,10 @@ export class Run {
         agent: { blockSize },
         payloads: true,
         protocols: protocolsOf(update?.protocol ?? protocol),
+        hawkbit: ddi && {
+          url: `${ddi.origin}/DEFAULT/controller/v1/${kept.thingName}`,
+          authorization: AUTHORIZATION,
+        },
       },
       store: new FileStore(folder.storePath),
       behaviour: (app) => (app.buildId === scenario.app.buildId ? scenario.behaviour : undefined),
@@ -129,9 +152,14 @@ export class Run {
   }
 
   #introduce({ device, chip, scenario }: Setup, url: string): void {
-    const { engine, broker, loss, latency } = this.#options;
+    const { engine, broker, loss, latency, service } = this.#options;
     const view = this.#view;
-    view.line("service", `AWS IoT jobs and streams on ${url}${broker ? "" : ", its own broker"}`);
+    view.line(
+      "service",
+      service === "ddi"
+        ? `hawkBit's device API on ${url}`
+        : `AWS IoT jobs and streams on ${url}${broker ? "" : ", its own broker"}`,
+    );
     const where = engine === "xs" ? "on the XS engine" : "in Node";
     const flash = `${chip.size / 1_048_576} MB of flash`;
     view.line("device", `thing ${device.thingName}, ${chipTitle(device.chipId)} ${where}, ${flash}`);
@@ -143,8 +171,8 @@ export class Run {
   }
 
   /** Decides about everything of the update, and keeps it: from here on a later run can go on. */
-  async #plan({ scenario, device, before }: Setup, folder: Folder): Promise<KeptUpdate> {
-    const listening = () => this.#narrator.agentState === "WaitingForJob";
+  async #plan({ scenario, device, before }: Setup, folder: Folder, isOn: boolean): Promise<KeptUpdate> {
+    const listening = () => !isOn || this.#narrator.agentState === "WaitingForJob";
     await this.#until(listening, SETTLE_MS, () => "the device does not get through to the service");
     const { image, failure, allowDowngrade } = scenario;
     // A signature that is one, but by a key the device does not trust.
@@ -205,6 +233,7 @@ export class Run {
     device: SimulatedDevice,
     execution: Execution,
     folder: Folder,
+    served: Served,
   ): Summary {
     const { engine, keep } = this.#options;
     const { scenario } = setup;
@@ -231,7 +260,7 @@ export class Run {
         lost: this.#lost(),
         payload: statusDetails["payload"],
         saved: savedBy(statusDetails["payload"], bytes),
-        http: service.httpServed,
+        http: served,
       },
       device: {
         slot,
