@@ -10,6 +10,7 @@ import { demoImageCommand } from "./demo-image.js";
 import { deployCommand } from "./deploy.js";
 import { deviceCommand } from "./device.js";
 import { oneLine } from "./failure.js";
+import { hawkbitCommand } from "./hawkbit.js";
 import { inspectCommand } from "./inspect.js";
 import { devicesCommand, jobsCommand } from "./jobs.js";
 import { keygenCommand } from "./keygen.js";
@@ -31,7 +32,7 @@ export function makeProgram(): Command {
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
     ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand, traceCommand],
-    ...[deltaCommand, packCommand],
+    ...[deltaCommand, packCommand, hawkbitCommand],
   ];
   for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);
