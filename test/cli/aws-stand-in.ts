@@ -32,6 +32,12 @@ export interface Recorded {
   readonly authorization: string;
 }
 
+interface Located {
+  readonly bucket?: string;
+  readonly key?: string;
+  readonly version?: string;
+}
+
 export class AwsStandIn {
   readonly requests: Recorded[] = [];
   /** Statuses of the job's one device, one more for every time they are asked for; the last stays. */
@@ -43,6 +49,8 @@ export class AwsStandIn {
   account: AccountStandIn | undefined;
   /** Text of the policy that whoever asks has; undefined: he may do all. */
   policy: string | undefined;
+  /** Objects of the bucket "firmware" by key, each with the id of its version. */
+  readonly objects = new Map<string, string>();
   #updatePolls = 0;
   readonly #server: Server;
 
@@ -72,13 +80,17 @@ export class AwsStandIn {
         const schema = SCHEMAS.find(([pattern]) => pattern.test(`${method} ${path}`))?.[1];
         const problem =
           (schema === undefined || !isJson ? undefined : modelProblem(schema, body, path)) ??
-          this.#missing(method, path, body);
+          this.#missing(method, path, body) ??
+          this.#locationProblem(body);
         const refused = this.refuse?.test(`${method} ${path}`) || problem !== undefined;
         response.statusCode = refused ? 403 : 200;
         response.setHeader("Content-Type", "application/json");
         if (refused) response.setHeader("x-amzn-errortype", "UnauthorizedException");
-        if (this.#isVersioned() && method === "PUT" && path.startsWith("/firmware/"))
-          response.setHeader("x-amz-version-id", "version-7");
+        if (this.#isVersioned() && method === "PUT" && path.startsWith("/firmware/")) {
+          const version = `version-${7 + this.objects.size}`;
+          this.objects.set(path.slice("/firmware/".length), version);
+          response.setHeader("x-amz-version-id", version);
+        }
         response.end(
           refused ? JSON.stringify({ message: problem ?? "not for you" }) : this.#answer(method, path),
         );
@@ -120,6 +132,19 @@ export class AwsStandIn {
     if (wanted.length === 0) return `nobody knows the action of ${method} ${path}`;
     const [, action] = wanted.find(([, name, resource]) => !allows(this.policy!, name, resource)) ?? [];
     return action && `not authorized to perform ${action}`;
+  }
+
+  /** AWS IoT reads the objects when it makes a stream or an update: they have to be there, in these versions. */
+  #locationProblem(body: unknown): string | undefined {
+    const { files = [] } = body as {
+      files?: { s3Location?: Located; fileLocation?: { s3Location: Located } }[];
+    };
+    for (const { s3Location, fileLocation } of files) {
+      const { bucket, key, version } = s3Location ?? fileLocation?.s3Location ?? {};
+      if (bucket !== "firmware" || version === undefined || this.objects.get(key ?? "") !== version)
+        return `there is no version ${version} of ${bucket}/${key}`;
+    }
+    return undefined;
   }
 
   #answer(method: string, path: string): string {

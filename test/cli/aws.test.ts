@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
 import { verifyImage } from "../../service/signer.js";
+import { type JobFile, parseJob } from "../../src/control/job-document.js";
+import { variantOf } from "../../src/control/variant.js";
+import { deltaOf, packOf } from "../../tools/cli/payload.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
+import { appImage, buildIdOf } from "../support/payload-rig.js";
 import { AwsStandIn } from "./aws-stand-in.js";
 import { Folder } from "./run.js";
 
@@ -130,6 +134,116 @@ describe("xs-ota aws deploy, against a local stand-in", () => {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: AWS's placeholder
       "${aws:iot:s3-presigned-url-v2:https://s3.eu-central-1.amazonaws.com/firmware/xs-ota/one/v2.bin%3FversionId%3Dversion-7}",
     );
+  });
+
+  describe("with deltas and the compressed image", () => {
+    const v1 = appImage("1.0.0");
+    const v2 = appImage("1.1.0");
+    const from = ["--from", "p1.bin", "--packed", "--protocol", "mqtt", "http"];
+    const delta = `base=${buildIdOf(v1)}`;
+    const keys = ["", `.base-${buildIdOf(v1)}.xsp`, ".packed.xsp"].map((end) => `xs-ota/one/p2.bin${end}`);
+    const smaller = (...args: string[]) => {
+      const [command, deploy, , ...rest] = execute(...from, ...args);
+      return [command, deploy, "p2.bin", ...rest];
+    };
+
+    before(() => {
+      folder.write("p1.bin", v1);
+      folder.write("p2.bin", v2);
+    });
+
+    /** What was uploaded under each key; the SDK may put check sums around it. */
+    const uploaded = (bytes: Uint8Array, key: string) => {
+      const put = aws.requests.find(({ path }) => path === `/firmware/${key}`);
+      ok(put && (put.body as Buffer).includes(Buffer.from(bytes)), `${key} is not what it should be`);
+    };
+
+    it("an OTA update has several files, the image first, each with its object and the image's signature", async () => {
+      const text = await folder.good(...smaller());
+      ok(text.includes(`${delta}: `) && text.includes("packed: "), text);
+      const create = aws.requests.find(({ path }) => path === "/otaUpdates/one")!;
+      const { files } = create.body as {
+        files: { fileName: string; fileLocation: { s3Location: object }; codeSigning: object }[];
+      };
+      deepEqual(
+        files.map(({ fileName }) => fileName),
+        ["/device/updates", `/device/updates;${delta}`, "/device/updates;packed"],
+      );
+      deepEqual(
+        files.map(({ fileLocation }) => fileLocation.s3Location),
+        keys.map((key, index) => ({ bucket: "firmware", key, version: `version-${7 + index}` })),
+      );
+      for (const { codeSigning } of files) deepEqual(codeSigning, files[0].codeSigning);
+      uploaded(v2, keys[0]);
+      uploaded(deltaOf(v1, v2), keys[1]);
+      uploaded(packOf(v2), keys[2]);
+    });
+
+    it("AWS Signer signs each file for itself, as its name tells the device", async () => {
+      await folder.good(...smaller("--signing-profile", "my_app"));
+      const { body } = aws.requests.find(({ path }) => path === "/otaUpdates/one")!;
+      const { files } = body as { files: { fileName: string; codeSigning: object }[] };
+      deepEqual(
+        files.map(({ fileName }) => fileName),
+        ["/device/updates", `/device/updates;${delta};signed=file`, "/device/updates;packed;signed=file"],
+      );
+      for (const { fileName, codeSigning } of files) {
+        deepEqual(Object.keys(codeSigning), ["startSigningJobParameter"]);
+        ok(variantOf({ filePath: fileName } as JobFile) !== null, `the agent does not know ${fileName}`);
+      }
+    });
+
+    it("a job has them in one stream, and the agent reads its document so", async () => {
+      await folder.good(...smaller("--via", "job"));
+      const stream = aws.requests.find(({ path }) => path.startsWith("/streams/"))!;
+      deepEqual(
+        (stream.body as { files: object[] }).files,
+        keys.map((key, fileId) => ({
+          fileId,
+          s3Location: { bucket: "firmware", key, version: `version-${7 + fileId}` },
+        })),
+      );
+      const made = aws.requests.find(({ method, path }) => method === "PUT" && path === "/jobs/AFR_OTA-one")!;
+      const { document } = made.body as { document: string };
+      const message = { execution: { jobId: "AFR_OTA-one", jobDocument: JSON.parse(document) } };
+      const parsed = parseJob(new TextEncoder().encode(JSON.stringify(message)));
+      ok(parsed.kind === "ota", parsed.kind);
+      deepEqual(
+        parsed.job.files.map((file) => [file.fileId, file.fileSize, variantOf(file)?.base]),
+        [
+          [0, v2.length, undefined],
+          [1, deltaOf(v1, v2).length, buildIdOf(v1)],
+          [2, packOf(v2).length, ""],
+        ],
+      );
+      for (const [index, file] of parsed.job.files.entries()) {
+        equal(`/streams/${file.streamName}`, stream.path);
+        ok(file.url.includes(`/firmware/${keys[index]}%3FversionId%3Dversion-${7 + index}}`), file.url);
+        const signature = Buffer.from(file.signature!.bytes).toString("base64");
+        ok(
+          verifyImage(v2, signature, readFileSync(folder.file("ota-cert.pem"), "utf8")),
+          "no signature of the image",
+        );
+      }
+    });
+
+    it("are refused before anything is uploaded: the same base twice, too many, a document AWS does not take", async () => {
+      await folder.bad(
+        2,
+        "two images of --from are the same build",
+        ...smaller("--from", "p1.bin", "p1.bin"),
+      );
+      const many = Array.from({ length: 16 }, () => "p1.bin");
+      await folder.bad(2, "--from takes at most 15 images", ...smaller("--from", ...many));
+      const names = Array.from({ length: 14 }, (_, n) => `b${n}.bin`);
+      for (const [n, name] of names.entries()) folder.write(name, appImage(`0.${n}.0`));
+      await folder.bad(
+        2,
+        "AWS IoT takes 32768: offer fewer bases",
+        ...smaller("--from", ...names, "--file-path", "x".repeat(200)),
+      );
+      deepEqual(aws.requests, []);
+    });
   });
 
   it("ends with 1 when a device fails", async () => {

@@ -7,21 +7,30 @@ import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { otaJobId, otaStreamId, type Protocol } from "../../service/documents.js";
 import type { Schedule } from "../../service/schedule.js";
+import type { UpdatePayload } from "../../service/updates.js";
 import { Cloud } from "./aws/cloud.js";
 import { follow } from "./aws/follow.js";
 import { type AwsPlace, addPlaceOptions, tell } from "./aws/place.js";
-import { type AwsCall, type AwsUpdate, jobCalls, otaUpdateCalls } from "./aws/plan.js";
+import {
+  type AwsCall,
+  type AwsFile,
+  type AwsUpdate,
+  documentOf,
+  jobCalls,
+  otaUpdateCalls,
+} from "./aws/plan.js";
 import { awsCancelCommand, awsJobsCommand, awsVersionsCommand, awsWatchCommand } from "./aws/running.js";
 import { awsSetupCommand, profileName } from "./aws/setup.js";
 import { Failure, OK } from "./failure.js";
 import { readBytes } from "./files.js";
 import { interruption } from "./interrupt.js";
 import { examples, KEY_FILE, SIGNER_NAME, things, wholeNumber } from "./options.js";
+import { addPayloadOptions, makePayloads, type PayloadOptions } from "./payload.js";
 import { addRolloutOptions, ROLLOUT_HELP, type RolloutOptions, scheduleOf } from "./rollout-options.js";
 import { requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
 
-interface AwsOptions extends RolloutOptions, AwsPlace {
+interface AwsOptions extends RolloutOptions, PayloadOptions, AwsPlace {
   readonly group?: readonly string[];
   readonly description?: string;
   readonly thing?: readonly string[];
@@ -99,6 +108,7 @@ function awsDeployCommand(): Command {
         ],
         ["  --region eu-central-1", "prints the calls"],
         ["xs-ota aws deploy … --execute", "makes them, and follows the job"],
+        ["xs-ota aws deploy … --from v1.bin --packed", "smaller files for devices that take them"],
         ["xs-ota aws deploy … --via job --protocol http", "CreateJob with a pre-signed URL"],
         ["xs-ota aws deploy … --group beta --rollout 10x1.5/50 --abort 5%/20", "carefully"],
       ])}
@@ -115,27 +125,33 @@ unusable input, 130 after Ctrl-C.`,
     .action(async (file: string, options: AwsOptions) => {
       process.exitCode = await awsDeploy(file, options);
     });
-  return addPlaceOptions(addRolloutOptions(command));
+  return addPlaceOptions(addRolloutOptions(addPayloadOptions(command)));
 }
 
 async function awsDeploy(file: string, options: AwsOptions): Promise<number> {
   const stop = interruption();
   const image = readBytes(file);
   requireImage(file, image);
-  const update = await readUpdate(file, image, options);
+  const payloads = makePayloads(image, options, options.json);
+  const contents = [image, ...payloads.map(({ bytes }) => bytes)];
+  const update = await readUpdate(file, image, payloads, options);
   const streamId = otaStreamId(randomUUID());
-  const plan = (version?: string) =>
-    options.via === "job" ? jobCalls(update, streamId, version) : otaUpdateCalls(update, version);
+  const plan = (versions?: readonly string[]) =>
+    options.via === "job" ? jobCalls(update, streamId, versions) : otaUpdateCalls(update, versions);
+  refuseLong(update, streamId);
   if (!options.execute) {
     printPlan(plan(), options);
     return OK;
   }
   const cloud = await Cloud.connect(options.region, options.endpoint);
   try {
-    const [upload] = plan();
-    tell(options, { event: "call", operation: upload.operation }, `${upload.operation} …`);
-    const version = await cloud.putObject(upload, image);
-    for (const call of plan(version).slice(1)) {
+    const versions: string[] = [];
+    for (const [index, bytes] of contents.entries()) {
+      const upload = plan()[index];
+      tell(options, { event: "call", operation: upload.operation }, `${upload.operation} …`);
+      versions.push(await cloud.putObject(upload, bytes));
+    }
+    for (const call of plan(versions).slice(contents.length)) {
       tell(options, { event: "call", operation: call.operation }, `${call.operation} …`);
       await cloud.send(call);
     }
@@ -147,7 +163,22 @@ async function awsDeploy(file: string, options: AwsOptions): Promise<number> {
   }
 }
 
-async function readUpdate(file: string, image: Uint8Array, options: AwsOptions): Promise<AwsUpdate> {
+/** What AWS would refuse after the uploads. @throws Failure */
+function refuseLong(update: AwsUpdate, streamId: string): void {
+  try {
+    documentOf(update, streamId);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure(`${error.message}: offer fewer bases with --from`);
+  }
+}
+
+async function readUpdate(
+  file: string,
+  image: Uint8Array,
+  payloads: readonly UpdatePayload[],
+  options: AwsOptions,
+): Promise<AwsUpdate> {
   const {
     thing = [],
     group = [],
@@ -171,11 +202,13 @@ async function readUpdate(file: string, image: Uint8Array, options: AwsOptions):
   const schedule = scheduleOf(options);
   refuseImpossible(options, schedule);
   const updateId = options.updateId ?? randomUUID();
+  const key = options.objectKey ?? `xs-ota/${updateId}/${basename(file)}`;
+  const files: AwsFile[] = [{ kind: "", key, size: image.length }];
+  for (const { kind, bytes } of payloads)
+    files.push({ kind, key: `${key}.${kind.slice(1).replace("=", "-")}.xsp`, size: bytes.length });
   return {
-    ...{ updateId, targets, region, bucket, roleArn: role, signer, filePath, urlSeconds },
-    key: options.objectKey ?? `xs-ota/${updateId}/${basename(file)}`,
+    ...{ updateId, targets, region, bucket, files, roleArn: role, signer, filePath, urlSeconds },
     protocols: options.protocol.map((name) => name.toUpperCase() as Protocol),
-    size: image.length,
     signing: options.signingProfile
       ? { profile: options.signingProfile }
       : await signFile(image, options.key),

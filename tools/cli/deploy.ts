@@ -5,7 +5,6 @@
 import { Command, Option } from "commander";
 import { inspectImageBytes } from "../../service/inspection.js";
 import type { Stage } from "../../service/rollout.js";
-import type { UpdatePayload } from "../../service/updates.js";
 import type { ExecutionView, JobView, Phase } from "../../service/views.js";
 import { ServiceClient as Client, type ServiceClient, ServiceFailure } from "./client.js";
 import { confirmed } from "./confirm.js";
@@ -15,7 +14,7 @@ import { readBytes } from "./files.js";
 import { interruption } from "./interrupt.js";
 import { LiveState } from "./live.js";
 import { examples, jsonOption, SIGNER_NAME, seconds, serviceOption, things, wholeNumber } from "./options.js";
-import { deltaKind, deltaOf, packOf, readImage, saving, showing } from "./payload.js";
+import { addPayloadOptions, makePayloads, type PayloadOptions } from "./payload.js";
 import {
   addRolloutOptions,
   ROLLOUT_HELP,
@@ -26,7 +25,7 @@ import {
 import { requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
 
-interface DeployOptions extends RolloutOptions {
+interface DeployOptions extends RolloutOptions, PayloadOptions {
   readonly group?: readonly string[];
   readonly new: boolean;
   readonly stages?: readonly Stage[];
@@ -36,8 +35,6 @@ interface DeployOptions extends RolloutOptions {
   readonly thing?: readonly string[];
   readonly all: boolean;
   readonly protocol?: readonly ("mqtt" | "http")[];
-  readonly from?: readonly string[];
-  readonly packed: boolean;
   readonly key?: string;
   readonly signer: string;
   readonly timeout?: number;
@@ -83,8 +80,6 @@ export function deployCommand(): Command {
         "http",
       ]),
     )
-    .option("--from <files...>", "images that devices run: deltas from these go with it")
-    .option("--packed", "the image compressed goes with it", false)
     .option("--key <file>", "sign with this key (default: the service signs with its own)")
     .option("--signer <name>", "what the job calls the signer", SIGNER_NAME)
     .option("--timeout <seconds>", "stop waiting after so long", seconds)
@@ -123,7 +118,7 @@ Exit code: 0 when every device accepted the image, 1 when one did not or the tim
     .action(async (file: string, options: DeployOptions) => {
       process.exitCode = await deploy(file, options);
     });
-  return addRolloutOptions(command);
+  return addRolloutOptions(addPayloadOptions(command));
 }
 
 async function deploy(file: string, options: DeployOptions): Promise<number> {
@@ -132,7 +127,7 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   if (options.all === named) throw new Failure("name devices with --thing or --group, or take --all");
   const image = readBytes(file);
   if (!options.any) refuseUseless(file, image);
-  const payloads = makePayloads(image, options);
+  const payloads = makePayloads(image, options, options.json);
   const whole = new Uint8Array(Buffer.concat([image, ...payloads.map(({ bytes }) => bytes)]));
   const client = new Client(options.service);
   const asked = await query(file, image, options);
@@ -154,24 +149,6 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   await conclude(client, outcome, options);
   if (outcome.gaveUp === "interrupted") return INTERRUPTED;
   return outcome.ok ? OK : FAILED;
-}
-
-/** Deltas and the compressed image that go with it. @throws Failure */
-function makePayloads(image: Uint8Array, { from = [], packed, json }: DeployOptions): UpdatePayload[] {
-  const payloads = from.map((file) => {
-    const base = readImage(file);
-    return {
-      kind: deltaKind(base),
-      bytes: showing(`delta from ${file}`, (progress) => deltaOf(base, image, progress)),
-    };
-  });
-  if (packed)
-    payloads.push({ kind: ";packed", bytes: showing("packing", (progress) => packOf(image, progress)) });
-  if (new Set(payloads.map(({ kind }) => kind)).size < payloads.length)
-    throw new Failure("two images of --from are the same build");
-  if (!json)
-    for (const { kind, bytes } of payloads) print(`${kind.slice(1)}: ${saving(bytes.length, image.length)}`);
-  return payloads;
 }
 
 function refuseUseless(file: string, image: Uint8Array): void {

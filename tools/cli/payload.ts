@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { Command } from "commander";
+import type { UpdatePayload } from "../../service/updates.js";
 import { HEAD_LENGTH, parseHead } from "../../src/slot/esp-image.js";
 import { makeDelta, packImage } from "../payload/encoder.js";
 import { Failure } from "./failure.js";
@@ -14,6 +15,9 @@ import { requireImage } from "./sign.js";
 import { hasStyles, print } from "./text.js";
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+
+/** As the service takes, which has room for one file more: the compressed image. */
+const MOST_BASES = 15;
 
 interface Output {
   readonly output: string;
@@ -79,6 +83,39 @@ Exit code: 0; 2 when the file is no image, or is damaged.`,
         showing(output, (progress) => packOf(image, progress)),
       );
     });
+}
+
+export interface PayloadOptions {
+  readonly from?: readonly string[];
+  readonly packed: boolean;
+}
+
+/** The options of commands that make jobs. */
+export function addPayloadOptions(command: Command): Command {
+  return command
+    .option("--from <files...>", "images that devices run: deltas from these go with it")
+    .option("--packed", "the image compressed goes with it", false);
+}
+
+/** Deltas and the compressed image that go with an image; says what each saves unless `quiet`. @throws Failure */
+export function makePayloads(
+  image: Uint8Array,
+  { from = [], packed }: PayloadOptions,
+  quiet: boolean,
+): UpdatePayload[] {
+  if (from.length > MOST_BASES) throw new Failure(`--from takes at most ${MOST_BASES} images`);
+  const bases = from.map((file) => ({ file, base: readImage(file) }));
+  if (new Set(bases.map(({ base }) => deltaKind(base))).size < bases.length)
+    throw new Failure("two images of --from are the same build");
+  const payloads = bases.map(({ file, base }) => ({
+    kind: deltaKind(base),
+    bytes: showing(`delta from ${file}`, (progress) => deltaOf(base, image, progress)),
+  }));
+  if (packed)
+    payloads.push({ kind: ";packed", bytes: showing("packing", (progress) => packOf(image, progress)) });
+  if (!quiet)
+    for (const { kind, bytes } of payloads) print(`${kind.slice(1)}: ${saving(bytes.length, image.length)}`);
+  return payloads;
 }
 
 export type Progress = (part: number) => void;

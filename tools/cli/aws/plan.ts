@@ -9,6 +9,16 @@ import type { AbortCriteria, RolloutConfig } from "../../../service/rollout.js";
 import type { Schedule } from "../../../service/schedule.js";
 import type { ImageSignature } from "../../../service/signer.js";
 
+/** A file of an update, and the object it is in the bucket. */
+export interface AwsFile {
+  /** What the path on the device ends in: empty for the image, ";base=0a1b2c3d" or ";packed". */
+  readonly kind: string;
+  /** Of the object in the bucket. */
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
 export interface AwsUpdate {
   /** Names the update; the job is `AFR_OTA-` and this. */
   readonly updateId: string;
@@ -16,14 +26,12 @@ export interface AwsUpdate {
   readonly targets: readonly string[];
   readonly region: string;
   readonly bucket: string;
-  /** Of the object in the bucket. */
-  readonly key: string;
+  /** The image first: agents that know one file take that. All are the same image. */
+  readonly files: readonly AwsFile[];
   /** The role AWS IoT takes on to read the object. */
   readonly roleArn: string;
   readonly protocols: readonly Protocol[];
-  /** Bytes of the image. */
-  readonly size: number;
-  /** A signature, or the profile by which AWS Signer makes one. */
+  /** A signature of the image, or the profile by which AWS Signer makes one of each file. */
   readonly signing: ImageSignature | { readonly profile: string };
   /** What the job calls the signer. */
   readonly signer: string;
@@ -49,12 +57,33 @@ export interface AwsCall {
 /** Stands for the version of the object until S3 has told it. */
 export const VERSION_PLACEHOLDER = "<VersionId of the object>";
 
+/** Most bytes of a job document (AWS IoT quotas). */
+const DOCUMENT_LIMIT = 32_768;
+/** Most bytes of what signing adds to a URL, with a session token. */
+const SIGNED_URL = 1800;
+
+/** Most characters of a signature by AWS Signer, RSA-4096 in base64. */
+const SIGNATURE_LIMIT = 684;
+
+/** AWS Signer signs the file it sees, which a device has to know of a payload. */
+function nameOf({ filePath, signing }: AwsUpdate, kind: string): string {
+  return `${filePath}${kind}${kind && "profile" in signing ? ";signed=file" : ""}`;
+}
+
+/** @param versions of the objects, as in `files`; what S3 has not told yet is missing */
+function located({ bucket, files }: AwsUpdate, versions: readonly string[]) {
+  return files.map((file, index) => {
+    const version = versions[index] ?? VERSION_PLACEHOLDER;
+    return { ...file, version, s3Location: { bucket, key: file.key, version } };
+  });
+}
+
 /** Through the OTA service, which makes stream and job of it. */
-export function otaUpdateCalls(update: AwsUpdate, version = VERSION_PLACEHOLDER): AwsCall[] {
-  const { updateId, targets, protocols, bucket, key, roleArn, signing, signer, filePath } = update;
+export function otaUpdateCalls(update: AwsUpdate, versions: readonly string[] = []): AwsCall[] {
+  const { updateId, targets, protocols, bucket, roleArn, signing, signer } = update;
   const { urlSeconds, timeoutInMinutes } = update;
   return [
-    putObject(update),
+    ...putObjects(update),
     {
       ...{ service: "IoT", operation: "CreateOTAUpdate" },
       input: {
@@ -63,14 +92,12 @@ export function otaUpdateCalls(update: AwsUpdate, version = VERSION_PLACEHOLDER)
         ...(update.description ? { description: update.description } : {}),
         ...(update.rollout ? { awsJobExecutionsRolloutConfig: update.rollout } : {}),
         ...(update.abort ? { awsJobAbortConfig: { abortCriteriaList: update.abort } } : {}),
-        files: [
-          {
-            ...{ fileName: filePath, fileType: 0 },
-            fileLocation: { s3Location: { bucket, key, version } },
-            codeSigning:
-              "profile" in signing ? startSigning(signing.profile, bucket) : codeSigning(signing, signer),
-          },
-        ],
+        files: located(update, versions).map(({ kind, s3Location }) => ({
+          ...{ fileName: nameOf(update, kind), fileType: 0 },
+          fileLocation: { s3Location },
+          codeSigning:
+            "profile" in signing ? startSigning(signing.profile, bucket) : codeSigning(signing, signer),
+        })),
         ...(protocols.includes("HTTP") ? { awsJobPresignedUrlConfig: { expiresInSec: urlSeconds } } : {}),
         ...(timeoutInMinutes
           ? { awsJobTimeoutConfig: { inProgressTimeoutInMinutes: timeoutInMinutes } }
@@ -80,29 +107,47 @@ export function otaUpdateCalls(update: AwsUpdate, version = VERSION_PLACEHOLDER)
   ];
 }
 
+/** The document the OTA service makes of an update. @throws RangeError when a device could not be sent it */
+export function documentOf(update: AwsUpdate, streamId: string, versions: readonly string[] = []): string {
+  const { protocols, region, bucket, signing, signer } = update;
+  const signature =
+    "profile" in signing ? { key: "sig-sha256-rsa", value: "?".repeat(SIGNATURE_LIMIT) } : signing;
+  const overHttp = protocols.includes("HTTP");
+  const document = JSON.stringify(
+    otaDocument({
+      protocols,
+      streamId: protocols.includes("MQTT") ? streamId : undefined,
+      files: located(update, versions).map(({ kind, key, size, version }, fileId) => {
+        const url = objectUrl(region, bucket, key, version);
+        return {
+          ...{ filePath: nameOf(update, kind), fileSize: size, fileId, fileType: 0 },
+          ...{ certFile: signer, signature },
+          url: overHttp ? `\${aws:iot:s3-presigned-url-v2:${url}}` : undefined,
+        };
+      }),
+    }),
+  );
+  const bytes = Buffer.byteLength(document) + (overHttp ? SIGNED_URL * update.files.length : 0);
+  if (bytes > DOCUMENT_LIMIT)
+    throw new RangeError(`the job document would have ${bytes} bytes, AWS IoT takes ${DOCUMENT_LIMIT}`);
+  return document;
+}
+
 /** Past the OTA service: a stream, and a job with the document the OTA service would have made. */
-export function jobCalls(update: AwsUpdate, streamId: string, version = VERSION_PLACEHOLDER): AwsCall[] {
-  const { updateId, targets, protocols, region, bucket, key, roleArn, size, signing, signer } = update;
-  if ("profile" in signing) throw new TypeError("a job has a signature");
-  const { filePath, urlSeconds, timeoutInMinutes } = update;
+export function jobCalls(update: AwsUpdate, streamId: string, versions: readonly string[] = []): AwsCall[] {
+  const { updateId, targets, protocols, roleArn, urlSeconds, timeoutInMinutes } = update;
+  if ("profile" in update.signing) throw new TypeError("a job has a signature");
   const streamed = protocols.includes("MQTT");
-  const url = objectUrl(region, bucket, key, version);
-  const document = otaDocument({
-    protocols,
-    streamId: streamed ? streamId : undefined,
-    files: [
-      {
-        ...{ filePath, fileSize: size, fileId: 0, fileType: 0, certFile: signer, signature: signing },
-        url: protocols.includes("HTTP") ? `\${aws:iot:s3-presigned-url-v2:${url}}` : undefined,
-      },
-    ],
-  });
   const stream: AwsCall = {
     ...{ service: "IoT", operation: "CreateStream" },
-    input: { streamId, files: [{ fileId: 0, s3Location: { bucket, key, version } }], roleArn },
+    input: {
+      streamId,
+      files: located(update, versions).map(({ s3Location }, fileId) => ({ fileId, s3Location })),
+      roleArn,
+    },
   };
   return [
-    putObject(update),
+    ...putObjects(update),
     ...(streamed ? [stream] : []),
     {
       ...{ service: "IoT", operation: "CreateJob" },
@@ -110,7 +155,7 @@ export function jobCalls(update: AwsUpdate, streamId: string, version = VERSION_
         ...{
           jobId: otaJobId(updateId),
           targets,
-          document: JSON.stringify(document),
+          document: documentOf(update, streamId, versions),
           targetSelection: update.continuous ? "CONTINUOUS" : "SNAPSHOT",
         },
         ...(update.description ? { description: update.description } : {}),
@@ -180,7 +225,10 @@ export function codeSigning({ key, value }: ImageSignature, signer: string) {
   };
 }
 
-function putObject({ bucket, key, size }: AwsUpdate): AwsCall {
-  const input = { Bucket: bucket, Key: key, Body: `<the image, ${size} bytes>` };
-  return { service: "S3", operation: "PutObject", input };
+function putObjects({ bucket, files }: AwsUpdate): AwsCall[] {
+  return files.map(({ kind, key, size }) => {
+    const what = kind === "" ? "image" : kind.slice(1);
+    const input = { Bucket: bucket, Key: key, Body: `<the ${what}, ${size} bytes>` };
+    return { service: "S3", operation: "PutObject", input };
+  });
 }
