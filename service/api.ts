@@ -5,6 +5,7 @@
  * |---|---|
  * | GET / | the page |
  * | GET /api/status | addresses, signing, memory |
+ * | GET /api/user | who asks, and his role; null without accounts |
  * | GET /api/state | devices, jobs, executions |
  * | GET /api/events | server-sent events: "state" at first, then "change"; "status" when storing fails or works again |
  * | GET /api/ticks | server-sent events: "tick" at most once a second when something has changed, and "status" |
@@ -21,16 +22,21 @@
  * | POST /api/jobs/{id}/cancel, pause, resume | cancels, or stops and goes on with its rollout |
  * | DELETE /api/jobs/{id} | forgets |
  *
- * Errors are `{"error":{"code","message"}}`. There is no authentication: who reaches the port may deploy. Requests
- * that a browser sends for another site are refused.
+ * Errors are `{"error":{"code","message"}}`. Without accounts who reaches the port may deploy; with them name and
+ * password, or a token, come with each request. Requests that a browser sends for another site are refused. What
+ * changes something, and who is not let in, goes into the audit log.
  * @module
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { ImageError } from "../hosts/formats/esp-image-layout.js";
+import type { Account, Accounts } from "./accounts.js";
+import type { AuditLog } from "./audit.js";
 import type { Desk, DeskChange, DeskDeployment } from "./desk.js";
 import { ServiceError } from "./errors.js";
+import { Gate } from "./gate.js";
 import { HostCheck } from "./hosts.js";
 import { inspectImageBytes } from "./inspection.js";
 import { type ListQuery, ROWS_LIMIT } from "./lists.js";
@@ -42,10 +48,17 @@ export interface ApiOptions {
   readonly host?: string;
   /** Default: one that is free. */
   readonly port?: number;
+  /** Host name or address in `origin`; default: the address listened on. */
+  readonly advertise?: string;
   /** Further host names by which browsers may ask. */
   readonly names?: readonly string[];
   /** PEM of the authority behind broker and image server. */
   readonly ca?: string;
+  /** Serves HTTPS: server certificate (with its chain) and key in PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Who may look and deploy. Default: whoever reaches the port. */
+  readonly accounts?: Accounts;
+  readonly audit?: AuditLog;
 }
 
 /** `GET /api/status` */
@@ -103,6 +116,9 @@ export class ApiServer {
   readonly #hosts: HostCheck;
   readonly #files = new PageFiles();
   readonly #server: Server;
+  readonly #scheme: "http" | "https";
+  readonly #gate: Gate;
+  readonly #audit: AuditLog | undefined;
   readonly #listeners = new Set<ServerResponse>();
   /** Of the page: they are only told that something has changed. */
   readonly #viewers = new Set<ServerResponse>();
@@ -118,19 +134,24 @@ export class ApiServer {
     return api;
   }
 
-  private constructor({ desk, ca, names = [] }: ApiOptions) {
+  private constructor({ desk, ca, names = [], tls, accounts, audit }: ApiOptions) {
     this.#desk = desk;
     this.#ca = ca;
-    this.#hosts = new HostCheck("http", names);
-    this.#server = createServer({ maxHeaderSize: HEADER_LIMIT }, (request, response) => {
+    this.#scheme = tls ? "https" : "http";
+    this.#gate = new Gate(accounts);
+    this.#audit = audit;
+    this.#hosts = new HostCheck(this.#scheme, names);
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
       this.#answer(request, response).catch((error: unknown) => this.#fail(response, error));
-    });
+    };
+    const settings = { maxHeaderSize: HEADER_LIMIT };
+    this.#server = tls ? createTlsServer({ ...settings, ...tls }, answer) : createServer(settings, answer);
     desk.on("change", this.#tell);
     desk.on("failure", this.#tellStatus);
     this.#keepAlive = setInterval(() => this.#beat(), KEEP_ALIVE_MS);
   }
 
-  async #listen({ host = "127.0.0.1", port = 0 }: ApiOptions): Promise<void> {
+  async #listen({ host = "127.0.0.1", port = 0, advertise = host }: ApiOptions): Promise<void> {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#server.once("error", reject);
@@ -141,7 +162,7 @@ export class ApiServer {
       throw error;
     }
     const { port: bound } = this.#server.address() as AddressInfo;
-    this.#origin = `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
+    this.#origin = `${this.#scheme}://${advertise.includes(":") ? `[${advertise}]` : advertise}:${bound}`;
   }
 
   /** `http://host:port` */
@@ -167,12 +188,15 @@ export class ApiServer {
     const url = this.#hosts.check(request);
     if (!(url instanceof URL)) throw new HttpError(url.status, url.message);
     const route = `${request.method === "HEAD" ? "GET" : request.method} ${url.pathname}`;
+    const who = await this.#admit(request, response, url);
     const [, jobId, action] = /^\/api\/jobs\/([\w-]+)(?:\/(cancel|pause|resume))?$/.exec(url.pathname) ?? [];
     const [, thing] = /^\/api\/devices\/([\w:-]+)$/.exec(decodePath(url.pathname)) ?? [];
     const desk = this.#desk;
     switch (route) {
       case "GET /api/status":
         return sendJson(response, 200, this.status());
+      case "GET /api/user":
+        return sendJson(response, 200, who && { name: who.name, role: who.role });
       case "GET /api/state":
         return sendJson(response, 200, desk.state());
       case "GET /api/events":
@@ -231,6 +255,28 @@ export class ApiServer {
     if (request.method !== "GET" && request.method !== "HEAD")
       throw new HttpError(405, "The page is only read.");
     this.#files.send(url.pathname, response);
+  }
+
+  /** Who asks; null without accounts. Sees to it that what is done is written down. @throws HttpError */
+  async #admit(request: IncomingMessage, response: ServerResponse, url: URL): Promise<Account | null> {
+    const admitted = await this.#gate.admit(request, url.pathname);
+    const isRefused = admitted !== null && "status" in admitted;
+    if (this.#audit && (isRefused ? request.headers.authorization : isChange(request)))
+      response.on("close", () => {
+        this.#audit?.write({
+          who: admitted?.name ?? null,
+          from: request.socket.remoteAddress ?? "",
+          what: `${request.method} ${url.pathname}`,
+          about: aboutText(url.searchParams),
+          status: response.statusCode,
+        });
+      });
+    if (!isRefused) return admitted as Account | null;
+    request.resume();
+    // A browser asks its person then.
+    if (admitted.status === 401)
+      response.setHeader("WWW-Authenticate", 'Basic realm="xs-ota", charset="UTF-8"');
+    throw new HttpError(admitted.status, admitted.message);
   }
 
   async #image(request: IncomingMessage, query: URLSearchParams): Promise<Uint8Array> {
@@ -317,6 +363,18 @@ export class ApiServer {
     this.#server.closeAllConnections();
     await closed;
   }
+}
+
+function isChange({ method }: IncomingMessage): boolean {
+  return method !== "GET" && method !== "HEAD";
+}
+
+/** What a deployment is of, and for whom. */
+function aboutText(query: URLSearchParams): string | undefined {
+  const names = ["name", "image", "thing", "group"];
+  const parts = names.flatMap((name) => query.getAll(name).map((value) => `${name} ${value}`));
+  if (query.has("all")) parts.push("all");
+  return parts.length > 0 ? parts.join(", ") : undefined;
 }
 
 function readDeployment(image: Uint8Array, query: URLSearchParams): DeskDeployment {

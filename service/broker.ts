@@ -3,7 +3,7 @@
  * @module
  */
 import { type AddressInfo, createServer, type Server, Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, TLSSocket } from "node:tls";
 import { Aedes, type Client } from "aedes";
 import mqtt from "mqtt";
 import { COUNTS } from "./aws-limits.js";
@@ -50,29 +50,63 @@ export interface EmbeddedBrokerOptions {
   host?: string;
   /** Default: one that is free. */
   port?: number;
+  /** Host name or address in the URL; default: the address listened on. */
+  advertise?: string;
   /** Serves TLS: server certificate (with its chain) and key in PEM. */
   tls?: { cert: string; key: string };
+  /** PEM of the authority whose certificates tell devices apart: the common name is the thing's. */
+  clientCa?: string;
+  /**
+   * Who is let in. Whoever is, speaks for the thing of that name and for no other, and has it for client id.
+   * Default: everybody, for everybody.
+   */
+  admit?: (device: DeviceCredentials) => boolean;
   /** Least time between two connections of one client id, ms; default: AWS's second. */
   connectInterval?: number;
 }
+
+/** What a device shows. */
+export interface DeviceCredentials {
+  readonly thingName: string;
+  readonly password?: string;
+  /** True when it has shown a certificate with its name, of the authority. */
+  readonly isCertified: boolean;
+}
+
+/** CONNACK "not authorized" (MQTT 3.1.1 §3.2.2.3). */
+const NOT_AUTHORIZED = 5;
 
 /** @throws Error when the address can not be used */
 export async function startEmbeddedBroker(
   handler: BrokerHandler,
   options: EmbeddedBrokerOptions = {},
 ): Promise<Broker> {
-  const { host = "127.0.0.1", port = 0, tls } = options;
+  const { host = "127.0.0.1", port = 0, advertise = host, tls, clientCa, admit } = options;
   const filters = new WeakMap<Client, Set<string>>();
   const rate = new ConnectRate(options.connectInterval);
   const aedes = await Aedes.createBroker({
     preConnect: (_client, { clientId }, done) => {
-      const problem =
-        clientIdProblem(clientId) ?? (rate.take(clientId) ? undefined : "it connects too often");
+      // Where devices show who they are, strangers do not keep them out by connecting in their names.
+      const isSoon = !admit && !rate.take(clientId);
+      const problem = clientIdProblem(clientId) ?? (isSoon ? "it connects too often" : undefined);
       done(problem === undefined ? null : new Error(problem), problem === undefined);
     },
+    ...(admit && {
+      authenticate: (client, username, password, done) => {
+        const isGood = mayConnect(admit, client, username, password) && rate.take(client.id);
+        const refusal = Object.assign(new Error("its credentials are not those of the thing"), {
+          returnCode: NOT_AUTHORIZED,
+        });
+        if (isGood) done(null, true);
+        else done(refusal, false);
+      },
+    }),
     authorizePublish: (client, { topic, qos, payload }, done) => {
       // What the service itself sends has no client.
-      const problem = client ? publishProblem(topic, qos, payload.length) : undefined;
+      const problem = client
+        ? (publishProblem(topic, qos, payload.length) ??
+          (admit ? foreignProblem(topic, client.id) : undefined))
+        : undefined;
       done(problem === undefined ? null : new Error(problem));
     },
     authorizeSubscribe: (client, subscription, done) => {
@@ -80,7 +114,8 @@ export async function startEmbeddedBroker(
       const problem =
         known >= COUNTS.subscriptionsPerConnection
           ? "it has too many subscriptions"
-          : subscribeProblem(subscription.topic, subscription.qos);
+          : (subscribeProblem(subscription.topic, subscription.qos) ??
+            (admit && client ? foreignProblem(subscription.topic, client.id) : undefined));
       if (problem === undefined) done(null, subscription);
       else done(new Error(problem));
     },
@@ -121,7 +156,7 @@ export async function startEmbeddedBroker(
     aedes.handle(socket);
   };
   const server = tls
-    ? createTlsServer({ ...tls, noDelay: true }, serve)
+    ? createTlsServer({ ...tls, ...clientTls(clientCa), noDelay: true }, serve)
     : createServer({ noDelay: true }, serve);
   try {
     await listen(server, port, host);
@@ -131,7 +166,7 @@ export async function startEmbeddedBroker(
   }
   const { port: bound } = server.address() as AddressInfo;
   return {
-    url: `${tls ? "mqtts" : "mqtt"}://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    url: `${tls ? "mqtts" : "mqtt"}://${advertise.includes(":") ? `[${advertise}]` : advertise}:${bound}`,
     publish,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -184,6 +219,30 @@ export function topicMatches(filter: string, topic: string): boolean {
     if (i >= levels.length || (wanted[i] !== "+" && wanted[i] !== levels[i])) return false;
   }
   return wanted.length === levels.length;
+}
+
+/** A device without a certificate may still show a password. */
+function clientTls(ca: string | undefined) {
+  return ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };
+}
+
+function mayConnect(
+  admit: NonNullable<EmbeddedBrokerOptions["admit"]>,
+  { id, conn }: Client,
+  username: Readonly<string | undefined>,
+  password: Readonly<Buffer | undefined>,
+): boolean {
+  const name =
+    conn instanceof TLSSocket && conn.authorized ? conn.getPeerCertificate().subject?.CN : undefined;
+  const isCertified = name === id;
+  if (!isCertified && username !== id) return false;
+  return admit({ thingName: id, password: password?.toString(), isCertified });
+}
+
+/** Why a topic, or a filter, is not one of the thing's own. Topics of applications are everybody's. */
+function foreignProblem(topic: string, thingName: string): string | undefined {
+  if (!topic.startsWith("$") || topic.startsWith(`$aws/things/${thingName}/`)) return undefined;
+  return "the topic is another thing's";
 }
 
 /** A message that can not be delivered is lost, as on any network. */

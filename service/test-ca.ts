@@ -16,8 +16,9 @@ export interface ServerCertificate {
 }
 
 const DAY = 86_400_000;
-/** id-kp-serverAuth (RFC 5280 §4.2.1.12). */
+/** id-kp-serverAuth and id-kp-clientAuth (RFC 5280 §4.2.1.12). */
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
 export class TestCa {
   /** PEM. */
@@ -67,6 +68,23 @@ export class TestCa {
    */
   async issue(hosts: readonly string[], days = 365): Promise<ServerCertificate> {
     if (hosts.length === 0) throw new RangeError("a server certificate needs at least one host");
+    const names = hosts.map((value) => ({ type: isIP(value) ? ("ip" as const) : ("dns" as const), value }));
+    return await this.#certify(hosts[0], days, SERVER_AUTH, [
+      new x509.SubjectAlternativeNameExtension(names),
+    ]);
+  }
+
+  /** A certificate by which a client shows who it is. @param commonName such as a thing's name */
+  async issueClient(commonName: string, days = 3650): Promise<ServerCertificate> {
+    return await this.#certify(commonName, days, CLIENT_AUTH, []);
+  }
+
+  async #certify(
+    commonName: string,
+    days: number,
+    use: string,
+    extensions: readonly x509.Extension[],
+  ): Promise<ServerCertificate> {
     const caKey = createPrivateKey(this.privateKey);
     const { privateKey: signingKey } = await cryptoKeys(caKey);
     const root = new x509.X509Certificate(this.certificate);
@@ -75,7 +93,7 @@ export class TestCa {
     const leaf = await x509.X509CertificateGenerator.create(
       {
         ...validity(days),
-        subject: [{ CN: [hosts[0]] }],
+        subject: [{ CN: [commonName] }],
         issuer: root.subject,
         publicKey,
         signingKey,
@@ -86,10 +104,8 @@ export class TestCa {
             x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
             true,
           ),
-          new x509.ExtendedKeyUsageExtension([SERVER_AUTH]),
-          new x509.SubjectAlternativeNameExtension(
-            hosts.map((value) => ({ type: isIP(value) ? "ip" : "dns", value })),
-          ),
+          new x509.ExtendedKeyUsageExtension([use]),
+          ...extensions,
           await x509.AuthorityKeyIdentifierExtension.create(root, false, webcrypto),
         ],
       },

@@ -4,11 +4,12 @@
  */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
-export function replaceFile(path: string, content: string | Uint8Array): void {
+/** @param mode of the file, before the process's mask */
+export function replaceFile(path: string, content: string | Uint8Array, mode = 0o666): void {
   const fresh = `${path}.new`;
   // What an earlier life left, or a link somebody planted, is removed, not written through.
   rmSync(fresh, { force: true });
-  const file = openSync(fresh, "wx");
+  const file = openSync(fresh, "wx", mode);
   try {
     writeFileSync(file, content);
     fsyncSync(file);

@@ -7,7 +7,7 @@ import { Device, Devices } from "./devices.js";
 import { place } from "./format.js";
 import { html, render, useEffect, useState } from "./htm.js";
 import { Job, Jobs } from "./jobs.js";
-import { useService } from "./service.js";
+import { useAnswer, useService } from "./service.js";
 
 const PARTS = [
   ["devices", "Devices"],
@@ -37,6 +37,7 @@ function App() {
     return () => removeEventListener("hashchange", look);
   }, []);
   const { part, name, query } = at;
+  const { data: user } = useAnswer("user", "");
   /** A change of a filter is no step back. */
   const go = (hash) => {
     if (hash.startsWith(`#/${part}`) && !name && !hash.includes(`#/${part}/`))
@@ -59,7 +60,7 @@ function App() {
       ${part === "jobs" && (name ? html`<${Job} key=${name} jobId=${name} ...${props} />` : html`<${Jobs} ...${props} />`)}
       ${part === "deploy" && html`<${Deploy} ...${props} />`}
     </main>
-    <footer class="quiet">${status && html`<p>Devices connect to <span class="long">${status.mqtt}</span>, images are on <span class="long">${status.http}</span>. The service uses ${Math.round(status.memory.resident / 1_048_576)} MB of memory.</p>`}</footer>
+    <footer class="quiet">${status && html`<p>Devices connect to <span class="long">${status.mqtt}</span>, images are on <span class="long">${status.http}</span>. The service uses ${Math.round(status.memory.resident / 1_048_576)} MB of memory.</p>`}${user && html`<p>You are ${user.name}${user.role === "read" ? ", and may look" : ""}.</p>`}</footer>
   `;
 }
 

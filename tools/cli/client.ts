@@ -2,10 +2,14 @@
  * Talks to `xs-ota serve`: the API of service/api.ts.
  * @module
  */
+import { readFileSync } from "node:fs";
+import { type IncomingMessage, request as plainRequest } from "node:http";
+import { request as tlsRequest } from "node:https";
 import type { StatusView } from "../../service/api.js";
 import type { DeskChange, DeskState } from "../../service/desk.js";
 import type { DeviceView, ExecutionView, HistoryView, ImageLabel, JobView } from "../../service/views.js";
 import { FAILED, Failure } from "./failure.js";
+import { words } from "./files.js";
 import { pause } from "./interrupt.js";
 import { printable, printableData } from "./printable.js";
 
@@ -40,6 +44,31 @@ export interface DeviceDetails {
   })[];
 }
 
+interface Answer {
+  readonly error?: { readonly message: string; readonly code?: string };
+}
+
+const LOOPBACKS: readonly string[] = Object.freeze(["127.0.0.1", "[::1]", "localhost"]);
+/** Codes of Node for a certificate of an authority it does not know, or for another name. */
+const UNTRUSTED: readonly string[] = Object.freeze([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+/** Why nobody answers, where it is worth saying. */
+const REASONS: Readonly<Record<string, string>> = Object.freeze({
+  ECONNREFUSED: "",
+  ENOTFOUND: "the host is not known",
+  EAI_AGAIN: "the host is not known",
+  ECONNRESET: "it closes the connection",
+  EHOSTUNREACH: "the host is not reached",
+  ENETUNREACH: "the network is not reached",
+  ETIMEDOUT: "it takes too long",
+  EPROTO: "it does not speak TLS",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS",
+});
 const ANSWER_MS = 30_000;
 const AGAIN_MS = 500;
 
@@ -111,6 +140,7 @@ export class ServiceClient {
         }
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof ServiceFailure) throw error;
         if (!known) throw this.#unreachable(error);
       }
       if (signal.aborted) return;
@@ -120,10 +150,10 @@ export class ServiceClient {
   }
 
   async *#stream(signal: AbortSignal): AsyncGenerator<ServiceEvent> {
-    const response = await fetch(`${this.#url}/api/events`, { signal });
-    if (!response.ok || !response.body) throw new Error(`it answers with status ${response.status}`);
+    const response = await this.#send("GET", "/api/events", undefined, signal);
+    if (response.statusCode !== 200) throw refusal(response, await readJson(response), this.#url);
     let type = "";
-    for await (const line of lines(response.body)) {
+    for await (const line of lines(response)) {
       if (line.startsWith("event: ")) type = line.slice(7);
       if (!line.startsWith("data: ")) continue;
       const data = printableData(JSON.parse(line.slice(6)));
@@ -137,25 +167,83 @@ export class ServiceClient {
   }
 
   async #askRaw<T>(method: string, path: string, body?: Uint8Array): Promise<T> {
-    let response: Response;
+    let response: IncomingMessage;
+    let answer: Answer | undefined;
     try {
-      response = await fetch(this.#url + path, { method, body, signal: AbortSignal.timeout(ANSWER_MS) });
+      response = await this.#send(method, path, body, AbortSignal.timeout(ANSWER_MS));
+      answer = await readJson(response);
     } catch (error) {
+      if (error instanceof Failure) throw error;
       throw this.#unreachable(error);
     }
-    const answer = (await response.json().catch(() => undefined)) as
-      | { error?: { message: string; code?: string } }
-      | undefined;
-    if (response.ok && answer !== undefined) return answer as T;
-    const text = answer?.error?.message ?? `${this.#url} is no xs-ota service: status ${response.status}`;
-    throw new ServiceFailure(printable(text), answer?.error?.code);
+    const { statusCode = 0 } = response;
+    if (statusCode >= 200 && statusCode < 300 && answer !== undefined) return answer as T;
+    throw refusal(response, answer, this.#url);
+  }
+
+  /** Sends a request, with the token and the authority the environment names. @throws Failure */
+  #send(
+    method: string,
+    path: string,
+    body: Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const url = new URL(this.#url + path);
+    const { XS_OTA_TOKEN: token, XS_OTA_CA: authority } = process.env;
+    const isPlain = url.protocol === "http:";
+    if (token && isPlain && !LOOPBACKS.includes(url.hostname))
+      throw new Failure(
+        "XS_OTA_TOKEN is not sent over the network as it is: take https and serve --page-tls",
+      );
+    const ca = authority && !isPlain ? readAuthority(authority) : undefined;
+    const headers = {
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+      ...(body ? { "Content-Length": body.length } : {}),
+    };
+    return new Promise((resolve, reject) => {
+      const send = isPlain ? plainRequest : tlsRequest;
+      const request = send(url, { method, headers, signal, ca }, resolve);
+      request.on("error", reject);
+      request.end(body);
+    });
   }
 
   #unreachable(error: unknown): Failure {
-    const { cause, message } = error as Error;
-    const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-    const why = code === "ECONNREFUSED" ? "" : ` (${code ?? message})`;
-    return new Failure(`no service answers at ${this.#url}${why}: start one with xs-ota serve`, FAILED);
+    const { code = "", message, name } = error as NodeJS.ErrnoException;
+    if (UNTRUSTED.includes(code))
+      return new Failure(
+        `the certificate of ${this.#url} is not trusted: name its authority in XS_OTA_CA (.xs-ota/ca-cert.pem)`,
+        FAILED,
+      );
+    const why =
+      name === "TimeoutError" || name === "AbortError" ? "it takes too long" : (REASONS[code] ?? message);
+    return new Failure(
+      `no service answers at ${this.#url}${why && ` (${why})`}: start one with xs-ota serve`,
+      FAILED,
+    );
+  }
+}
+
+function refusal({ statusCode }: IncomingMessage, answer: Answer | undefined, url: string): ServiceFailure {
+  const text = answer?.error?.message ?? `${url} is no xs-ota service: status ${statusCode}`;
+  return new ServiceFailure(printable(text), answer?.error?.code);
+}
+
+async function readJson(response: IncomingMessage): Promise<Answer | undefined> {
+  const parts: Buffer[] = [];
+  for await (const part of response as AsyncIterable<Buffer>) parts.push(part);
+  try {
+    return JSON.parse(Buffer.concat(parts).toString()) as Answer;
+  } catch {
+    return undefined;
+  }
+}
+
+function readAuthority(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new Failure(`can not read ${path}, which XS_OTA_CA names: ${words(error)}`);
   }
 }
 

@@ -2,6 +2,7 @@
  * `xs-ota device`
  * @module
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { AppEvent, Behaviour } from "../../hosts/emulated/device-app.js";
 import { CHIPS, chipById, chipByName } from "../../hosts/formats/chips.js";
@@ -34,6 +35,8 @@ interface DeviceOptions {
   readonly broker?: string;
   readonly cert?: string;
   readonly ca?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
   readonly signer: string;
   readonly for?: string;
   readonly image?: string;
@@ -78,6 +81,8 @@ export function deviceCommand(): Command {
     .option("--broker <url>", "connect to this broker, without asking the service", brokerUrl)
     .option("--cert <file>", "certificate that updates have to be signed for (default: the service's)")
     .option("--ca <file>", "authority of the broker's certificate (default: the service's)")
+    .option("--client-cert <file>", "certificate by which the device shows who it is")
+    .option("--client-key <file>", "key of that certificate")
     .option("--signer <name>", "what jobs call the signer", SIGNER_NAME)
     .option("--for <file>", "run an older version of this image: same chip, same project")
     .option("--image <file>", "run this image at first")
@@ -103,7 +108,7 @@ export function deviceCommand(): Command {
         ["xs-ota device --engine xs --keep /tmp/devices", "on the XS engine, kept for the next time"],
       ])}
 
-Ctrl-C switches them off.`,
+With a broker that asks for passwords, XS_OTA_DEVICE_PASSWORD is the device's. Ctrl-C switches them off.`,
     )
     .action(runDevices);
 }
@@ -156,11 +161,29 @@ function fleetOptions(
     ...{ engine, image, allowDowngrade, keep },
     broker: options.broker ?? asked!.mqtt,
     ca: options.ca === undefined ? (asked?.ca ?? undefined) : readText(options.ca),
+    credentials: readCredentials(options),
     slotSize: Math.ceil(slotSize / SLOT_UNIT) * SLOT_UNIT,
     trustedKeys: { [options.signer]: certificate },
     agent: { statusInterval: STATUS_INTERVAL, ...(rate === undefined ? {} : { rateLimit: rate }) },
     behaviour: fail && BEHAVIOURS[fail],
   };
+}
+
+/** What the device shows the broker. @throws Failure */
+function readCredentials({ clientCert, clientKey, count }: DeviceOptions): FleetOptions["credentials"] {
+  const password = process.env["XS_OTA_DEVICE_PASSWORD"];
+  if ((clientCert === undefined) !== (clientKey === undefined))
+    throw new Failure("--client-cert and --client-key belong together");
+  if (count > 1 && (clientCert !== undefined || password))
+    throw new Failure("a certificate or a password is of one device: start one for each");
+  if (clientCert === undefined || clientKey === undefined) return password ? { password } : undefined;
+  const [cert, key] = [readText(clientCert), readText(clientKey)];
+  try {
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key, password };
+  } catch {
+    throw new Failure(`${clientCert} and ${clientKey} are no certificate and key in PEM`);
+  }
+  throw new Failure(`${clientKey} is not the key of ${clientCert}`);
 }
 
 /** What runs at first, and how large slots have to be for what may come. @throws Failure */

@@ -128,6 +128,15 @@ export function writeWhole(path: string, content: string | Uint8Array, force: bo
   }
 }
 
+/** Writes a file for its owner's eyes alone; one that exists is replaced, whole. @throws Failure */
+export function replaceSecret(path: string, content: string): void {
+  try {
+    replaceFile(path, content, 0o600);
+  } catch (error) {
+    throw new Failure(`can not write ${path}: ${words(error)}`);
+  }
+}
+
 function writeInto(path: string, content: string | Uint8Array): void {
   try {
     writeFileSync(path, content, { flag: "w" });

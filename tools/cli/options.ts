@@ -8,6 +8,8 @@ import { checkThingName } from "../../service/job-records.js";
 /** Where `xs-ota keygen` puts things, and where the other commands look for them. */
 export const KEY_FILE = "ota-key.pem";
 export const CERTIFICATE_FILE = "ota-cert.pem";
+/** Where `xs-ota user` keeps accounts. */
+export const USERS_FILE = "xs-ota-users.json";
 /** Name of the signer in job documents and in the device's `TrustedKeys`. */
 export const SIGNER_NAME = "/certificates/ota.pem";
 /** Page and API of `xs-ota serve`. */

@@ -18,6 +18,7 @@ import { deltaCommand, packCommand } from "./payload.js";
 import { serveCommand } from "./serve.js";
 import { signCommand, verifyCommand } from "./sign.js";
 import { traceCommand } from "./trace.js";
+import { userCommand } from "./user.js";
 import { watchCommand } from "./watch.js";
 
 export function makeProgram(): Command {
@@ -32,7 +33,7 @@ export function makeProgram(): Command {
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
     ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand, traceCommand],
-    ...[deltaCommand, packCommand, hawkbitCommand],
+    ...[deltaCommand, packCommand, hawkbitCommand, userCommand],
   ];
   for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);

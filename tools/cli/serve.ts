@@ -3,13 +3,15 @@
  * @module
  */
 import { existsSync, statSync } from "node:fs";
-import { networkInterfaces } from "node:os";
-import { Command } from "commander";
+import { hostname, networkInterfaces } from "node:os";
+import { Command, Option } from "commander";
+import type { Accounts } from "../../service/accounts.js";
+import type { EmbeddedBrokerOptions } from "../../service/broker.js";
 import type { Desk } from "../../service/desk.js";
 import type { ServerCertificate } from "../../service/test-ca.js";
 import type { ExecutionView, Phase } from "../../service/views.js";
 import { FAILED, Failure, oneLine } from "./failure.js";
-import { readBytes } from "./files.js";
+import { readBytes, readText } from "./files.js";
 import { aborted, interruption } from "./interrupt.js";
 import {
   brokerUrl,
@@ -44,6 +46,9 @@ interface ServeOptions {
   readonly ddiPort?: number;
   readonly ddiToken?: string;
   readonly tls: boolean;
+  readonly pageTls: boolean;
+  readonly users?: string;
+  readonly devices?: "open" | "own";
   readonly quiet: boolean;
   readonly json: boolean;
 }
@@ -79,6 +84,14 @@ export function serveCommand(): Command {
     .option("--page-listen <address>", "where browsers and xs-ota connect", LOOPBACK)
     .option("--page-port <port>", "of the page; 0: any", port, PAGE_PORT)
     .option("--tls", "encrypt broker and images with a certificate of an own authority", false)
+    .option("--page-tls", "encrypt the page with a certificate of the same authority", false)
+    .option("--users <file>", "let in only who is in this file of xs-ota user")
+    .addOption(
+      new Option(
+        "--devices <how>",
+        "own: each device shows its password or certificate, and speaks for itself alone (default with --users)",
+      ).choices(["open", "own"]),
+    )
     .option("--quiet", "do not print what devices do", false)
     .addOption(jsonOption("print the addresses and what devices do as JSON, one object a line"))
     .addHelpText(
@@ -89,10 +102,14 @@ export function serveCommand(): Command {
         ["xs-ota serve --listen 0.0.0.0 --tls", "the same with TLS; the authority is in .xs-ota/ca-cert.pem"],
         ["xs-ota serve --broker mqtt://localhost:1884", "through a broker of your own"],
         ["xs-ota serve --images build", "with your images in the page's form"],
+        [
+          "xs-ota serve --users xs-ota-users.json --listen 0.0.0.0 --tls",
+          "with accounts, for people and devices",
+        ],
       ])}
 
-It listens to this machine alone unless told otherwise. It has no accounts: whoever reaches the page may deploy,
-whoever reaches the broker may speak for any device. A tool for a desk; a fleet uses AWS IoT Core. Ctrl-C stops it.`,
+It listens to this machine alone unless told otherwise. Without --users whoever reaches the page may deploy, and
+whoever reaches the broker may speak for any device. What people do is written to audit.jsonl in its folder. A tool for a desk; a fleet uses AWS IoT Core. Ctrl-C stops it.`,
     )
     .action(serve);
 }
@@ -104,15 +121,22 @@ async function serve(options: ServeOptions): Promise<void> {
   if (options.images !== undefined && !isFolder(options.images))
     throw new Failure(`there is no folder ${options.images}`);
   const identity = await readIdentity(options);
+  const accounts = await readAccounts(options);
   const { listen, mqttPort, httpPort, broker, images, data, pageListen, pagePort } = options;
   const advertise = options.advertise ?? (isAny(listen) ? ownAddress() : listen);
-  const { ca, server: tls } = options.tls ? await certificates(data, [advertise, listen]) : {};
+  const pageName = isAny(pageListen) ? (options.advertise ?? ownAddress()) : pageListen;
+  const isCertified = options.tls || options.pageTls;
+  const { ca, server } = isCertified
+    ? await certificates(data, [advertise, listen, pageName, hostname()])
+    : {};
+  const tls = options.tls ? server : undefined;
+  const check = await deviceCheck(options, accounts, ca);
   let desk: Desk;
   try {
     desk = await Desk.open({
       ...{ folder: data, identity, images, broker },
       keep: { days: options.keepDays, jobs: options.keepJobs },
-      listen: { host: listen, port: mqttPort, tls },
+      listen: { host: listen, port: mqttPort, advertise, tls, ...check },
       http: { host: listen, port: httpPort, advertise, tls },
     });
   } catch (error) {
@@ -122,7 +146,14 @@ async function serve(options: ServeOptions): Promise<void> {
   let ddi: Awaited<ReturnType<typeof serveDdi>> | undefined;
   try {
     ddi = await serveDdi(desk, { ...options, advertise }, tls);
-    api = await ApiServer.start({ desk, ca, host: pageListen, port: pagePort, names: [advertise] });
+    const failed = (error: Error) => process.stderr.write(`error: ${oneLine(error)}\n`);
+    const { AuditLog } = await import("../../service/audit.js");
+    api = await ApiServer.start({
+      ...{ desk, ca, host: pageListen, port: pagePort, names: [advertise], accounts },
+      advertise: pageName,
+      tls: options.pageTls ? server : undefined,
+      audit: new AuditLog(data, failed),
+    });
   } catch (error) {
     await ddi?.close();
     await desk.close();
@@ -141,6 +172,46 @@ async function serve(options: ServeOptions): Promise<void> {
     if (options.json) print(JSON.stringify({ event: "stopped", peakMemory: memory.peak }));
     else print(`Stopped. It used at most ${peak} MB of memory.`);
   }
+}
+
+/** Who may look and deploy. @throws Failure */
+async function readAccounts(options: ServeOptions): Promise<Accounts | undefined> {
+  const { users, pageListen, pageTls, ddiPort, ddiToken } = options;
+  if (users === undefined) return undefined;
+  if (!LOOPBACKS.includes(pageListen) && !pageTls)
+    throw new Failure("passwords would go over the network as they are: take --page-tls, too");
+  if (ddiPort !== undefined && ddiToken === undefined)
+    throw new Failure("without --ddi-token whoever reaches the port may speak for any device");
+  const { Accounts } = await import("../../service/accounts.js");
+  readText(users);
+  try {
+    return new Accounts(users, (error) => process.stderr.write(`error: ${oneLine(error)}\n`));
+  } catch (error) {
+    throw new Failure(`${users} cannot be used: ${oneLine(error)}`);
+  }
+}
+
+/** How the broker tells devices apart. @throws Failure */
+async function deviceCheck(
+  { devices, users, broker, tls }: ServeOptions,
+  accounts: Accounts | undefined,
+  ca: string | undefined,
+): Promise<Pick<EmbeddedBrokerOptions, "admit" | "clientCa">> {
+  if ((devices ?? (accounts ? "own" : "open")) === "open") return {};
+  if (broker !== undefined) {
+    if (devices === undefined) return {};
+    throw new Failure(
+      "who may do what at another broker is that broker's to say: --devices own is for the own one",
+    );
+  }
+  if (!accounts && !tls) throw new Failure("--devices own needs --users, or --tls and certificates");
+  return {
+    clientCa: tls ? ca : undefined,
+    admit: ({ thingName, password, isCertified }) =>
+      isCertified
+        ? !users || accounts!.hasDevice(thingName)
+        : (accounts?.isDevice(thingName, password ?? "") ?? false),
+  };
 }
 
 /** hawkBit's device side, where it is asked for. */
@@ -186,14 +257,24 @@ function introduce(
     `State     in ${data}: ${count(jobs, "job")}, ${count(devices, "device")}`,
   );
   if (options.tls) print(`TLS       devices have to trust ${data}/ca-cert.pem`);
+  if (options.pageTls) print(`          browsers and xs-ota (XS_OTA_CA), too`);
+  if (options.users) print(`Accounts  in ${options.users}; what they do is in ${data}/audit.jsonl`);
   const open = !LOOPBACKS.includes(listen);
   if (!open && !broker)
     print(paint("dim", "Only this machine can connect; boards on the desk need --listen 0.0.0.0."));
-  if (open) print(paint("yellow", `Broker and images are open to the network on ${listen}.`));
-  if (!LOOPBACKS.includes(pageListen))
+  if (open)
     print(
-      paint("yellow", `The page is open to the network on ${pageListen}: whoever reaches it may deploy.`),
+      paint(
+        "yellow",
+        `Broker and images are ${options.users ? "reached from" : "open to"} the network on ${listen}.`,
+      ),
     );
+  if (open && options.users && !options.tls)
+    print(paint("yellow", "Passwords of devices go over the network as they are: take --tls."));
+  if (!LOOPBACKS.includes(pageListen)) {
+    const who = options.users ? "" : ": whoever reaches it may deploy";
+    print(paint("yellow", `The page is open to the network on ${pageListen}${who}.`));
+  }
   print(paint("dim", "Ctrl-C stops it."));
 }
 

@@ -26,6 +26,8 @@ export interface FleetOptions {
   readonly broker: string;
   /** PEM of the authority that broker and image server are trusted by. */
   readonly ca?: string;
+  /** What the only device shows the broker; PEM. */
+  readonly credentials?: { readonly password?: string; readonly cert?: string; readonly key?: string };
   /** What runs at first. */
   readonly image: Uint8Array;
   /** Bytes of a slot. */
@@ -112,7 +114,8 @@ export class Fleet {
   }
 
   #make(thingName: string, flash: Uint8Array): SimulatedDevice {
-    const { engine, broker, ca, image, trustedKeys, agent, allowDowngrade, behaviour } = this.#options;
+    const { engine, broker, ca, credentials, image, trustedKeys, agent, allowDowngrade, behaviour } =
+      this.#options;
     const first = describeApp(imageBytes(image));
     const { chip, store } = this.#open(thingName, flash);
     const report: ShadowReport = new ShadowReport(thingName, () => firmwareOf(device));
@@ -122,7 +125,7 @@ export class Fleet {
         url: broker,
         firstWait: FIRST_WAIT_MS,
         longestWait: LONGEST_WAIT_MS,
-        options: ca === undefined ? undefined : { ca },
+        options: { ca, ...credentials, ...(credentials?.password && { username: thingName }) },
       },
       tls: ca === undefined ? undefined : { ca },
       app: { thingName, trustedKeys, allowDowngrade, agent, protocols: ["MQTT", "HTTP"], failureLog: true },
