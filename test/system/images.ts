@@ -135,8 +135,9 @@ export class Foundry {
   }
 
   #component(kind: JobKind, version: string, { assets, size }: SetStory): Assets {
-    const mark = kind.length * 16 + kind.charCodeAt(0);
-    const content = new Uint8Array(size).map((_, at) => at ^ (at >> 8) ^ mark ^ version.charCodeAt(0));
+    // Not two of a size are the same, whatever version their header has.
+    const mark = encodeUtf8(`${kind} ${version}`).reduce((sum, letter) => sum * 31 + letter, 0) >>> 0;
+    const content = new Uint8Array(size).map((_, at) => at ^ (at >> 8) ^ (mark >> ((at & 3) * 8)));
     const header = {
       ...{ name: ASSETS, projectName: PROJECT, version: assets === "old" ? "0.1.0" : version },
       ...{ minFirmware: assets === "host" ? "99.0.0" : "", maxFirmware: "" },

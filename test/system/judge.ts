@@ -167,6 +167,10 @@ export function excused(
     case "":
       // The bare status is what is left.
       return refused;
+    case "bad-payload":
+    case "file-too-large":
+      // Of the last of several files, when the whole image has failed before it.
+      return story.payloads !== undefined && (flash || has("corrupt", "forge"));
     case "no-progress":
       return (
         has("service", "outage", "refuse", "stream-gone", "corrupt", "leap", "mute") ||
@@ -201,6 +205,8 @@ export function excused(
         power ||
         flash ||
         forgotten ||
+        // hawkBit is asked at its own pace: an unreadable answer may cost the time there is.
+        (ddi !== undefined && has("forge")) ||
         has("app", "service", "outage", "refuse", "mute") ||
         app.testMs >= agent.selfTestTimeoutMs
       );
