@@ -31,7 +31,7 @@ import {
   type OtaEvent,
 } from "./options.js";
 import type { AppDescription, Timer } from "./ports.js";
-import type { ImageState, OtaPal, Received } from "./slot/pal.js";
+import { type ImageState, MAX_REPAIRS, type OtaPal, type Received } from "./slot/pal.js";
 import { type OtaState, STATES, transition } from "./state-machine.js";
 import * as State from "./states.js";
 import type { DataPlane } from "./transfer/data-plane.js";
@@ -42,8 +42,6 @@ import { StreamPlane } from "./transfer/stream.js";
 const LAST_WORD_MS = 5_000;
 /** Wait before refused subscriptions are tried again, milliseconds. */
 const SUBSCRIBE_RETRY_MS = 30_000;
-/** How often sectors that went bad are fetched again before the flash is given up. */
-const MAX_REPAIRS = 3;
 /** How often a job in front of the queue that is not for this agent is told of, milliseconds. */
 const DAY_MS = 86_400_000;
 /** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */

@@ -11,7 +11,14 @@ import { asOtaError, OtaError } from "../errors.js";
 import type { AppDescription, BootControl, Flash } from "../ports.js";
 import { FlashPal, type FlashPalOptions } from "../slot/flash-pal.js";
 import { journalSectors } from "../slot/journal.js";
-import type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "../slot/pal.js";
+import {
+  type Applied,
+  type ImageState,
+  MAX_REPAIRS,
+  type OtaPal,
+  type PlatformImageState,
+  type Received,
+} from "../slot/pal.js";
 import type { TrustedKeys } from "../slot/signature.js";
 import { beginSegment, JsPayloadDecoder, type PayloadDecoder } from "./decoder.js";
 import { badPayload, HEADER_LENGTH, PayloadHeader, START_LENGTH } from "./header.js";
@@ -44,9 +51,6 @@ export interface StagedPalOptions extends FlashPalOptions {
 }
 
 type Done = (error: OtaError | undefined, left?: Received) => void;
-
-/** How often sectors of the image that went bad are made again before the flash is given up. */
-const MAX_REPAIRS = 3;
 
 const NOTHING: Received = Object.freeze({ has: () => false, byteLength: 0 });
 

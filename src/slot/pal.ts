@@ -16,6 +16,9 @@ export type PlatformImageState = "unknown" | "pending-commit" | "valid" | "inval
 /** `OtaImageState_t`. */
 export type ImageState = "unknown" | "testing" | "accepted" | "rejected" | "aborted";
 
+/** How often what went bad on flash is fetched, or made of a payload, again before the flash is given up. */
+export const MAX_REPAIRS = 3;
+
 /** Tells which bytes of a file are on flash already, as recorded by an earlier, interrupted transfer. */
 export interface Received {
   /** True when every byte of [offset, offset + byteLength) is there. */
