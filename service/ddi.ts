@@ -74,6 +74,8 @@ export class DdiServer {
   readonly #attributes = new Map<string, Map<string, string>>();
   /** Statuses of an action so far. */
   readonly #statuses = new Map<string, number>();
+  /** Actions whose devices have asked what they are. */
+  readonly #retrieved = new Set<string>();
   /** Cancelled actions whose devices know. */
   readonly #stopped = new Set<string>();
   /** Of artifacts. */
@@ -205,11 +207,11 @@ export class DdiServer {
     return { config: { polling: { sleep } }, _links: links };
   }
 
-  /** It was cancelled after the device had begun, and the device has not said that it has stopped. */
+  /** It was cancelled after the device had heard of it, and the device has not said that it has stopped. */
   #isToBeStopped(execution: Execution): boolean {
     return (
       execution.status === "CANCELED" &&
-      execution.startedAt !== undefined &&
+      (execution.startedAt !== undefined || this.#retrieved.has(idOf(execution))) &&
       this.#options.service.jobs.now() - execution.lastUpdatedAt < CANCEL_MS &&
       !this.#stopped.has(idOf(execution))
     );
@@ -217,6 +219,7 @@ export class DdiServer {
 
   #deployment(execution: Execution, root: string): object {
     const id = idOf(execution);
+    this.#retrieved.add(id);
     const artifacts = this.#artifacts(execution);
     const types = [...new Set(artifacts.map(({ fileType }) => fileType))];
     const chunks = types.map((type) => {
@@ -297,6 +300,7 @@ export class DdiServer {
     );
     if (!ends) return;
     this.#statuses.delete(id);
+    this.#retrieved.delete(id);
     // What it says of itself may have changed.
     this.#attributes.delete(execution.thingName);
   }

@@ -21,7 +21,8 @@ import { imageName } from "../control/status.js";
 import { asOtaError, OtaError, wordsOf } from "../errors.js";
 import * as Event from "../events.js";
 import type { HttpClient, Store, Timer } from "../ports.js";
-import { resolveUrl, retryAfter } from "../transfer/http-fields.js";
+import { Exchange, type ExchangeAnswer, type ExchangeRequest, wordsOfAnswer } from "../transfer/exchange.js";
+import { retryAfter } from "../transfer/http-fields.js";
 import {
   actionOf,
   type Deployment,
@@ -31,7 +32,6 @@ import {
   parseConfirmation,
   parseDeployment,
 } from "./deployment.js";
-import { Exchange, type ExchangeAnswer, type ExchangeRequest, wordsOfAnswer } from "./exchange.js";
 
 export interface DdiOptions {
   /** A connection of its own: statuses do not wait behind the image. With `authorized`, where there is a token. */
@@ -58,9 +58,13 @@ const DEFAULT_SLEEP_MS = 300_000;
 /** Bounds of what a server may name: hawkBit's least, and a day, milliseconds. */
 const LEAST_SLEEP_MS = 30_000;
 const MOST_SLEEP_MS = 86_400_000;
-/** First wait before an exchange that failed is repeated, doubled up to the longest, milliseconds. */
-const FIRST_WAIT_MS = 5_000;
+/**
+ * First wait before an exchange that failed is repeated, doubled up to the longest, milliseconds: a network that comes up in a
+ * moment must not cost an image on trial its time. The least after an answer.
+ */
+const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 300_000;
+const ANSWERED_WAIT_MS = 5_000;
 /** Reports of progress for one action: hawkBit takes 1,000 statuses, and the others must find room. */
 const MAX_PROGRESS = 200;
 /** Longest message hawkBit keeps in one piece, characters (`JpaActionStatus`, MESSAGE_ENTRY_LENGTH). */
@@ -70,8 +74,8 @@ const ATTRIBUTE_LENGTH = 128;
 const MAX_ATTRIBUTES = 100;
 /** How often a signature that is not to be had is asked for, a poll between. */
 const MAX_ATTEMPTS = 3;
-/** Redirects followed for a signature. */
-const MAX_REDIRECTS = 5;
+/** Longest answer that is taken, bytes: a deployment has about a kilobyte for each artifact. */
+const MAX_ANSWER = 40_960;
 
 /** A status on its way. */
 interface Feedback {
@@ -130,8 +134,9 @@ class Ddi implements ControlPlane {
   #denied = "";
   /** Answers in a row in place of a signature. */
   #unsigned = 0;
-  /** Action the server wants to have stopped. */
+  /** Action the server wants to have stopped; action that was said to be. */
   #cancelled = "";
+  #stopped = "";
   /** Where the device's attributes are wanted. */
   #configData = "";
   /** The agent waits for a job; the held word waits for a look at the action. */
@@ -187,7 +192,7 @@ class Ddi implements ControlPlane {
     clock.clear(this.#retryTimer);
     this.#retryTimer = undefined;
     this.dropUpdates();
-    this.#at = this.#scheduled = this.#denied = this.#cancelled = this.#configData = "";
+    this.#at = this.#scheduled = this.#denied = this.#cancelled = this.#stopped = this.#configData = "";
     this.#job = undefined;
   }
 
@@ -245,26 +250,31 @@ class Ddi implements ControlPlane {
   }
 
   /** @param handler called with an answer that is one; what is next is done again otherwise, after a while */
-  #send(request: ExchangeRequest, handler: Handler): void {
+  #send(request: Omit<ExchangeRequest, "most">, handler: Handler): void {
     const { clock, log } = this.#agent;
-    this.#exchange = new Exchange(this.#options.http, clock, request, (error, answer) => {
-      this.#exchange = undefined;
-      const status = answer?.status ?? 0;
-      // Too many requests; what is too much of a kind is another matter.
-      const busy = status === 408 || status >= 500 || (status === 429 && !isQuota(answer));
-      if (!answer || busy) {
-        log("warn", `DDI: ${request.url}: ${error ? error.message : `status ${status}`}`);
-        this.#wait(answer && retryAfter(answer.headers));
-      } else {
-        // An answer to what the device says is one; those to its questions have to be read first.
-        if (request.method !== "GET") this.#failures = 0;
-        handler(answer);
-        this.#go();
-      }
-    });
+    this.#exchange = new Exchange(
+      this.#options.http,
+      clock,
+      { ...request, most: MAX_ANSWER },
+      (error, answer) => {
+        this.#exchange = undefined;
+        const status = answer?.status ?? 0;
+        // Too many requests; what is too much of a kind is another matter.
+        const busy = status === 408 || status >= 500 || (status === 429 && !isQuota(answer));
+        if (!answer || busy) {
+          log("warn", `DDI: ${request.url}: ${error ? error.message : `status ${status}`}`);
+          this.#wait(answer ? Math.max(retryAfter(answer.headers), ANSWERED_WAIT_MS) : 0);
+        } else {
+          // An answer to what the device says is one; those to its questions have to be read first.
+          if (request.method !== "GET") this.#failures = 0;
+          handler(answer);
+          this.#go();
+        }
+      },
+    );
   }
 
-  #wait(atLeast = 0): void {
+  #wait(atLeast: number): void {
     const { clock } = this.#agent;
     const wait = Math.min(FIRST_WAIT_MS * 2 ** Math.min(this.#failures++, 10), LONGEST_WAIT_MS);
     this.#retryTimer = clock.set(
@@ -279,7 +289,7 @@ class Ddi implements ControlPlane {
   /** Not to be talked to this way: a wrong token, an unknown tenant, no JSON. Asked again in a while. */
   #refused(what: string): void {
     this.#agent.log("error", `DDI: ${what}`);
-    this.#wait();
+    this.#wait(ANSWERED_WAIT_MS);
   }
 
   // Polling
@@ -368,9 +378,13 @@ class Ddi implements ControlPlane {
     // On trial without a job the image is rolled back first: what has been rolled back is confirmed in the next life.
     this.#answer(NONE);
     if (this.#open && !this.reporting)
-      this.#send({ method: "POST", url, body: feedback("closed", "success", ["stopped"]) }, () =>
-        this.#ended(jobId),
-      );
+      this.#send({ method: "POST", url, body: feedback("closed", "success", ["stopped"]) }, () => {
+        this.#ended(jobId);
+        if (this.#stopped === jobId) return;
+        this.#stopped = jobId;
+        // What took its place is not left until the next poll.
+        this.#tell(Event.RequestJobDocument);
+      });
   }
 
   /** @throws what the store does */
@@ -429,7 +443,7 @@ class Ddi implements ControlPlane {
       const { filePath, fileSize } = job.files[file];
       const known = before?.files[file];
       if (!known?.signature || known.filePath !== filePath || known.fileSize !== fileSize)
-        return this.#fetchSignature(deployment, n, url, MAX_REDIRECTS);
+        return this.#fetchSignature(deployment, n, url);
       this.#signed(deployment, n, known.signature.bytes);
     }
     if (this.#at !== job.jobId) this.#reports = 0;
@@ -438,10 +452,8 @@ class Ddi implements ControlPlane {
     this.#answer({ kind: "ota", job });
   }
 
-  #fetchSignature(deployment: Deployment, n: number, url: string, redirects: number): void {
-    this.#send({ method: "GET", url }, ({ status, headers, body }) => {
-      const location = status > 300 && status < 309 && resolveUrl(url, headers.get("location") ?? "");
-      if (location && redirects > 0) return this.#fetchSignature(deployment, n, location, redirects - 1);
+  #fetchSignature(deployment: Deployment, n: number, url: string): void {
+    this.#send({ method: "GET", url }, ({ status, body }) => {
       if (status !== 200 && ++this.#unsigned < MAX_ATTEMPTS) {
         // Perhaps what it is of is over; otherwise it may come back.
         this.#agent.log("warn", `DDI: ${url}: status ${status}`);

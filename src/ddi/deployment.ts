@@ -208,9 +208,9 @@ export function parseDeployment(
     const images = named.filter(({ name }) => !pathOf(name).includes(";"));
     for (const { name, size, url } of named) {
       const beside = artifacts.find((other) => other.name === name + SIGNATURE);
-      const inside = images.length <= 1 ? metadata.signature : "";
-      if (!inside && beside)
-        detached.push({ file: files.length, url: beside.url || refuse("link of the signature") });
+      // A file's own comes first: what is signed for itself has another than the image.
+      const inside = images.length <= 1 && !beside ? metadata.signature : "";
+      if (beside) detached.push({ file: files.length, url: beside.url || refuse("link of the signature") });
       files.push({
         fileId: files.length,
         fileSize: size || refuse("size"),

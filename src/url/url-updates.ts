@@ -14,17 +14,16 @@ import { spread } from "../control/jitter.js";
 import { type ParsedJob, parseJob } from "../control/job-document.js";
 import type { JobReference, JobStatus, StatusDetails } from "../control/job-status.js";
 import * as Event from "../events.js";
-import type { HttpClient, HttpHandler, Timer } from "../ports.js";
-import { isPlain, isUrl, resolveUrl } from "../transfer/http-fields.js";
+import type { HttpClient, Timer } from "../ports.js";
+import { Exchange, type ExchangeAnswer } from "../transfer/exchange.js";
+import { isUrl, resolveUrl } from "../transfer/http-fields.js";
 
 /** `Store` key of the record. */
 const KEY = "xs-ota.url";
 /** Longest manifest and longest URL, in bytes: NVS, which keeps both, takes texts of 4000. */
 const MAX_MANIFEST = 2_560;
 const MAX_URL = 512;
-const MAX_REDIRECTS = 5;
-/** A response that stands still for so long is given up; a fetch that fails is repeated, milliseconds. */
-const STALL_MS = 15_000;
+/** A fetch that fails is repeated, milliseconds. */
 const FIRST_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 300_000;
 /** How often a job may fail until it is left alone, and how long it waits after each time, milliseconds. */
@@ -119,7 +118,7 @@ class UrlPlane implements ControlPlane {
   readonly #context: ControlContext;
   readonly #tell: ControlListener;
   #open = false;
-  #fetch: Fetch | undefined;
+  #fetch: Exchange | undefined;
   #timer: Timer | undefined;
   #tries = 0;
   /** The next request is one the application has asked for. */
@@ -178,10 +177,13 @@ class UrlPlane implements ControlPlane {
     if (!url) return this.#answer(undefined);
     const { clock, log } = this.#context;
     const startedAt = clock.now();
-    this.#fetch = new Fetch(this.#http, this.#context, url, (manifest, where, error) => {
+    const request = { method: "GET", url, most: MAX_MANIFEST } as const;
+    this.#fetch = new Exchange(this.#http, clock, request, (error, answer) => {
       this.#fetch = undefined;
-      if (error) {
-        log("warn", `manifest ${url}: ${error.message}`);
+      const { status, body, url: where } = answer ?? ({} as Partial<ExchangeAnswer>);
+      const isGone = status === 404 || status === 410;
+      if (status !== 200 && !isGone) {
+        log("warn", `manifest ${url}: ${error ? error.message : `status ${status}`}`);
         const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#tries++, LONGEST_WAIT_MS);
         this.#timer = clock.set(
           () => {
@@ -194,7 +196,7 @@ class UrlPlane implements ControlPlane {
       }
       this.#tries = 0;
       this.roundTrip = clock.now() - startedAt;
-      this.#answer(manifest, url, where);
+      this.#answer(isGone ? undefined : body, url, where);
     });
   }
 
@@ -297,103 +299,5 @@ class UrlPlane implements ControlPlane {
 
   #keep({ status, attempt, jobId, url, details, manifest }: JobRecord): void {
     this.#context.store?.set(KEY, [status, attempt, jobId, url, details, manifest].join("\n"));
-  }
-}
-
-/** One manifest being fetched, redirects followed. */
-class Fetch implements HttpHandler {
-  readonly #http: HttpClient;
-  readonly #context: ControlContext;
-  readonly #done: (manifest: Uint8Array | undefined, where: string, error?: Error) => void;
-  #url: string;
-  #redirects = 0;
-  readonly #bytes = new Uint8Array(MAX_MANIFEST + 1);
-  #length = 0;
-  #status = 0;
-  #location = "";
-  #failure: Error | undefined;
-  #cancel: (() => void) | undefined;
-  #timer: Timer | undefined;
-  #over = false;
-
-  /** @param done called in a turn of its own; no manifest and no error: the server has none there */
-  constructor(
-    http: HttpClient,
-    context: ControlContext,
-    url: string,
-    done: (manifest: Uint8Array | undefined, where: string, error?: Error) => void,
-  ) {
-    this.#http = http;
-    this.#context = context;
-    this.#url = url;
-    this.#done = done;
-    this.#start();
-  }
-
-  stop(): void {
-    this.#over = true;
-    this.#context.clock.clear(this.#timer);
-    this.#cancel?.();
-  }
-
-  headers(status: number, headers: ReadonlyMap<string, string>): boolean {
-    this.#alive();
-    this.#status = status;
-    const coding = headers.get("content-encoding");
-    if (status > 300 && status < 309 && status !== 304) this.#location = headers.get("location") ?? "";
-    else if (status !== 200) return false;
-    else if (!isPlain(coding)) this.#failure = new Error(`content-encoding ${coding}`);
-    return !this.#failure && status === 200;
-  }
-
-  buffer(): Uint8Array {
-    return this.#bytes.subarray(this.#length);
-  }
-
-  data(length: number): boolean {
-    this.#alive();
-    this.#length += length;
-    if (this.#length > MAX_MANIFEST) this.#failure = new Error(`more than ${MAX_MANIFEST} bytes`);
-    return !this.#failure;
-  }
-
-  done(error?: Error): void {
-    if (this.#over) return;
-    this.#context.clock.clear(this.#timer);
-    if (this.#location && !error) {
-      const next = ++this.#redirects <= MAX_REDIRECTS ? resolveUrl(this.#url, this.#location) : undefined;
-      if (!next) return this.#end(undefined, new Error(`redirect to ${this.#location}`));
-      this.#url = next;
-      this.#location = "";
-      return this.#start();
-    }
-    const failure = error ?? this.#failure;
-    if (failure) return this.#end(undefined, failure);
-    if (this.#status === 404 || this.#status === 410) return this.#end(undefined);
-    if (this.#status !== 200) return this.#end(undefined, new Error(`status ${this.#status}`));
-    this.#end(this.#bytes.slice(0, this.#length));
-  }
-
-  #end(manifest: Uint8Array | undefined, error?: Error): void {
-    this.#over = true;
-    this.#done(manifest, this.#url, error);
-  }
-
-  #alive(): void {
-    const { clock } = this.#context;
-    clock.clear(this.#timer);
-    this.#timer = clock.set(() => {
-      this.#cancel?.();
-      this.done(new Error(`nothing came for ${STALL_MS} ms`));
-    }, STALL_MS);
-  }
-
-  #start(): void {
-    this.#alive();
-    try {
-      this.#cancel = this.#http.get(this.#url, new Map([["accept-encoding", "identity"]]), this);
-    } catch (error) {
-      this.#context.clock.set(() => this.done(error as Error), 0);
-    }
   }
 }

@@ -2,6 +2,7 @@
  * The control plane for hawkBit, endpoint by endpoint, against a strict model of its device side.
  * @module
  */
+import { encodeUtf8 } from "../../src/bytes.js";
 import type { ControlPlane } from "../../src/control/control-plane.js";
 import type { ParsedJob } from "../../src/control/job-document.js";
 import type { StatusDetails, UpdateResult } from "../../src/control/job-status.js";
@@ -15,6 +16,7 @@ import { VirtualClock } from "../support/virtual-clock.js";
 import { VirtualHttp } from "../support/virtual-http.js";
 
 const SIGNATURE = Uint8Array.of(0x30, 6, 2, 1, 1, 2, 1, 1);
+const BASE = encodeUtf8('{"config": {"polling": {"sleep": "00:05:00"}}, "_links": {}}');
 const BASE64 = "MAYCAQECAQE=";
 const IMAGE = new Uint8Array(5_000);
 
@@ -148,6 +150,9 @@ describe("DDI: polling", () => {
     ["no JSON", { status: 200, body: Uint8Array.of(0x7b) }],
     ["a list", { status: 200, body: Uint8Array.of(0x5b, 0x5d) }],
     ["an endless answer", { status: 200, body: new Uint8Array(100_000).fill(0x20) }],
+    // Taken for JSON before.
+    ["a coding nobody asked for", { status: 200, headers: { "content-encoding": "gzip" }, body: BASE }],
+    ["a circle of redirects", { status: 307, headers: { location: "?again" } }],
   ];
   for (const [name, response] of failures)
     it(`${name}: asks again with growing waits, and goes on once it answers`, () => {
@@ -155,7 +160,7 @@ describe("DDI: polling", () => {
       rig.server.intercept = () => response;
       rig.plane.open();
       rig.run(600_000);
-      const { length } = rig.server.log;
+      const { length } = rig.server.log.filter((line) => line === "GET ");
       ok(length >= 4 && length <= 10, `${length} attempts in ten minutes`);
       equal(rig.last(), undefined);
       equal(rig.plane.connected, false);
@@ -164,6 +169,15 @@ describe("DDI: polling", () => {
       equal(rig.last().kind, "none");
       equal(rig.plane.connected, true);
     });
+
+  it("follows a redirect of what it asks for", () => {
+    const rig = new Rig();
+    rig.server.intercept = ({ url }) =>
+      url.endsWith("?moved") ? undefined : { status: 307, headers: { location: "?moved" } };
+    // The server was said to refuse before.
+    equal(rig.offer().kind, "none");
+    deepEqual(rig.server.log, ["GET ", "GET ?moved"]);
+  });
 
   it("waits as long as Retry-After says", () => {
     const rig = new Rig();
@@ -304,6 +318,25 @@ describe("DDI: deployments", () => {
     const other = new Rig();
     other.server.assign([signed({ artifacts: artifacts.slice(3) })]);
     equal(jobOf(other.offer()).files[0].filePath, "app,packed.bin");
+  });
+
+  it("are signed by what lies beside them before what their module says", () => {
+    const rig = new Rig();
+    const own = Uint8Array.of(0x30, 3, 2, 1, 7);
+    const artifacts = [
+      { filename: "app.bin", content: IMAGE },
+      { filename: "app.bin,packed,signed=file", content: IMAGE },
+      { filename: "app.bin,packed,signed=file.sig", content: own },
+    ];
+    rig.server.assign([signed({ artifacts })]);
+    // Of the image before, which what is signed for itself does not have.
+    deepEqual(
+      jobOf(rig.offer()).files.map(({ filePath, signature }) => [filePath, signature?.bytes]),
+      [
+        ["app.bin", SIGNATURE],
+        ["app.bin;packed;signed=file", own],
+      ],
+    );
   });
 
   it("of several modules are one job, each file of its type", () => {
@@ -526,6 +559,27 @@ describe("DDI: cancellation", () => {
     ok(rig.told.some(([event, data]) => event === Event.JobGone && data === "41"));
     equal(rig.last().kind, "none");
     equal(action.status, "canceled");
+  });
+
+  it("is followed by a look at what took its place, once", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()]);
+    rig.offer();
+    // As an assignment of something else does by default.
+    rig.server.assign([signed({ version: "3.0.0" })]);
+    equal(action.status, "canceling");
+    rig.run(400_000);
+    equal(action.status, "canceled");
+    const before = rig.server.log.length;
+    const looks = () => rig.told.filter(([event]) => event === Event.RequestJobDocument).length;
+    // The poll found the cancellation: until the next one nobody asked for what came in its place.
+    equal(looks(), 2);
+    equal(jobOf(rig.offer()).jobId, "42");
+    // A server that goes on asking to stop it is not asked again and again.
+    rig.server.cancel(rig.server.actions[1]);
+    rig.server.intercept = ({ url }) => (url.endsWith("/feedback") ? { status: 200 } : undefined);
+    rig.run(3_600_000);
+    ok(rig.server.log.length - before < 60, `${rig.server.log.length - before} requests in an hour`);
   });
 
   it("of what was rolled back for it ends with why", () => {
