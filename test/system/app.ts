@@ -18,7 +18,7 @@ import { HttpPlane } from "../../src/transfer/http.js";
 import { seeded } from "../support/virtual-clock.js";
 import { type HttpServer, objectServer, VirtualHttp } from "../support/virtual-http.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
-import { type Assets, type Firmware, IMAGES } from "./images.js";
+import { ASSETS_TYPE, type Assets, type Firmware, IMAGES, STATEMENT_TYPE } from "./images.js";
 import type { LifeClock } from "./life.js";
 import { type AppDevice, type HawkbitSite, ONE_WAY_MS } from "./parts.js";
 import type { Anchor, AppAct, JobKind } from "./scenario.js";
@@ -33,6 +33,8 @@ const CRASH_MS = 300;
 const DEFER_MS = 10_000;
 /** What an application would not stand to wait for: two block erases and their writes. */
 const LONGEST_STALL_MS = 1_000;
+/** What hawkBit calls the files. */
+const PARTS = Object.freeze({ os: 0, assets: ASSETS_TYPE, statement: STATEMENT_TYPE });
 
 const NO_NETWORK: MqttConnection = Object.freeze({
   connected: false,
@@ -233,7 +235,7 @@ export class StoryApp {
     const clock = this.#device.agentClock;
     return {
       mqtt: undefined,
-      controlPlane: ddi({ http: client(), url: root }),
+      controlPlane: ddi({ http: client(), url: root, parts: PARTS }),
       dataPlanes: [new HttpPlane({ http: counted(client(), parts.fetched), clock })],
     };
   }

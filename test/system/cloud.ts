@@ -15,7 +15,16 @@ import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
 import { THING } from "./app.js";
-import { ASSETS, type Assets, type Firmware, type Foundry, IMAGES, PROJECT } from "./images.js";
+import {
+  ASSETS,
+  ASSETS_TYPE,
+  type Assets,
+  type Firmware,
+  type Foundry,
+  IMAGES,
+  PROJECT,
+  STATEMENT_TYPE,
+} from "./images.js";
 import { BOOTABLE, FINAL_SIZE, type JobStory, type Scenario, type SetStory } from "./scenario.js";
 import type { Trouble } from "./trouble.js";
 
@@ -25,11 +34,8 @@ const LATE_MS = 8_000;
 /** How long what a device has to say may be on its way: an outage, and the attempts after it. */
 const IN_FLIGHT_MS = 120_000;
 export const FINAL_VERSION = "90.0.0";
-/** `fileType` of assets and of the statement of a set. */
-export const ASSETS_TYPE = 10;
-const STATEMENT_TYPE = 255;
 /** Sequences of good sets begin above this, the one of old ones. */
-const OLD_SEQUENCE = 1;
+export const OLD_SEQUENCE = 1;
 export const FINAL: JobStory = Object.freeze({
   ...({ at: 0, kind: "good", size: FINAL_SIZE, fileId: 0 } as const),
   ...({ retries: 0, timeoutInMinutes: 0, answer: "apply" } as const),
@@ -147,10 +153,7 @@ export class Cloud implements FleetService {
   }
 
   deployFinal(): Deployment {
-    const { staged, components } = this.#scenario.device;
-    const payloads = staged ? [{ from: -1, signed: false }, { signed: false }] : undefined;
-    const set: SetStory = { firmware: true, assets: "good", statement: "good", size: FINAL_SIZE / 2 };
-    return this.#deploy(components ? { ...FINAL, set } : { ...FINAL, payloads }, "s-final", FINAL_VERSION);
+    return this.#deploy(finalOf(this.#scenario), "s-final", FINAL_VERSION);
   }
 
   /** The latest deployment under a job id. */
@@ -272,7 +275,7 @@ export class Cloud implements FleetService {
     const deployment: Deployment = { story, jobId, firmware, assets: undefined, withdrawn: false };
     const files = payloads.flatMap((payload) => {
       const { from } = payload;
-      const base = from === undefined ? undefined : this.#basis(from);
+      const base = from === undefined ? undefined : basisOf(this, this.#scenario, from);
       return from !== undefined && !base ? [] : this.#foundry.payload(firmware, base, payload);
     });
     this.firmware.push(firmware);
@@ -292,13 +295,6 @@ export class Cloud implements FleetService {
 
   #nextUuid(): string {
     return `00000000-0000-0000-0000-${String(++this.#uuid).padStart(12, "0")}`;
-  }
-
-  /** What a delta is from: the firmware of a job of the story, or of the factory. */
-  #basis(from: number): Firmware | undefined {
-    if (from < 0) return this.firmware[0];
-    const story = this.#scenario.jobs[from];
-    return this.deployments.find((deployment) => deployment.story === story)?.firmware;
   }
 
   /** A job whose files are installed together. */
@@ -323,7 +319,8 @@ export class Cloud implements FleetService {
     if (firmware) files.push({ type: 0, ...firmware });
     files.push({ type: ASSETS_TYPE, ...assets });
     if (set.statement !== "none") {
-      const bytes = this.#statement(set, firmware, assets);
+      const sequence = set.statement === "old" ? OLD_SEQUENCE : ++this.#sequence;
+      const bytes = statementOf(this.#foundry, { set, sequence, firmware, assets, other: this.firmware[0] });
       files.push({ type: STATEMENT_TYPE, bytes, signature: this.#foundry.sign(bytes) });
     }
     const streamId = otaStreamId(this.#nextUuid());
@@ -344,17 +341,6 @@ export class Cloud implements FleetService {
       retries: { failed: retries, timedOut: timeoutInMinutes ? retries : 0 },
     });
     return deployment;
-  }
-
-  #statement({ statement }: SetStory, firmware: Firmware | undefined, assets: Assets): Uint8Array {
-    const other = statement === "other" ? this.firmware[0].bytes : assets.bytes;
-    const entries = [{ name: ASSETS, version: assets.version, digest: this.#foundry.digest(other) }];
-    if (firmware) {
-      const { version, bytes } = firmware;
-      entries.push({ name: "firmware", version, digest: this.#foundry.digest(bytes) });
-    }
-    const sequence = statement === "old" ? OLD_SEQUENCE : ++this.#sequence;
-    return buildStatement({ sequence, projectName: PROJECT, entries });
   }
 
   /** Lets the operator do something to a deployed job that has not ended. */
@@ -415,6 +401,44 @@ export class Cloud implements FleetService {
   get unfinished(): Execution[] {
     return this.jobs.executions({ thingName: THING }).filter(({ status }) => !isTerminal(status));
   }
+}
+
+/** The last job of a story, which must arrive: with all the device can take. */
+export function finalOf({ device: { staged, components } }: Scenario): JobStory {
+  const payloads = staged ? [{ from: -1, signed: false }, { signed: false }] : undefined;
+  const set: SetStory = { firmware: true, assets: "good", statement: "good", size: FINAL_SIZE / 2 };
+  return components ? { ...FINAL, set } : { ...FINAL, payloads };
+}
+
+/** What a delta is from: the firmware of a job of the story, or of the factory. */
+export function basisOf(
+  { firmware, deployments }: Pick<FleetService, "firmware" | "deployments">,
+  { jobs }: Scenario,
+  from: number,
+): Firmware | undefined {
+  if (from < 0) return firmware[0];
+  return deployments.find(({ story }) => story === jobs[from])?.firmware;
+}
+
+/** That files belong together. @param parts.other what a wrong one names in place of the assets */
+export function statementOf(
+  foundry: Foundry,
+  parts: {
+    readonly set: SetStory;
+    readonly sequence: number;
+    readonly firmware: Firmware | undefined;
+    readonly assets: Assets;
+    readonly other: Firmware;
+  },
+): Uint8Array {
+  const { set, sequence, firmware, assets, other } = parts;
+  const named = set.statement === "other" ? other.bytes : assets.bytes;
+  const entries = [{ name: ASSETS, version: assets.version, digest: foundry.digest(named) }];
+  if (firmware) {
+    const { version, bytes } = firmware;
+    entries.push({ name: "firmware", version, digest: foundry.digest(bytes) });
+  }
+  return buildStatement({ sequence, projectName: PROJECT, entries });
 }
 
 function signatureOf({ signature }: { readonly signature: string | undefined }) {

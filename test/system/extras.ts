@@ -31,8 +31,6 @@ export function isGood({ device }: Scenario, { kind, set }: JobStory): boolean {
 /** The story of a seed. */
 export function storyOf(seed: number): Scenario {
   const scenario = scenarioOf(seed);
-  // The fleet's service alone decides what is different there.
-  if (scenario.ddi) return scenario;
   const dice = new Dice(seed + 0x51ed_270b);
   const staged = dice.chance(0.4);
   const components = dice.chance(0.35);

@@ -5,13 +5,28 @@
 import type { Execution } from "../../service/job-records.js";
 import { decodeBase64 } from "../../src/base64.js";
 import { encodeUtf8 } from "../../src/bytes.js";
-import { Hawkbit, type HawkbitAction } from "../support/hawkbit.js";
+import { Hawkbit, type HawkbitAction, type HawkbitModule } from "../support/hawkbit.js";
 import type { VirtualTime } from "../support/virtual-clock.js";
 import type { HttpRequest, HttpResponse } from "../support/virtual-http.js";
-import { type Deployment, FINAL, FINAL_VERSION, type FleetService } from "./cloud.js";
+import {
+  basisOf,
+  type Deployment,
+  FINAL_VERSION,
+  type FleetService,
+  finalOf,
+  OLD_SEQUENCE,
+  statementOf,
+} from "./cloud.js";
 import type { Assets, Firmware, Foundry } from "./images.js";
 import { type HawkbitSite, ONE_WAY_MS } from "./parts.js";
-import type { DdiSetup, JobStory, Refusal, Scenario } from "./scenario.js";
+import {
+  BOOTABLE,
+  type DdiSetup,
+  type JobStory,
+  type Refusal,
+  type Scenario,
+  type SetStory,
+} from "./scenario.js";
 import type { Trouble } from "./trouble.js";
 
 const LATE_MS = 8_000;
@@ -44,6 +59,7 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
   /** Answers that will be garbage. */
   #garbage = 0;
   readonly #gone = new Set<string>();
+  #sequence = OLD_SEQUENCE;
 
   constructor(
     scenario: Scenario,
@@ -73,7 +89,7 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
   }
 
   deployFinal(): Deployment {
-    return this.#deploy(FINAL, FINAL_VERSION);
+    return this.#deploy(finalOf(this.#scenario), FINAL_VERSION);
   }
 
   deployment(jobId: string): Deployment | undefined {
@@ -196,42 +212,88 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
   }
 
   #deploy(story: JobStory, version: string): Deployment {
-    const { kind, size } = story;
+    const { kind, size, set } = story;
     const odd: Partial<Record<string, string>> = { older: "0.9.0", same: "1.0.0" };
     const custom = kind === "custom";
-    const firmware =
+    const made =
       kind === "again"
         ? this.firmware[0]
         : this.#foundry.make(custom ? "good" : kind, odd[kind] ?? version, size);
-    const { signature } = firmware;
-    const beside = this.#setup.artifactSignature && signature !== undefined;
+    const firmware = custom || (set && !set.firmware) ? undefined : made;
+    const assets = set && !custom ? this.#assets(story, set, version, firmware) : undefined;
+    const modules: HawkbitModule[] = [];
+    // A part this device knows nothing of, when it is for somebody else.
+    if (custom) modules.push(this.#module("sensor-hub", version, [{ ...made, name: "app.bin" }]));
+    if (firmware) modules.push(this.#module("os", version, this.#images(story, firmware)));
+    if (set && assets) {
+      modules.push(this.#module("assets", version, [{ ...assets, name: "assets.bin" }]));
+      if (set.statement !== "none") modules.push(this.#statement(set, version, firmware, assets));
+    }
     const { window, type } = this.#setup;
-    const action = this.server.assign(
-      [
-        {
-          // A part this device knows nothing of, when it is for somebody else.
-          ...{ type: custom ? "sensor-hub" : "os", version, name: "story" },
-          artifacts: [
-            { filename: "app.bin", content: firmware.bytes },
-            ...(beside ? [{ filename: "app.bin.sig", content: decodeBase64(signature, MAX_SIGNATURE) }] : []),
-          ],
-          metadata: signature !== undefined && !beside ? { "sig-sha256-ecdsa": signature } : undefined,
-        },
-      ],
-      { type, window: window > 0 ? false : undefined },
-    );
+    const action = this.server.assign(modules, { type, window: window > 0 ? false : undefined });
     if (window > 0) this.#time.at(this.#time.now + window, () => void (action.window = true));
     // Soft first, forced after a while: what "time-forced" is to a device.
     if (type === "soft") this.#time.at(this.#time.now + LATE_MS, () => void (action.type = "forced"));
     this.#statuses.set(action, action.status);
     const deployment: Deployment = {
-      ...{ story, jobId: String(action.id), assets: undefined, withdrawn: false },
-      firmware: custom ? undefined : firmware,
+      ...{ story, jobId: String(action.id), assets, firmware, withdrawn: false },
     };
-    if (!custom) this.firmware.push(firmware);
+    if (firmware) this.firmware.push(firmware);
+    if (firmware && assets) this.onSet(firmware, assets);
+    if (assets) this.assets.push(assets);
     this.deployments.push(deployment);
     return deployment;
   }
+
+  #assets({ kind }: JobStory, set: SetStory, version: string, firmware: Firmware | undefined): Assets {
+    return this.#foundry.assets(firmware || !BOOTABLE.has(kind) ? "good" : kind, version, set);
+  }
+
+  #statement(set: SetStory, version: string, firmware: Firmware | undefined, assets: Assets): HawkbitModule {
+    const sequence = set.statement === "old" ? OLD_SEQUENCE : ++this.#sequence;
+    const parts = { set, sequence, firmware, assets, other: this.firmware[0] };
+    const bytes = statementOf(this.#foundry, parts);
+    return this.#module("statement", version, [
+      { name: "set.bin", bytes, signature: this.#foundry.sign(bytes) },
+    ]);
+  }
+
+  /** The image, and payloads of it under the names that hawkBit can serve. */
+  #images({ payloads = [], set }: JobStory, firmware: Firmware): SignedFile[] {
+    const files: SignedFile[] = [{ ...firmware, name: "app.bin" }];
+    for (const payload of set ? [] : payloads) {
+      const { from } = payload;
+      const base = from === undefined ? undefined : basisOf(this, this.#scenario, from);
+      if (from !== undefined && !base) continue;
+      const file = this.#foundry.payload(firmware, base, payload);
+      files.push({ ...file, name: `app.bin${file.kind.replaceAll(";", ",")}` });
+    }
+    return files;
+  }
+
+  /** The signature of the first file is the module's, unless signatures are artifacts; others have one beside them. */
+  #module(type: string, version: string, files: readonly SignedFile[]): HawkbitModule {
+    const { artifactSignature } = this.#setup;
+    const [{ signature }] = files;
+    const beside = files.filter((file) => artifactSignature || file.signature !== signature);
+    return {
+      ...{ type, version, name: "story" },
+      artifacts: [
+        ...files.map(({ name, bytes }) => ({ filename: name, content: bytes })),
+        ...beside.flatMap(({ name, signature: own }) =>
+          own === undefined ? [] : [{ filename: `${name}.sig`, content: decodeBase64(own, MAX_SIGNATURE) }],
+        ),
+      ],
+      metadata: signature !== undefined && !artifactSignature ? { "sig-sha256-ecdsa": signature } : undefined,
+    };
+  }
+}
+
+interface SignedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Base64. */
+  readonly signature: string | undefined;
 }
 
 /** An action in the words of the stories. */

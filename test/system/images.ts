@@ -17,6 +17,9 @@ export const IMAGES = "https://images.test/";
 export const SLOT_SIZE = 0x10000;
 /** Name of the component. */
 export const ASSETS = "assets";
+/** `fileType` of assets and of the statement of a set. */
+export const ASSETS_TYPE = 10;
+export const STATEMENT_TYPE = 255;
 const SECURE_VERSION = 1;
 
 export interface Firmware {
