@@ -10,6 +10,7 @@ import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder
 import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { type DeviceSetup, SimulatedDevice } from "../../hosts/node/device.js";
 import type { EngineName } from "../../hosts/node/engine.js";
+import { DdiServer } from "../../service/ddi.js";
 import type { ServiceRequest } from "../../service/delivery.js";
 import { type DeployOptions, DevelopmentService, type ServiceOptions } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
@@ -36,6 +37,8 @@ export function firmware(
 
 export interface LabOptions {
   readonly broker?: BrokerName;
+  /** The device speaks hawkBit's DDI, and nothing else. It polls every 30 s: `deploy` switches it on, or off and on. */
+  readonly hawkbit?: boolean;
   readonly engine?: EngineName;
   readonly agent?: AppConfig["agent"];
   /** Which planes, in order of preference. Default: MQTT. */
@@ -64,6 +67,10 @@ export class Lab {
   /** Block requests that reached the service. */
   readonly requests: ServiceRequest[];
   readonly #mosquitto: Mosquitto | undefined;
+  #ddi: DdiServer | undefined;
+  /** The agent's state in this life of the device; undefined while it is off. */
+  #state: string | undefined;
+  #power = Promise.resolve();
 
   /** A device that runs version 0.9.0, switched on. */
   static async start(options: LabOptions = {}): Promise<Lab> {
@@ -81,20 +88,21 @@ export class Lab {
         },
       },
     });
-    const lab = new Lab(service, mosquitto, identity, requests, options);
-    await lab.device.powerOn();
+    const ddi = options.hawkbit ? await DdiServer.start({ service }) : undefined;
+    const lab = new Lab({ service, mosquitto, ddi }, identity, requests, options);
+    if (!ddi) await lab.device.powerOn();
     return lab;
   }
 
   private constructor(
-    service: DevelopmentService,
-    mosquitto: Mosquitto | undefined,
+    { service, mosquitto, ddi }: { service: DevelopmentService; mosquitto?: Mosquitto; ddi?: DdiServer },
     signer: SigningIdentity,
     requests: ServiceRequest[],
     { engine = "node", agent, protocols, http, network, tls, slotSize = SLOT_SIZE }: LabOptions,
   ) {
     this.service = service;
     this.#mosquitto = mosquitto;
+    this.#ddi = ddi;
     this.identity = signer;
     this.requests = requests;
     this.thingName = `thing-${++things}`;
@@ -105,30 +113,53 @@ export class Lab {
       engine,
       chip: new NorFlash(new MemoryStorage(dump)),
       chipId: 5,
-      broker: { url: service.url, firstWait: 20, longestWait: 200 },
+      broker: ddi ? undefined : { url: service.url, firstWait: 20, longestWait: 200 },
       app: {
         thingName: this.thingName,
         trustedKeys: { [CERTIFICATE]: signer.certificatePem },
         agent: { selfTestTimeoutMs: 10_000, ...agent },
         ...{ protocols, http },
+        hawkbit: ddi && {
+          url: `${ddi.origin}/DEFAULT/controller/v1/${this.thingName}`,
+          authorization: "GatewayToken lab",
+        },
       },
       store: { get: (key) => store.get(key), set: (key, value) => void store.set(key, value) },
       ...{ network, tls },
-      watchdogMs: 300,
+      // Longer than an engine waits for its turn on a busy machine.
+      watchdogMs: 2_000,
     });
-    this.device.on("app", (event) => this.events.push(event));
-    this.device.on("boot", ({ slot, app }) => this.boots.push(`${slot} ${app.version}`));
+    this.device.on("app", (event) => {
+      this.events.push(event);
+      if (event.type === "state") this.#state = event.state;
+    });
+    this.device.on("boot", ({ slot, app }) => {
+      this.boots.push(`${slot} ${app.version}`);
+      this.#state = "";
+    });
     this.device.on("crash", (reason) => this.crashes.push(reason));
   }
 
   /** Makes a signed update. @returns the job's id */
   deploy(image: Uint8Array, options: Partial<DeployOptions> = {}): string {
-    return this.service.deploy({ image, things: [this.thingName], certFile: CERTIFICATE, ...options }).jobId;
+    const things = [this.thingName];
+    const { jobId } = this.service.deploy({ image, things, certFile: CERTIFICATE, ...options });
+    if (this.#ddi && (this.#state === undefined || this.#state === "WaitingForJob"))
+      this.#power = this.#start();
+    return jobId;
+  }
+
+  /** The device asks for jobs at once. */
+  async #start(): Promise<void> {
+    this.#state = "";
+    await this.device.powerOff();
+    await this.device.powerOn();
   }
 
   /** The execution once it has ended. */
-  ended(jobId: string, timeoutMs = 20_000): Promise<Execution> {
-    return this.service.ended(jobId, this.thingName, timeoutMs);
+  async ended(jobId: string, timeoutMs = 20_000): Promise<Execution> {
+    await this.#power;
+    return await this.service.ended(jobId, this.thingName, timeoutMs);
   }
 
   execution(jobId: string): Execution {
@@ -175,18 +206,37 @@ export class Lab {
     return this.events.flatMap((event) => (event.type === "fail" ? [event.error.code] : []));
   }
 
+  /** The device loses its connection; `meanwhile` is done before it has it back. */
+  async interrupt(meanwhile: () => void): Promise<void> {
+    const { device, service } = this;
+    if (this.#ddi) {
+      const { port } = new URL(this.#ddi.origin);
+      await this.#ddi.close();
+      meanwhile();
+      this.#ddi = await DdiServer.start({ service, port: Number(port) });
+    } else {
+      device.dropConnection();
+      await this.until(() => !device.connected, "the device is disconnected");
+      meanwhile();
+    }
+  }
+
   /**
    * A second client of the same name connects, so that the broker drops the device; then it goes away. It tries again when it is
-   * refused: the service takes one connection a second of a client.
+   * refused: the service takes one connection a second of a client. With hawkBit, the server is started again.
    */
   async kick(): Promise<void> {
+    if (this.#ddi) return await this.interrupt(() => {});
     const intruder = mqtt.connect(this.service.url, { clientId: this.thingName, reconnectPeriod: 300 });
     await this.until(() => !this.device.connected, "the device is dropped");
     await intruder.endAsync(true);
+    await this.until(() => this.device.connected, "the device is back");
   }
 
   async close(): Promise<void> {
+    await this.#power;
     await this.device.powerOff();
+    await this.#ddi?.close();
     await this.service.close();
     await this.#mosquitto?.stop();
   }
