@@ -1,12 +1,19 @@
+import { dirname, resolve } from "node:path";
 import typescript from "@rollup/plugin-typescript";
+import ts from "typescript";
 import { compact } from "./tools/build/compact.js";
 import { beside, moddable } from "./tools/build/moddable.js";
+
+const { config } = ts.readConfigFile("tsconfig.json", ts.sys.readFile);
+const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ".");
+const compilerOptions = { ...options, sourceMap: true, declaration: false, paths: undefined };
 
 /** What ships: compacted, its source map in a file of its own that the module does not speak of. */
 const shipped = (name) => ({
   file: `dist/${name}.js`,
   format: "es",
   sourcemap: "hidden",
+  sourcemapExcludeSources: true,
   assetFileNames: "[name]",
 });
 
@@ -15,6 +22,18 @@ const agent = {
   input: "src/index.ts",
   output: shipped("index"),
   plugins: [typescript({ sourceMap: true }), compact()],
+};
+
+/** For options: their types are checked with the agent's, and by `tsc -p tsconfig.moddable.json`. */
+const transpile = {
+  name: "types off",
+  resolveId: (source, importer) =>
+    /^\.\.?\/.*\.js$/.test(source) ? resolve(dirname(importer), source.replace(/js$/, "ts")) : null,
+  transform(code, id) {
+    const { outputText, sourceMapText } = ts.transpileModule(code, { compilerOptions, fileName: id });
+    const map = JSON.parse(sourceMapText);
+    return { code: outputText.replace(/^\/\/# sourceMappingURL=.*$/m, ""), map: { ...map, sources: [id] } };
+  },
 };
 
 /** Modules of an option that the agent's bundle has: one error class, one flash layer. What they import of them it exports. */
@@ -36,7 +55,7 @@ const http = {
   output: shipped("http"),
   plugins: [
     agentModules,
-    typescript({ sourceMap: true }),
+    transpile,
     compact({ prefix: "$h" }),
     beside("http.d.ts", () => 'export * from "./transfer/http.js";\n'),
   ],
@@ -48,7 +67,7 @@ const payload = {
   output: shipped("payload"),
   plugins: [
     agentModules,
-    typescript({ sourceMap: true }),
+    transpile,
     compact({ prefix: "$p" }),
     beside("payload.d.ts", () => 'export * from "./payload/index.js";\n'),
   ],
@@ -60,7 +79,7 @@ const ddi = {
   output: shipped("ddi"),
   plugins: [
     agentModules,
-    typescript({ sourceMap: true }),
+    transpile,
     compact({ prefix: "$k" }),
     beside("ddi.d.ts", () => 'export * from "./ddi/index.js";\n'),
   ],
@@ -72,7 +91,7 @@ const url = {
   output: shipped("url"),
   plugins: [
     agentModules,
-    typescript({ sourceMap: true }),
+    transpile,
     compact({ prefix: "$u" }),
     beside("url.d.ts", () => 'export * from "./url/index.js";\n'),
   ],
@@ -84,7 +103,7 @@ const components = {
   output: shipped("components"),
   plugins: [
     agentModules,
-    typescript({ sourceMap: true }),
+    transpile,
     compact({ prefix: "$c" }),
     beside("components.d.ts", () => 'export * from "./components/index.js";\n'),
   ],
@@ -96,7 +115,7 @@ const failureLog = {
   output: shipped("failure-log"),
   plugins: [
     agentModules,
-    typescript({ sourceMap: true }),
+    transpile,
     compact({ prefix: "$l" }),
     beside("failure-log.d.ts", () => 'export * from "./control/failure-log.js";\n'),
   ],

@@ -18,20 +18,24 @@ function* singleCalls(program) {
     yield { fn, call: reference.parentPath, remove: () => binding.path.remove() };
   }
   const methods = [];
+  // Where the private names inside a class stand: one walk for all methods.
+  const places = new Map();
   program.traverse({
     ClassPrivateMethod(path) {
       const { kind, async: waits, generator: yields } = path.node;
       if (kind === "method" && !path.node.static && !waits && !yields) methods.push(path);
     },
+    PrivateName(path) {
+      const { name } = path.node.id;
+      for (let at = path; (at = at.findParent((parent) => parent.isClassBody())); ) {
+        const found = places.get(at.node) ?? new Map();
+        places.set(at.node, found.set(name, [...(found.get(name) ?? []), path.parentPath]));
+      }
+    },
   });
   for (const fn of methods) {
-    const uses = [];
-    const { name } = fn.node.key.id;
-    fn.parentPath.traverse({
-      PrivateName(path) {
-        if (path.node.id.name === name && path.parentPath !== fn) uses.push(path.parentPath);
-      },
-    });
+    const all = places.get(fn.parent).get(fn.node.key.id.name);
+    const uses = all.filter((path) => path !== fn);
     const [member] = uses;
     if (uses.length !== 1 || !member.isMemberExpression() || !member.get("object").isThisExpression())
       continue;
