@@ -122,6 +122,19 @@ export function numberProblem(value: unknown, limit: NumberLimit): string | unde
   return `${name} must be ${kind} from ${min} to ${max}.`;
 }
 
+/** Format characters and private use, by their codes: what Unicode 16 has in Cf and Co. */
+const UNPRINTABLE =
+  /[\u{ad}\u{600}-\u{605}\u{61c}\u{6dd}\u{70f}\u{890}-\u{891}\u{8e2}\u{180e}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{2064}\u{2066}-\u{206f}\u{e000}-\u{f8ff}\u{feff}\u{fff9}-\u{fffb}\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0001}\u{e0020}-\u{e007f}\u{f0000}-\u{10ffff}]/u;
+
+/** Whether nothing in a text is of `\p{C}`; an engine without Unicode's tables, as Moddable's, knows not what is unassigned. */
+function hasNoOther(text: string): boolean {
+  try {
+    return new RegExp(`^${PRINTABLE}*$`, "u").test(text);
+  } catch {
+    return !UNPRINTABLE.test(text);
+  }
+}
+
 /** Control characters and lone surrogates by their codes, as engines differ in what `\p{C}` has. */
 function isPrintable(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
@@ -129,7 +142,7 @@ function isPrintable(text: string): boolean {
     if (code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0xd800 && code < 0xe000)) return false;
     if (code > 0xffff) i++;
   }
-  return /^[^\p{C}]*$/u.test(text);
+  return hasNoOther(text);
 }
 
 function utf8Length(text: string): number {

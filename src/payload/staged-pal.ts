@@ -99,12 +99,13 @@ class OpenPayload {
   }
 
   /** A decoder of the payload. @throws OtaError "bad-payload" */
-  decoder(header: PayloadHeader, running: Flash, slot: Flash, native?: NativeDecoder): PayloadDecoder {
+  decoder(header: PayloadHeader, running: Flash, slot: Flash, makeNative?: NativeDecoder): PayloadDecoder {
     const { view, file, sectorLength } = this;
-    if (native) {
+    // Not called `native`: the XS compiler takes a call of that name for one of its own.
+    if (makeNative) {
       const { imageLength, baseLength, predictor, segmentLog2, imageSegments, steps } = header;
       const numbers = Int32Array.of(imageLength, baseLength, predictor, segmentLog2, file.fileSize);
-      return native(numbers, imageSegments, steps, view.place(1) * sectorLength);
+      return makeNative(numbers, imageSegments, steps, view.place(1) * sectorLength);
     }
     return new JsPayloadDecoder(header, {
       payload: (into, offset) => view.read(into, offset),

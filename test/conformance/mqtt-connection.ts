@@ -121,7 +121,8 @@ export function mqttConformance(title: string, create: () => MqttHarness): void 
 
     it("receives a message split at any byte", async () => {
       const listener = await listen();
-      const bytes = publish("t", encodeUtf8("hello"), 7);
+      // Who asks for QoS 0 gets no more: the SDK's classic client loses its place when such a message ends behind its topic.
+      const bytes = publish("t", encodeUtf8("hello"), limits.qos1 === false ? undefined : 7);
       for (let at = 1; at < bytes.length; at++) {
         peer.session.part(bytes.subarray(0, at), false);
         await harness.settle();

@@ -16,7 +16,12 @@ export class AcceptedWire implements Wire {
       from,
       onReadable: (count) => {
         const bytes = new Uint8Array(this.#socket?.read(count) as ArrayBuffer);
-        received(bytes);
+        try {
+          received(bytes);
+        } catch (error) {
+          // An exception in a callback of native code would end the run, without a word.
+          trace(`the peer failed: ${(error as Error).message}\n`);
+        }
       },
       onWritable: (count) => {
         this.#writable = count;

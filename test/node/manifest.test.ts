@@ -66,6 +66,7 @@ describe("manifests", () => {
     "manifest.json",
     "manifest-http.json",
     "manifest-network.json",
+    "manifest-keys.json",
     "manifest-components.json",
     "manifest-mqtt-shared.json",
     "manifest-ddi.json",
@@ -113,6 +114,16 @@ describe("manifests", () => {
             }
         });
     });
+
+  it("have modules without calls the XS compiler takes for its own (the plain payload did not build)", () => {
+    const files = (readdirSync(join(ROOT, "dist"), { recursive: true }) as string[]).filter((name) =>
+      name.endsWith(".js"),
+    );
+    ok(files.length > 50);
+    for (const name of files)
+      for (const [call] of readFileSync(join(ROOT, "dist", name), "utf8").matchAll(/\bnative\([^)]*\)/g))
+        ok(/^native\("\w+"\)$/.test(call), `${name}: ${call}`);
+  });
 
   it("have modules that import what the agent's module exports (components did not link on a device)", () => {
     const list = (text: string, name: 1 | 2) =>
