@@ -6,6 +6,7 @@
 import Resource from "Resource";
 import config from "mc/config";
 import { connectMqtt, createOtaAgent } from "xs-ota-agent/device";
+import { keysFromNvs, tlsWith } from "xs-ota-agent/keys";
 
 const { thingName, host, port, secure } = config;
 
@@ -16,13 +17,8 @@ export default function main(): void {
     host,
     port,
     clientId: thingName,
-    tls: secure
-      ? {
-          certificate: file("root-ca.der"),
-          clientCertificates: [file("device.der")],
-          clientKey: file("device-key.der"),
-        }
-      : undefined,
+    // The device's own key is in no image: `xs-ota nvs` writes it beside.
+    tls: secure ? tlsWith(keysFromNvs()) : undefined,
   });
 
   const agent = createOtaAgent({
@@ -30,7 +26,9 @@ export default function main(): void {
     mqtt,
     trustedKeys: { "": file("code-signing.der") },
     onEvent(event) {
-      trace(`ota: ${event.type} ${JSON.stringify(event.type === "progress" ? event : {})}\n`);
+      if (event.type !== "progress") trace(`ota: ${event.type}\n`);
+      else if (event.received === event.total || event.received % 64 === 1)
+        trace(`ota: ${event.received} of ${event.total} blocks\n`);
       if (event.type === "activate") agent.activateNewImage();
       if (event.type === "start-test") agent.setImageState(selfTest() ? "accepted" : "rejected");
     },

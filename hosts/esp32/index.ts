@@ -4,6 +4,7 @@
  * @module
  */
 import flash from "embedded:storage/flash";
+import Preference from "preference";
 import type { BootControl, OtaAgent } from "xs-ota-agent";
 import { EspBootControl } from "xs-ota-agent/boot";
 import { createAgent, type DeviceAgentOptions } from "../moddable/agent.js";
@@ -36,6 +37,12 @@ export function resetReason(): string {
 /** Opens a partition: "nextota", "running", or a data partition by its label. @throws Error */
 export function openPartition(path: string): EcmaFlash {
   return new EcmaFlash(flash.open({ path, mode: path === "running" ? "r" : "r+" }));
+}
+
+/** A blob of NVS, whoever wrote it; undefined when there is none. */
+export function nvsBytes(namespace: string, key: string): Uint8Array | undefined {
+  const value = Preference.get(namespace, key) as unknown;
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
 }
 
 /**

@@ -23,6 +23,8 @@ export interface SimulatorSettings {
   /** Of the image a new flash file starts with. */
   readonly projectName: string;
   readonly version: string;
+  /** Content of the partition "nvs" that a new flash file starts with, as `xs-ota nvs` writes it. */
+  readonly nvs?: Uint8Array;
 }
 
 /** The chip whose images are used, and its `chip_id`; the model checks them as this chip's boot loader would. */
@@ -49,12 +51,12 @@ export class SimulatedDevice {
   constructor(settings: SimulatorSettings, restart: () => void) {
     const crypto = new ModdableCrypto();
     const sha256 = () => crypto.sha256();
-    const { flashFile, projectName, version } = settings;
-    const fresh = () =>
-      buildFlashDump({
-        table: slotTable({ slotSize: SLOT_SIZE }),
-        content: { ota_0: buildImage({ chip: CHIP, projectName, version, size: FIRST_IMAGE }, sha256) },
-      });
+    const { flashFile, projectName, version, nvs } = settings;
+    const fresh = () => {
+      const ota_0 = buildImage({ chip: CHIP, projectName, version, size: FIRST_IMAGE }, sha256);
+      const content: Record<string, Uint8Array> = nvs ? { ota_0, nvs } : { ota_0 };
+      return buildFlashDump({ table: slotTable({ slotSize: SLOT_SIZE }), content });
+    };
     const options: DeviceOptions = {
       flash: new NorFlash(new FileStorage(flashFile, fresh)),
       target: { chipId: CHIP_ID },

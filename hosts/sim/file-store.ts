@@ -5,6 +5,11 @@
 import { File } from "file";
 import type { Store } from "../../src/ports.js";
 
+/** Beside the flash file. */
+export function storeFile(flashFile: string): string {
+  return `${flashFile}.json`;
+}
+
 export class FileStore implements Store {
   readonly #path: string;
 

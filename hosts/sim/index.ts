@@ -1,17 +1,19 @@
 /**
  * The host for Moddable's simulator: the same calls as the host for ESP32, over a simulated chip. Settings come
- * from the application's manifest: `"config": {"ota": {"flashFile", "projectName", "version"}}`.
+ * from the application's manifest: `"config": {"ota": {"flashFile", "projectName", "version", "nvsFile"}}`.
  * @module
  */
 import config from "mc/config";
 import Timer from "timer";
 import type { BootControl, OtaAgent } from "xs-ota-agent";
 import type { Flash } from "../../src/ports.js";
+import { readNvs } from "../formats/nvs-reader.js";
 import { createAgent, type DeviceAgentOptions } from "../moddable/agent.js";
 import { type ConnectOptions, connectMqtt as connect } from "../moddable/mqtt.js";
 import type { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
+import { readFile, writeByCable } from "./cable.js";
 import { SimulatedDevice } from "./device.js";
-import { FileStore } from "./file-store.js";
+import { FileStore, storeFile } from "./file-store.js";
 
 export * from "../moddable/public.js";
 
@@ -33,9 +35,13 @@ function device(): SimulatedDevice {
   const state = power();
   if (!state.device) {
     const { file, ota } = config as { file?: { root?: string }; ota?: Record<string, string> };
-    state.flashFile = ota?.["flashFile"] ?? `${file?.root ?? "/tmp/"}xs-ota-agent-flash.bin`;
-    const { projectName = "simulator", version = "1.0.0" } = ota ?? {};
-    state.device = new SimulatedDevice({ flashFile: state.flashFile, projectName, version }, restart);
+    const { projectName = "simulator", version = "1.0.0", nvsFile } = ota ?? {};
+    // One for each application.
+    const name = `xs-ota-agent-${projectName.replace(/[^\w-]/g, "_")}.bin`;
+    state.flashFile = ota?.["flashFile"] ?? `${file?.root ?? "/tmp/"}${name}`;
+    const settings = { flashFile: state.flashFile, projectName, version, nvs: readFile(nvsFile) };
+    writeByCable(settings);
+    state.device = new SimulatedDevice(settings, restart);
     const { running } = state.device.boot;
     trace(`simulated device: ${running.projectName} ${running.version}, flash in ${state.flashFile}\n`);
     // In a later turn, as a fault of an application: the simulator ends, and the device resets.
@@ -80,13 +86,18 @@ export function openPartition(path: string): Flash {
   return path === "nextota" ? device().slot : device().open(path);
 }
 
+/** A blob of the simulated chip's NVS (`config.ota.nvsFile`); undefined when there is none. */
+export function nvsBytes(namespace: string, key: string): Uint8Array | undefined {
+  return readNvs(openPartition("nvs"), namespace, key);
+}
+
 /**
  * An agent for the simulated device: updates go to the slot that does not run.
  * @throws TypeError, RangeError for unusable options; Error when no image in the flash file can be started
  */
 export function createOtaAgent(options: DeviceAgentOptions): OtaAgent {
   const { slot, boot } = device();
-  const parts = { slot, boot, store: new FileStore(`${power().flashFile}.json`), random };
+  const parts = { slot, boot, store: new FileStore(storeFile(power().flashFile)), random };
   return createAgent(parts, options);
 }
 

@@ -145,6 +145,17 @@ export const moddable = [
     ],
   },
   {
+    input: "build/moddable/hosts/moddable/keys.js",
+    external,
+    output: output("keys"),
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$y" }),
+      types("keys", "moddable/keys"),
+    ],
+  },
+  {
     input: "build/moddable/hosts/moddable/network-device.js",
     external,
     output: output("network"),

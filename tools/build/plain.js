@@ -20,6 +20,7 @@ const ENTRIES = new Map([
   ["index", "src/index"],
   ["http", "src/transfer/http"],
   ["ddi", "src/ddi/index"],
+  ["url", "src/url/index"],
   ["payload", "src/payload/index"],
   ["components", "src/components/index"],
   ["failure-log", "src/control/failure-log"],

@@ -3,6 +3,7 @@
  * updated by the development service.
  * @module
  */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildImage } from "../../hosts/formats/image-builder.js";
@@ -24,8 +25,8 @@ export interface DeskOptions {
   readonly instrument?: boolean;
   /** Further settings of the application. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Further files for the application's keys. */
-  readonly keys?: Readonly<Record<string, Uint8Array>>;
+  /** Content of the device's partition "nvs". */
+  readonly nvs?: Uint8Array;
   /** Whether the new image is confirmed. Default: "pass". */
   readonly behaviour?: string;
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
@@ -51,19 +52,15 @@ export async function updateOnDesk(options: DeskOptions): Promise<DeskResult> {
   const service = await DevelopmentService.start({ broker: options.broker, identity });
   const { hostname, port } = new URL(service.url);
   const flashFile = join(sdk.output, `flash-${Date.now()}.bin`);
-  const directory = prepareExample(
-    sdk,
-    application,
-    identity.certificatePem,
-    {
-      thingName: THING,
-      host: hostname,
-      port: Number(port),
-      ...options.config,
-      ota: { flashFile, projectName: PROJECT, version: "1.0.0" },
-    },
-    options.keys,
-  );
+  const nvsFile = options.nvs && join(sdk.output, "nvs.bin");
+  if (options.nvs && nvsFile) writeFileSync(nvsFile, options.nvs);
+  const directory = prepareExample(sdk, application, identity.certificatePem, {
+    thingName: THING,
+    host: hostname,
+    port: Number(port),
+    ...options.config,
+    ota: { flashFile, projectName: PROJECT, version: "1.0.0", nvsFile },
+  });
   try {
     const library = await sdk.build({ directory, platform: "lin", instrument: options.instrument });
     const child = await sdk.run(library, seconds, RESTARTS);

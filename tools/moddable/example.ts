@@ -11,7 +11,6 @@ import type { Sdk } from "./sdk.js";
  * @param application directory of the example
  * @param certificatePem of the key that images will be signed with
  * @param config settings for its manifest
- * @param files further ones beside the certificate
  * @returns directory with a manifest that builds the example
  */
 export function prepareExample(
@@ -19,13 +18,11 @@ export function prepareExample(
   application: string,
   certificatePem: string,
   config: Readonly<Record<string, unknown>>,
-  files: Readonly<Record<string, Uint8Array>> = {},
 ): string {
   const directory = join(sdk.output, application.split("/").at(-1) as string);
   const keys = join(directory, "keys");
   mkdirSync(keys, { recursive: true });
   writeFileSync(join(keys, "code-signing.der"), new X509Certificate(certificatePem).raw);
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(keys, name), content);
   const original = JSON.parse(readFileSync(join(application, "manifest.json"), "utf8"));
   const manifest = {
     ...absolute(original, application),

@@ -5,13 +5,14 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildNvs } from "../../hosts/formats/nvs-builder.js";
 import type { Sdk } from "./sdk.js";
 
 export interface MutualTls {
   /** Lines for mosquitto.conf that demand a certificate of the device. */
   readonly settings: readonly string[];
-  /** Files for the device: the authority, its certificate, its key (PKCS #8), in DER. */
-  readonly keys: Readonly<Record<string, Uint8Array>>;
+  /** The device's partition "nvs": the authority, its certificate, its key. */
+  readonly nvs: Uint8Array;
 }
 
 /** Makes them with OpenSSL. @throws BuildError */
@@ -64,10 +65,13 @@ export async function makeMutualTls(sdk: Sdk): Promise<MutualTls> {
       // As root, mosquitto would become another user, who may not read these files.
       ...(process.getuid?.() === 0 ? ["user root"] : []),
     ],
-    keys: {
-      "root-ca.der": der("ca.der"),
-      "device.der": der("device.der"),
-      "device-key.der": der("device-key.der"),
-    },
+    nvs: buildNvs(
+      Object.entries({ root: "ca.der", cert: "device.der", key: "device-key.der" }).map(([key, file]) => ({
+        namespace: "xs-ota-tls",
+        key,
+        value: der(file),
+      })),
+      0x4000,
+    ),
   };
 }

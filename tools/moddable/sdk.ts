@@ -6,7 +6,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -36,12 +36,13 @@ export interface BuildOptions {
 export class Sdk {
   readonly path: string;
   readonly tools: string;
-  /** Where builds go; removed by `close`. */
+  /** Where builds go; removed by `close` unless it was given. */
   readonly output: string;
+  readonly #kept: boolean;
   #runner = "";
 
-  /** @throws MissingError naming all that is missing */
-  static find(): Sdk {
+  /** @param output where builds go and stay; default: thrown away @throws MissingError naming all that is missing */
+  static find(output?: string): Sdk {
     const missing: string[] = [];
     const path = process.env["MODDABLE"] ?? "";
     const tools = path && toolsOf(path);
@@ -66,13 +67,15 @@ export class Sdk {
         break;
       }
     if (missing.length || !tools) throw new MissingError(missing.map((item) => `- ${item}`).join("\n"));
-    return new Sdk(path, tools);
+    return new Sdk(path, tools, output);
   }
 
-  private constructor(path: string, tools: string) {
+  private constructor(path: string, tools: string, output?: string) {
     this.path = path;
     this.tools = tools;
-    this.output = mkdtempSync(join(tmpdir(), "xs-ota-moddable-"));
+    this.#kept = output !== undefined;
+    this.output = output ? resolve(output) : mkdtempSync(join(tmpdir(), "xs-ota-moddable-"));
+    mkdirSync(this.output, { recursive: true });
   }
 
   /** As the SDK says of itself, e.g. "8.2.3". */
@@ -139,7 +142,7 @@ export class Sdk {
   }
 
   close(): void {
-    rmSync(this.output, { recursive: true, force: true });
+    if (!this.#kept) rmSync(this.output, { recursive: true, force: true });
   }
 
   async #compileRunner(): Promise<string> {

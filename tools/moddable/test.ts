@@ -23,15 +23,20 @@ interface Options {
   seconds: string;
   turn: string;
   only?: string;
+  output?: string;
 }
 const command = new Command("npm run test:moddable --")
   .description("The tests on the Moddable runtime, updates, the ESP32 link step. Needs MODDABLE.")
   .option("--size <bytes>", "of the image in the long updates", "1500000")
   .option("--seconds <number>", "longest that one step may run on the runtime", "600")
-  .option("--turn <ms>", "longest the agent may keep the application waiting, in processor time", "20")
+  .option("--turn <ms>", "longest the agent may keep the application waiting, in processor time", "50")
   .option("--only <text>", "steps whose title has this in it")
+  .option(
+    "--output <folder>",
+    "where to build, and what was built is kept for the next run (default: thrown away)",
+  )
   .parse();
-const { size, seconds: longest, turn, only = "" } = command.opts<Options>();
+const { size, seconds: longest, turn, only = "", output } = command.opts<Options>();
 /** Bytes of the image in an update. */
 const IMAGE = Number(size);
 const SECONDS = Number(longest);
@@ -165,7 +170,7 @@ async function updates(sdk: Sdk): Promise<void> {
       return text;
     });
     await step("update of 200000 bytes over mutual TLS, broker mosquitto", async () => {
-      const { settings, keys } = await makeMutualTls(sdk);
+      const { settings, nvs } = await makeMutualTls(sdk);
       const port = await freePort();
       const secure = await startMosquitto([
         `listener ${port} 127.0.0.1`,
@@ -180,7 +185,7 @@ async function updates(sdk: Sdk): Promise<void> {
           size: 200_000,
           broker: secure.url,
         };
-        return `${(await update({ ...options, config, keys })).seconds.toFixed(1)} s`;
+        return `${(await update({ ...options, config, nvs })).seconds.toFixed(1)} s`;
       } finally {
         await secure.stop();
       }
@@ -207,7 +212,7 @@ async function updates(sdk: Sdk): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const sdk = Sdk.find();
+  const sdk = Sdk.find(output);
   console.log(
     `Moddable SDK ${sdk.version}${sdk.tested ? "" : ", which has not been tried with this package"}`,
   );
