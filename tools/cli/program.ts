@@ -14,6 +14,7 @@ import { hawkbitCommand } from "./hawkbit.js";
 import { inspectCommand } from "./inspect.js";
 import { devicesCommand, jobsCommand } from "./jobs.js";
 import { keygenCommand } from "./keygen.js";
+import { nvsCommand } from "./nvs.js";
 import { deltaCommand, packCommand } from "./payload.js";
 import { serveCommand } from "./serve.js";
 import { signCommand, verifyCommand } from "./sign.js";
@@ -33,7 +34,7 @@ export function makeProgram(): Command {
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
     ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand, traceCommand],
-    ...[deltaCommand, packCommand, hawkbitCommand, userCommand],
+    ...[deltaCommand, packCommand, nvsCommand, hawkbitCommand, userCommand],
   ];
   for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);
