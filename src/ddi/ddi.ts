@@ -134,8 +134,9 @@ class Ddi implements ControlPlane {
   #denied = "";
   /** Answers in a row in place of a signature. */
   #unsigned = 0;
-  /** Action the server wants to have stopped; action that was said to be. */
+  /** Action the server wants to have stopped; the same, until it has been told that it is; action that was said to be. */
   #cancelled = "";
+  #closing = "";
   #stopped = "";
   /** Where the device's attributes are wanted. */
   #configData = "";
@@ -192,7 +193,8 @@ class Ddi implements ControlPlane {
     clock.clear(this.#retryTimer);
     this.#retryTimer = undefined;
     this.dropUpdates();
-    this.#at = this.#scheduled = this.#denied = this.#cancelled = this.#stopped = this.#configData = "";
+    this.#at = this.#scheduled = this.#denied = this.#configData = "";
+    this.#cancelled = this.#closing = this.#stopped = "";
     this.#job = undefined;
   }
 
@@ -238,6 +240,7 @@ class Ddi implements ControlPlane {
     const update = this.#updates[0];
     const progress = this.#progress;
     if (update) this.#report(update);
+    else if (this.#closing) this.#close(this.#closing);
     else if (this.#configData) this.#putConfigData();
     else if (this.#asked || this.#look) this.#poll();
     else if (progress) {
@@ -371,20 +374,25 @@ class Ddi implements ControlPlane {
       const body = feedback("rejected", "none", ["installed and accepted already"]);
       return this.#send({ method: "POST", url, body }, () => {});
     }
-    this.#cancelled = jobId;
+    // Said in its turn, also where the agent asks for the next job while it is told.
+    this.#cancelled = this.#closing = jobId;
     this.#failures = 0;
     if (this.#held?.jobId === jobId) this.#held = undefined;
     this.#tell(Event.JobGone, jobId);
     // On trial without a job the image is rolled back first: what has been rolled back is confirmed in the next life.
     this.#answer(NONE);
-    if (this.#open && !this.reporting)
-      this.#send({ method: "POST", url, body: feedback("closed", "success", ["stopped"]) }, () => {
-        this.#ended(jobId);
-        if (this.#stopped === jobId) return;
-        this.#stopped = jobId;
-        // What took its place is not left until the next poll.
-        this.#tell(Event.RequestJobDocument);
-      });
+  }
+
+  /** Nothing is left of the action. */
+  #close(jobId: string): void {
+    const url = `${this.#options.url}/cancelAction/${jobId}/feedback`;
+    this.#send({ method: "POST", url, body: feedback("closed", "success", ["stopped"]) }, () => {
+      this.#ended(jobId);
+      if (this.#stopped === jobId) return;
+      this.#stopped = jobId;
+      // What took its place is not left until the next poll.
+      this.#tell(Event.RequestJobDocument);
+    });
   }
 
   /** @throws what the store does */
@@ -565,7 +573,7 @@ class Ddi implements ControlPlane {
   /** The action is over. */
   #ended(jobId: string): void {
     if (this.#at === jobId) this.#at = "";
-    if (this.#cancelled === jobId) this.#cancelled = "";
+    if (this.#cancelled === jobId) this.#cancelled = this.#closing = "";
   }
 
   // Memory

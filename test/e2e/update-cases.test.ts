@@ -9,12 +9,6 @@ import { generateIdentity, signImage } from "../../service/signer.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { CERTIFICATE, firmware, type Lab, type LabOptions, withLab } from "../support/lab.js";
 
-before(function () {
-  // Made once, after a change of its sources: no part of an update.
-  this.timeout(600_000);
-  deviceBundle();
-});
-
 /** Slow enough to step in, in bytes a second. */
 const SLOWLY = { rateLimit: 64 * 1024, blockSize: 4096 };
 
@@ -42,6 +36,12 @@ const SERVICES: Readonly<Record<string, LabOptions>> = { MQTT: {}, DDI: { hawkbi
 
 for (const [name, on] of Object.entries(EVERYWHERE))
   describe(`OTAE2E over ${name}`, () => {
+    before(function () {
+      // Made once, after a change of its sources: no part of an update.
+      this.timeout(600_000);
+      if (on.engine === "xs") deviceBundle();
+    });
+
     it("GreaterVersion", () =>
       withLab(on, async (lab) => {
         equal(await lab.update(firmware("0.9.1")), "SUCCEEDED");

@@ -582,6 +582,23 @@ describe("DDI: cancellation", () => {
     ok(rig.server.log.length - before < 60, `${rig.server.log.length - before} requests in an hour`);
   });
 
+  it("is confirmed before anything else is asked", () => {
+    const rig = new Rig();
+    const action = rig.server.assign([signed()]);
+    rig.offer();
+    rig.server.cancel(action);
+    // As the agent does: asks for the next job while it is told. Two exchanges went on at once before.
+    const tell = rig.told.push.bind(rig.told);
+    rig.told.push = (...events) => {
+      for (const [event] of events) if (event === Event.JobGone) rig.plane.request();
+      return tell(...events);
+    };
+    rig.run(400_000);
+    const { log } = rig.server;
+    equal(log[log.indexOf("GET /cancelAction/41") + 1], "POST /cancelAction/41/feedback");
+    equal(log.filter((line) => line.startsWith("POST /cancelAction")).length, 1);
+  });
+
   it("of what was rolled back for it ends with why", () => {
     const rig = new Rig();
     const action = rig.server.assign([signed()]);
