@@ -262,8 +262,17 @@ function textOf(phase: Phase, details: StatusDetails): string {
     case "removed":
       return "the device is no target any more";
     default:
-      return why ?? "the device gives no reason";
+      return why === undefined ? "the device gives no reason" : withChipNames(why);
   }
+}
+
+/** The agent knows chips by the numbers of image headers alone. */
+function withChipNames(text: string): string {
+  const match = /^(.*\bhas chip )(\d{1,5})(, this device )(\d{1,5})$/.exec(text);
+  if (!match) return text;
+  const [, before, offered, between, present] = match;
+  const name = (id: string) => chipById(Number(id))?.title ?? id;
+  return `${before}${name(offered)}${between}${name(present)}`;
 }
 
 function firmwareOf({ reported }: Device, executions: readonly Execution[]): FirmwareView {

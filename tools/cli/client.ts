@@ -8,6 +8,7 @@ import { request as tlsRequest } from "node:https";
 import type { StatusView } from "../../service/api.js";
 import type { DeskChange, DeskState } from "../../service/desk.js";
 import type { DeviceView, ExecutionView, HistoryView, ImageLabel, JobView } from "../../service/views.js";
+import { systemWords } from "./errno.js";
 import { FAILED, Failure } from "./failure.js";
 import { words } from "./files.js";
 import { pause } from "./interrupt.js";
@@ -57,18 +58,8 @@ const UNTRUSTED: readonly string[] = Object.freeze([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "ERR_TLS_CERT_ALTNAME_INVALID",
 ]);
-/** Why nobody answers, where it is worth saying. */
-const REASONS: Readonly<Record<string, string>> = Object.freeze({
-  ECONNREFUSED: "",
-  ENOTFOUND: "the host is not known",
-  EAI_AGAIN: "the host is not known",
-  ECONNRESET: "it closes the connection",
-  EHOSTUNREACH: "the host is not reached",
-  ENETUNREACH: "the network is not reached",
-  ETIMEDOUT: "it takes too long",
-  EPROTO: "it does not speak TLS",
-  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS",
-});
+/** What TLS says to a server that does not speak it. */
+const NO_TLS: readonly string[] = Object.freeze(["EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER"]);
 const ANSWER_MS = 30_000;
 const AGAIN_MS = 500;
 
@@ -215,8 +206,9 @@ export class ServiceClient {
         `the certificate of ${this.#url} is not trusted: name its authority in XS_OTA_CA (.xs-ota/ca-cert.pem)`,
         FAILED,
       );
-    const why =
-      name === "TimeoutError" || name === "AbortError" ? "it takes too long" : (REASONS[code] ?? message);
+    const isLate = name === "TimeoutError" || name === "AbortError";
+    const text = NO_TLS.includes(code) ? "it does not speak TLS" : (systemWords(error) ?? message);
+    const why = isLate ? "it takes too long" : code === "ECONNREFUSED" ? "" : text;
     return new Failure(
       `no service answers at ${this.#url}${why && ` (${why})`}: start one with xs-ota serve`,
       FAILED,

@@ -15,8 +15,8 @@ import { type ComponentHeader, parseComponentHeader } from "../../src/components
 import { FIRMWARE_NAME, type StatementEntry } from "../../src/components/statement.js";
 import { Failure } from "./failure.js";
 import { readBytes, writeWhole } from "./files.js";
-import { examples } from "./options.js";
-import { print } from "./text.js";
+import { examples, jsonOption } from "./options.js";
+import { print, printJson } from "./text.js";
 
 interface ComponentOptions {
   readonly name: string;
@@ -26,6 +26,7 @@ interface ComponentOptions {
   readonly maxFirmware: string;
   readonly out: string;
   readonly force: boolean;
+  readonly json: boolean;
 }
 
 export function componentCommand(): Command {
@@ -43,6 +44,7 @@ export function componentCommand(): Command {
     .option("--max-firmware <version>", "newest firmware it goes with", "")
     .requiredOption("--out <file>", "where to write it")
     .option("--force", "replace the file when it is there", false)
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       examples([
@@ -57,10 +59,11 @@ export function componentCommand(): Command {
       ]),
     )
     .action((content: string, options: ComponentOptions) => {
-      const { name, project, version, minFirmware, maxFirmware, out, force } = options;
+      const { name, project, version, minFirmware, maxFirmware, out, force, json } = options;
       const header: ComponentHeader = { name, projectName: project, version, minFirmware, maxFirmware };
       const file = built(() => buildComponent(header, readBytes(content)));
       writeWhole(out, file, force);
+      if (json) return printJson({ file: out, name, project, version, size: file.length });
       print(
         `${out}: component ${name} ${version} of ${project}, ${file.length.toLocaleString("en-US")} bytes`,
       );
@@ -71,6 +74,7 @@ interface BundleOptions {
   readonly sequence: string;
   readonly out: string;
   readonly force: boolean;
+  readonly json: boolean;
 }
 
 export function bundleCommand(): Command {
@@ -84,6 +88,7 @@ export function bundleCommand(): Command {
     .requiredOption("--sequence <number>", "not less than that of the set before")
     .requiredOption("--out <file>", "where to write it")
     .option("--force", "replace the file when it is there", false)
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       examples([
@@ -93,7 +98,7 @@ export function bundleCommand(): Command {
         ],
       ]),
     )
-    .action((files: string[], { sequence, out, force }: BundleOptions) => {
+    .action((files: string[], { sequence, out, force, json }: BundleOptions) => {
       const members = files.map(memberOf);
       const [projectName] = new Set(members.map(({ project }) => project));
       for (const { project, path } of members)
@@ -107,6 +112,11 @@ export function bundleCommand(): Command {
         }),
       );
       writeWhole(out, statement, force);
+      if (json)
+        return printJson({
+          ...{ file: out, sequence: Number(sequence), project: projectName },
+          members: members.map(({ entry: { name, version } }) => ({ name, version })),
+        });
       for (const { entry } of members) print(`  ${entry.name.padEnd(16)} ${entry.version}`);
       print(`${out}: set ${sequence} of ${projectName}, ${files.length} files`);
     });

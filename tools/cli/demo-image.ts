@@ -9,8 +9,8 @@ import { CHIPS, chipByName } from "../../hosts/formats/chips.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { Failure } from "./failure.js";
 import { writeWhole } from "./files.js";
-import { byteSize, examples } from "./options.js";
-import { print } from "./text.js";
+import { byteSize, examples, jsonOption } from "./options.js";
+import { print, printJson } from "./text.js";
 
 interface DemoOptions {
   readonly chip: string;
@@ -37,6 +37,7 @@ export function demoImageCommand(): Command {
     .option("--chip <name>", "chip it is for", "esp32c3")
     .option("--size <bytes>", "size of the image", byteSize, SIZE)
     .option("--force", "replace a file that is there", false)
+    .addOption(jsonOption())
     .addOption(
       new Option("--behaviour <what>", "what it does when a simulated device boots it")
         .choices([...BEHAVIOURS])
@@ -51,11 +52,21 @@ export function demoImageCommand(): Command {
       ]),
     )
     .action(
-      (file: string, { project, force, ...options }: DemoOptions & { project: string; force: boolean }) => {
+      (
+        file: string,
+        {
+          project,
+          force,
+          json,
+          ...options
+        }: DemoOptions & { project: string; force: boolean; json: boolean },
+      ) => {
         if (!chipByName(options.chip))
           throw new Failure(`--chip must be one of ${CHIPS.map(({ name }) => name).join(", ")}.`);
         const image = demoImage({ ...options, projectName: project });
         writeWhole(file, image, force);
+        const { version, chip } = options;
+        if (json) return printJson({ file, project, version, chip, size: image.length });
         print(`${file}: ${project} ${options.version}, ${image.length.toLocaleString("en-US")} bytes`);
       },
     );

@@ -12,13 +12,14 @@ import type { StatusView } from "../../service/api.js";
 import { ServiceClient } from "./client.js";
 import { demoImage } from "./demo-image.js";
 import type { Firmware, FleetOptions } from "./device/fleet.js";
-import { FAILED, Failure, oneLine } from "./failure.js";
+import { FAILED, Failure, INTERRUPTED, OK, oneLine } from "./failure.js";
 import { readBytes, readText } from "./files.js";
 import { aborted, interruption } from "./interrupt.js";
 import {
   brokerUrl,
   byteSize,
   examples,
+  jsonOption,
   SIGNER_NAME,
   serviceOption,
   thingName,
@@ -47,6 +48,8 @@ interface DeviceOptions {
   readonly allowDowngrade: boolean;
   readonly keep?: string;
   readonly verbose: boolean;
+  readonly once: boolean;
+  readonly json: boolean;
 }
 
 /** Each is a process of its own. */
@@ -57,6 +60,8 @@ const SUMMARY_MS = 1000;
 /** Blocks between two reports of progress: more than a real device sends, so that there is something to see. */
 const STATUS_INTERVAL = 16;
 const SLOT_UNIT = 65_536;
+/** Statuses a device ends an update with. */
+const TERMINAL: readonly string[] = Object.freeze(["SUCCEEDED", "FAILED", "REJECTED"]);
 const BEHAVIOURS: Readonly<Record<string, Behaviour>> = Object.freeze({
   "self-test": "fail",
   crash: "crash",
@@ -97,6 +102,8 @@ export function deviceCommand(): Command {
     .option("--allow-downgrade", "take older versions too", false)
     .option("--keep <folder>", "keep the devices there; started again, they go on")
     .option("--verbose", "show every device of a large fleet", false)
+    .option("--once", "end when each device has ended an update", false)
+    .addOption(jsonOption("print what devices do as JSON, one object a line"))
     .addHelpText(
       "after",
       `${examples([
@@ -105,15 +112,20 @@ export function deviceCommand(): Command {
         ["xs-ota device --count 3 --rate 50K", "device-1 to device-3, slow enough to watch"],
         ["xs-ota device --thing bad --fail self-test", "one that rolls every update back"],
         ["xs-ota device --count 200", "a small fleet"],
+        ["xs-ota device --once --json", "one update, for programs"],
         ["xs-ota device --engine xs --keep /tmp/devices", "on the XS engine, kept for the next time"],
       ])}
 
-With a broker that asks for passwords, XS_OTA_DEVICE_PASSWORD is the device's. Ctrl-C switches them off.`,
+With a broker that asks for passwords, XS_OTA_DEVICE_PASSWORD is the device's. Ctrl-C switches them off.
+
+Exit code: 0; with --once 1 when an update did not succeed, 130 after Ctrl-C.`,
     )
-    .action(runDevices);
+    .action(async (options: DeviceOptions) => {
+      process.exitCode = await runDevices(options);
+    });
 }
 
-async function runDevices(options: DeviceOptions): Promise<void> {
+async function runDevices(options: DeviceOptions): Promise<number> {
   const stop = interruption();
   if (options.engine === "xs" && options.count > XS_LIMIT)
     throw new Failure(`at most ${XS_LIMIT} devices run on the XS engine at once: use --engine node`);
@@ -122,20 +134,24 @@ async function runDevices(options: DeviceOptions): Promise<void> {
   const { image, needed } = firstImage(options);
   const asked = options.broker === undefined ? await new ServiceClient(options.service).status() : undefined;
   const { Fleet } = await import("./device/fleet.js");
-  const show = new Show(options);
+  const enough = new AbortController();
+  const show = new Show(options, () => enough.abort());
   const fleet = new Fleet(fleetOptions(options, asked, image, needed), show);
   show.summarize(() => ({ connected: fleet.connected, versions: fleet.versions() }));
   try {
     await fleet.start();
     const many = options.count === 1 ? "The device is" : `${options.count} devices are`;
-    print(`${many} on. ${paint("dim", "Ctrl-C switches off.")}`);
-    await aborted(stop);
+    if (!options.json) print(`${many} on. ${paint("dim", "Ctrl-C switches off.")}`);
+    await aborted(AbortSignal.any([stop, ...(options.once ? [enough.signal] : [])]));
   } catch (error) {
     throw error instanceof Failure ? error : new Failure(oneLine(error), FAILED);
   } finally {
     show.close();
     await fleet.stop();
   }
+  if (!options.once) return OK;
+  if (stop.aborted && !enough.signal.aborted) return INTERRUPTED;
+  return show.allSucceeded ? OK : FAILED;
 }
 
 function fleetOptions(
@@ -208,15 +224,27 @@ function firstImage(options: DeviceOptions): { image: Uint8Array; needed: number
 /** Prints what devices do; of many, only how many run what. */
 class Show {
   readonly #detailed: boolean;
+  readonly #json: boolean;
+  readonly #count: number;
+  readonly #allEnded: () => void;
+  /** Of devices that have ended an update, the status it ended in. */
+  readonly #ended = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #last = "";
 
-  constructor({ count, verbose }: DeviceOptions) {
+  constructor({ count, verbose, json }: DeviceOptions, allEnded: () => void) {
     this.#detailed = verbose || count <= SHOWN;
+    this.#json = json;
+    this.#count = count;
+    this.#allEnded = allEnded;
+  }
+
+  get allSucceeded(): boolean {
+    return [...this.#ended.values()].every((status) => status === "SUCCEEDED");
   }
 
   summarize(look: () => { connected: number; versions: ReadonlyMap<string, number> }): void {
-    if (this.#detailed) return;
+    if (this.#detailed || this.#json) return;
     this.#timer = setInterval(() => {
       const { connected, versions } = look();
       const list = [...versions].sort().map(([version, count]) => `${count} run ${version}`);
@@ -227,17 +255,25 @@ class Show {
   }
 
   boot(thing: string, firmware: Firmware): void {
+    this.#tell("boot", thing, { ...firmware });
     const { project, version, slot, state } = printableData(firmware);
     const trial = state === "pending-verify" ? "on trial" : state;
     this.#line(thing, `boots ${project} ${version} from ${slot}, ${trial}`);
   }
 
   app(thing: string, event: AppEvent): void {
+    const { type, ...rest } = event;
+    this.#tell(type, thing, rest);
+    if (event.type === "status" && TERMINAL.includes(event.status)) {
+      this.#ended.set(thing, event.status);
+      if (this.#ended.size === this.#count) this.#allEnded();
+    }
     const text = eventText(event);
     if (text !== undefined) this.#line(thing, text);
   }
 
   trouble(thing: string, text: string): void {
+    this.#tell("trouble", thing, { text });
     this.#line(thing, paint("red", printable(text)));
   }
 
@@ -245,8 +281,13 @@ class Show {
     clearInterval(this.#timer);
   }
 
+  #tell(event: string, thing: string, data: object): void {
+    if (this.#json) print(JSON.stringify({ event, thing, ...printableData(data) }));
+  }
+
   #line(thing: string, text: string): void {
-    if (this.#detailed) print(`${paint("dim", new Date().toTimeString().slice(0, 8))}  ${thing}  ${text}`);
+    if (this.#detailed && !this.#json)
+      print(`${paint("dim", new Date().toTimeString().slice(0, 8))}  ${thing}  ${text}`);
   }
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { systemSubject, systemWords } from "./errno.js";
 import { printable } from "./printable.js";
 
 /** As asked; the outcome is not the one wanted; unusable options or input; stopped by Ctrl-C. */
@@ -23,8 +24,15 @@ export class Failure extends Error {
   }
 }
 
-/** The text of an error in one line. */
+/** The text of an error in one line, without error numbers. */
 export function oneLine(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
+  const system = systemWords(error);
+  const subject = system === undefined ? undefined : systemSubject(error);
+  const text =
+    system === undefined
+      ? error instanceof Error
+        ? error.message || error.name
+        : String(error)
+      : `${subject === undefined ? "" : `${subject}: `}${system}`;
   return printable(text.replace(/\s*[\r\n]+\s*/g, " ").trim());
 }

@@ -14,26 +14,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { replaceFile } from "../../hosts/node/replace-file.js";
+import { systemWords } from "./errno.js";
 import { Failure, oneLine } from "./failure.js";
-
-const WORDS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or folder",
-  EISDIR: "it is a folder",
-  ENOTDIR: "part of its path is no folder",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EEXIST: "it exists already",
-  ENOSPC: "the disk is full",
-  EROFS: "the disk is read-only",
-  EDQUOT: "the disk quota is used up",
-  EFBIG: "the file is larger than this system allows",
-  ELOOP: "its links lead in a circle",
-  ENAMETOOLONG: "its name is too long",
-  EMFILE: "too many files are open",
-  EIO: "the disk reports an error",
-  EBUSY: "it is in use",
-  ENXIO: "nobody writes to it",
-};
 
 /** The largest flash chip that is looked at, and more than any image: what goes on behind it is not read. */
 const READ_LIMIT = 128 * 1_048_576;
@@ -41,7 +23,7 @@ const CHUNK = 1_048_576;
 
 /** Why a file can not be used, without error numbers. */
 export function words(error: unknown): string {
-  return WORDS[(error as NodeJS.ErrnoException).code ?? ""] ?? oneLine(error);
+  return systemWords(error) ?? oneLine(error);
 }
 
 /** A file, or what a pipe brings; never without end, as devices go on. @throws Failure */
@@ -57,6 +39,16 @@ export function readBytes(path: string): Uint8Array {
     throw new Failure(`can not read ${path}: ${words(error)}`);
   } finally {
     if (file !== undefined) closeSync(file);
+  }
+}
+
+/** What comes over standard input, up to an end. @throws Failure */
+export function readStandardInput(): Uint8Array {
+  try {
+    return readUpTo(0, "standard input");
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(`can not read standard input: ${words(error)}`);
   }
 }
 

@@ -7,8 +7,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { buildNvs, type NvsEntry, NvsError, type NvsValue } from "../../hosts/formats/nvs-builder.js";
 import { Failure, oneLine } from "./failure.js";
 import { readBytes, refuseExisting, writeNew } from "./files.js";
-import { byteSize, examples } from "./options.js";
-import { print } from "./text.js";
+import { byteSize, examples, jsonOption } from "./options.js";
+import { print, printJson } from "./text.js";
 
 /** Of the partition in hosts/esp32/partitions, bytes. */
 const SIZE = 0x4000;
@@ -30,6 +30,7 @@ interface NvsOptions {
   readonly text: readonly Named[];
   readonly blob: readonly Named[];
   readonly number: readonly Named[];
+  readonly json: boolean;
 }
 
 /** Gathers `namespace:key=value`. */
@@ -63,6 +64,7 @@ export function nvsCommand(): Command {
     .addOption(several("--blob <namespace:key=file>", "the bytes of a file"))
     .addOption(several("--number <namespace:key=number>", "a whole number of 32 bits"))
     .option("--size <bytes>", "of the partition", byteSize, SIZE)
+    .addOption(jsonOption("print what was written where, without its values, as JSON"))
     .addHelpText(
       "after",
       `${examples([
@@ -94,6 +96,11 @@ function nvs(out: string, options: NvsOptions): void {
     throw error;
   }
   writeNew(out, partition, 0o600);
+  if (options.json)
+    return printJson({
+      ...{ file: out, size: partition.length },
+      entries: entries.map(({ namespace, key }) => ({ namespace, key })),
+    });
   print(`${out}: ${partition.length.toLocaleString("en-US")} bytes for the partition nvs, keep it secret`);
   for (const { namespace, key, value } of entries) print(`  ${namespace}:${key}  ${describe(value)}`);
 }

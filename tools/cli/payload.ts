@@ -9,10 +9,10 @@ import { HEAD_LENGTH, parseHead } from "../../src/slot/esp-image.js";
 import { makeDelta, packImage } from "../payload/encoder.js";
 import { Failure } from "./failure.js";
 import { readBytes, refuseExisting, writeWhole } from "./files.js";
-import { examples } from "./options.js";
+import { examples, jsonOption } from "./options.js";
 import { bar, Screen } from "./screen.js";
 import { requireImage } from "./sign.js";
-import { hasStyles, print } from "./text.js";
+import { hasStyles, print, printJson } from "./text.js";
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 
@@ -22,6 +22,7 @@ const MOST_BASES = 15;
 interface Output {
   readonly output: string;
   readonly force: boolean;
+  readonly json: boolean;
 }
 
 export function deltaCommand(): Command {
@@ -35,6 +36,7 @@ export function deltaCommand(): Command {
     .argument("<new>", "the image to get to")
     .requiredOption("-o, --output <file>", "where to write the delta")
     .option("--force", "replace a file that is there", false)
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `${examples([
@@ -44,13 +46,12 @@ export function deltaCommand(): Command {
 
 Exit code: 0; 2 when a file is no image, or is damaged.`,
     )
-    .action((old: string, fresh: string, { output, force }: Output) => {
+    .action((old: string, fresh: string, { output, force, json }: Output) => {
       if (!force) refuseExisting(output);
       const base = readImage(old);
       const image = readImage(fresh);
       write(
-        output,
-        force,
+        { output, force, json },
         image,
         showing(output, (progress) => deltaOf(base, image, progress)),
       );
@@ -67,18 +68,18 @@ export function packCommand(): Command {
     .argument("<new>", "the image")
     .requiredOption("-o, --output <file>", "where to write it")
     .option("--force", "replace a file that is there", false)
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `${examples([["xs-ota pack v2.bin -o v2.xsp", "compress an image"]])}
 
 Exit code: 0; 2 when the file is no image, or is damaged.`,
     )
-    .action((fresh: string, { output, force }: Output) => {
+    .action((fresh: string, { output, force, json }: Output) => {
       if (!force) refuseExisting(output);
       const image = readImage(fresh);
       write(
-        output,
-        force,
+        { output, force, json },
         image,
         showing(output, (progress) => packOf(image, progress)),
       );
@@ -156,8 +157,9 @@ export function showing<T>(title: string, work: (progress: Progress) => T): T {
   return result;
 }
 
-function write(output: string, force: boolean, image: Uint8Array, payload: Uint8Array): void {
+function write({ output, force, json }: Output, image: Uint8Array, payload: Uint8Array): void {
   writeWhole(output, payload, force);
+  if (json) return printJson({ file: output, size: payload.length, imageSize: image.length });
   print(`${output}: ${saving(payload.length, image.length)}`);
 }
 

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { awsCommand } from "./aws.js";
+import { completionCommand } from "./completion.js";
 import { bundleCommand, componentCommand } from "./component.js";
 import { demoImageCommand } from "./demo-image.js";
 import { deployCommand } from "./deploy.js";
@@ -34,7 +35,7 @@ export function makeProgram(): Command {
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
     ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand, traceCommand],
-    ...[deltaCommand, packCommand, nvsCommand, hawkbitCommand, userCommand],
+    ...[deltaCommand, packCommand, nvsCommand, hawkbitCommand, userCommand, completionCommand],
   ];
   for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);

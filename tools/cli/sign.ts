@@ -10,8 +10,8 @@ import type { ImageSignature } from "../../service/signer.js";
 import { codeSigning } from "./aws/plan.js";
 import { FAILED, Failure, OK } from "./failure.js";
 import { readBytes, readText, writeWhole } from "./files.js";
-import { CERTIFICATE_FILE, examples, KEY_FILE, SIGNER_NAME } from "./options.js";
-import { paint, print } from "./text.js";
+import { CERTIFICATE_FILE, examples, jsonOption, KEY_FILE, SIGNER_NAME } from "./options.js";
+import { paint, print, printJson } from "./text.js";
 
 const FORMATS = Object.freeze(["base64", "der", "document", "manifest", "aws"] as const);
 
@@ -23,11 +23,13 @@ interface SignOptions {
   readonly signer: string;
   readonly any: boolean;
   readonly url?: string;
+  readonly json: boolean;
 }
 
 interface VerifyOptions {
   readonly cert: string;
   readonly signature: string;
+  readonly json: boolean;
 }
 
 export function signCommand(): Command {
@@ -54,6 +56,7 @@ export function signCommand(): Command {
       "where the image will be, for --format manifest; may be relative to the manifest's",
     )
     .option("--any", "sign a file that is no ESP32 image too", false)
+    .addOption(jsonOption("print the signature, its kind and where it was written as JSON"))
     .addHelpText(
       "after",
       examples([
@@ -76,7 +79,8 @@ export function signCommand(): Command {
           ? manifest(file, bytes.length, signature, options.url)
           : format(signature, options);
       if (options.out !== undefined) writeWhole(options.out, output, options.force);
-      else process.stdout.write(output);
+      if (options.json) return printJson({ file, ...signature, out: options.out });
+      if (options.out === undefined) process.stdout.write(output);
     });
 }
 
@@ -87,6 +91,7 @@ export function verifyCommand(): Command {
     .argument("<file>", "the image")
     .requiredOption("--signature <signature>", "in base64, or a file with it in base64 or DER")
     .option("--cert <file>", "certificate or public key in PEM", CERTIFICATE_FILE)
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `${examples([
@@ -99,7 +104,7 @@ export function verifyCommand(): Command {
 
 Exit code: 0 when the signature is good, 1 when it is not.`,
     )
-    .action(async (file: string, { signature, cert }: VerifyOptions) => {
+    .action(async (file: string, { signature, cert, json }: VerifyOptions) => {
       const { verifyImage } = await import("../../service/signer.js");
       const bytes = readBytes(file);
       let good: boolean;
@@ -109,7 +114,9 @@ Exit code: 0 when the signature is good, 1 when it is not.`,
         if (!(error instanceof TypeError)) throw error;
         throw new Failure(`${cert}: ${error.message}`);
       }
-      print(good ? paint("green", "The signature is good.") : paint("red", "The signature is not good."));
+      if (json) printJson({ file, cert, good });
+      else
+        print(good ? paint("green", "The signature is good.") : paint("red", "The signature is not good."));
       process.exitCode = good ? OK : FAILED;
     });
 }

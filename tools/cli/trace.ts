@@ -8,7 +8,8 @@ import { SourceMap } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { Failure } from "./failure.js";
-import { examples } from "./options.js";
+import { readBytes, readStandardInput } from "./files.js";
+import { examples, jsonOption } from "./options.js";
 import { print } from "./text.js";
 
 /** The most places a name is given for: another release's trace would fit anywhere. */
@@ -114,14 +115,9 @@ function explain(text: string, modules: readonly ShippedModule[]): string {
 
 /** @throws Failure */
 function readTrace(file: string | undefined): string {
-  try {
-    const bytes = readFileSync(file ?? 0);
-    if (bytes.length > MAX_TRACE) throw new Failure("a trace of more than 1 MB is none.");
-    return bytes.toString();
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure(`${file ?? "standard input"}: ${(error as Error).message}`);
-  }
+  const bytes = file === undefined ? readStandardInput() : readBytes(file);
+  if (bytes.length > MAX_TRACE) throw new Failure("a trace of more than 1 MB is none.");
+  return new TextDecoder().decode(bytes);
 }
 
 export function traceCommand(): Command {
@@ -133,6 +129,7 @@ export function traceCommand(): Command {
     )
     .argument("[file]", "the trace; without it standard input")
     .option("--package <folder>", "the release the device runs, if not this one", packageFolder())
+    .addOption(jsonOption("print JSON, one object a line"))
     .addHelpText(
       "after",
       examples([
@@ -140,8 +137,11 @@ export function traceCommand(): Command {
         ["xs-ota trace --package old/node_modules/xs-ota-agent < crash.txt", "of another one"],
       ]),
     )
-    .action((file: string | undefined, options: { package: string }) => {
+    .action((file: string | undefined, options: { package: string; json: boolean }) => {
       const modules = shippedModules(options.package);
-      for (const line of readTrace(file).replace(/\n$/, "").split("\n")) print(explain(line, modules));
+      for (const line of readTrace(file).replace(/\n$/, "").split("\n")) {
+        const explained = explain(line, modules);
+        print(options.json ? JSON.stringify({ line, explained }) : explained);
+      }
     });
 }

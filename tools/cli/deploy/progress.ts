@@ -2,6 +2,7 @@
  * The progress of a job: bars on a terminal, lines elsewhere, JSON on request.
  * @module
  */
+import { stripVTControlCharacters } from "node:util";
 import type { ExecutionView, Phase } from "../../../service/views.js";
 import { bar, executionLine, percent, phaseText, Screen } from "../screen.js";
 import { paint, print } from "../text.js";
@@ -80,14 +81,20 @@ export class Progress {
     const width = Math.max(...latest.map(({ thingName }) => thingName.length), 5);
     const rank = (execution: ExecutionView) => ORDER.indexOf(execution.phase);
     const fits = latest.length <= this.#screen.rows;
-    if (fits) return latest.map((execution) => executionLine(execution, width));
+    if (fits) return latest.map((execution) => executionLine(execution, width, this.#screen.columns));
     const shown = [...latest].sort((a, b) => rank(a) - rank(b)).slice(0, this.#screen.rows - 2);
     const share = latest.reduce((sum, { progress }) => sum + progress, 0) / latest.length;
     return [
-      `${"all".padEnd(width)} ${bar(share)} ${percent(share)}  ${this.#counts(latest)}`,
-      ...shown.map((execution) => executionLine(execution, width)),
+      this.#sum(share, width, latest),
+      ...shown.map((execution) => executionLine(execution, width, this.#screen.columns)),
       paint("dim", `… ${latest.length - shown.length} more`),
     ];
+  }
+
+  #sum(share: number, width: number, latest: readonly ExecutionView[]): string {
+    const end = `${percent(share)}  ${this.#counts(latest)}`;
+    const whole = `${"all".padEnd(width)} ${bar(share)} ${end}`;
+    return stripVTControlCharacters(whole).length <= this.#screen.columns ? whole : `all ${end}`;
   }
 
   #counts(latest: readonly ExecutionView[]): string {

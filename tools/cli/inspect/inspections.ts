@@ -156,7 +156,11 @@ export function inspectFlash(
 function inspectApp(view: DeviceFlash, row: Partition): FlashInspection["apps"][number] {
   const app = { slot: appName(row), offset: row.offset, size: row.size };
   try {
-    return { ...app, image: inspectImage(view.image(row)) };
+    const source = view.image(row);
+    // What lies behind the image in its slot is no part of it.
+    const size = readImageLayout(source).length;
+    const image = { size, read: (into: Uint8Array, offset: number) => source.read(into, offset) };
+    return { ...app, image: inspectImage(image) };
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     const first = new Uint8Array(16);
