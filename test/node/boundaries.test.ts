@@ -47,7 +47,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   service: ["src", "hosts/formats", "hosts/node"],
   tools: ["src", "hosts", "service", "bench", "test"],
   bench: ["src", "hosts", "service", "tools", "test"],
-  test: ["src", "hosts", "service", "tools", "bench"],
+  test: ["src", "hosts", "service", "tools", "bench", "examples"],
   examples: [],
 };
 
