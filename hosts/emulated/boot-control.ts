@@ -20,6 +20,7 @@ import { EspError, OtaOperations } from "./ota-operations.js";
 
 export class ModelBootControl implements BootControl {
   readonly running: AppDescription;
+  readonly chipRevision: number | undefined;
   readonly rollbackEnabled: boolean;
   /** The partition the running application is in. */
   readonly runningPartition: Partition;
@@ -39,7 +40,8 @@ export class ModelBootControl implements BootControl {
     this.#operations = new OtaOperations(flash, running);
     this.#restart = restart;
     this.running = flash.describe(running);
-    const { rollback, loaderRollback = rollback } = flash.options;
+    const { rollback, loaderRollback = rollback, target } = flash.options;
+    this.chipRevision = target.chipRevision;
     this.rollbackEnabled = rollback && loaderRollback;
     this.runningPartition = running;
     const other = this.#operations.getNextUpdatePartition();

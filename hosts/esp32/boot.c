@@ -13,6 +13,7 @@
 #include "app_update/include/esp_ota_ops.h"
 #include "esp_app_desc.h"
 #include "esp_app_format.h"
+#include "esp_chip_info.h"
 #include "esp_flash.h"
 #include "esp_partition.h"
 #include "esp_system.h"
@@ -234,6 +235,15 @@ void xs_ota_describe(xsMachine *the)
 	xsmcSetNumber(xsVar(0), app->secure_version);
 	xsmcSet(xsResult, xsID("secureVersion"), xsVar(0));
 	setString(the, "buildId", build, sizeof(build));
+}
+
+/* Of the chip, major * 100 + minor, as in an image's header. */
+void xs_ota_chipRevision(xsMachine *the)
+{
+	esp_chip_info_t info;
+
+	esp_chip_info(&info);
+	xsmcSetInteger(xsResult, info.revision);
 }
 
 /* Whether the application was built for rollback. The boot loader may have been built otherwise: see the proof below. */

@@ -42,6 +42,9 @@ class Native {
   describe(): AppDescription {
     return native("xs_ota_describe").call(this) as AppDescription;
   }
+  chipRevision(): number {
+    return native("xs_ota_chipRevision").call(this) as number;
+  }
   builtForRollback(): boolean {
     return native("xs_ota_builtForRollback").call(this) as boolean;
   }
@@ -95,6 +98,7 @@ class Native {
 export class EspBootControl implements BootControl {
   readonly #native = new Native();
   readonly running: AppDescription;
+  readonly chipRevision: number;
   readonly rollbackEnabled: boolean;
   readonly notices: readonly string[];
 
@@ -105,6 +109,7 @@ export class EspBootControl implements BootControl {
   constructor(store: Store) {
     const lacks = this.#native.lacks();
     this.running = Object.freeze(this.#native.describe());
+    this.chipRevision = this.#native.chipRevision();
     this.rollbackEnabled = new RollbackProof(this.#native, store).known === "yes";
     const names = NEEDED.split(" ");
     this.notices = names

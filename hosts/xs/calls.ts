@@ -163,7 +163,7 @@ export class XsCalls {
   #boot(name: keyof BootControl): unknown {
     const { boot } = this.#ports;
     const member = boot[name];
-    return typeof member === "function" ? ((member as () => unknown).call(boot) ?? null) : member;
+    return typeof member === "function" ? ((member as () => unknown).call(boot) ?? null) : (member ?? null);
   }
 
   #publish(fields: Reader): void {

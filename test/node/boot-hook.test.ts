@@ -28,7 +28,7 @@ const FLAGS = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", `-I${STAND_IN}`];
 const INCLUDE = [`-I${join(XSNAP, "moddable/xs/includes")}`, "-include", "stddef.h"];
 const RESTART = 99;
 const DEEP_SLEEP = 8;
-const CONSTANTS = ["builtForRollback", "lacks", "bootLoader"];
+const CONSTANTS = ["chipRevision", "builtForRollback", "lacks", "bootLoader"];
 
 const sha256 = () => nodeCrypto.sha256();
 
@@ -206,6 +206,10 @@ describe("boot hook in C", () => {
     const device = new Device();
     device.fresh();
     equal(device.call("hook.restart()"), "restart");
+  });
+
+  it("tells the chip's revision, which nobody knew before: an image for another was fetched, and did not boot", () => {
+    equal(new Device().fresh().chipRevision, 101);
   });
 
   it("tells why the chip was reset", () => {

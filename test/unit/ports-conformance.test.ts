@@ -1,4 +1,5 @@
 import { ModelBootControl } from "../../hosts/emulated/boot-control.js";
+import { boot } from "../../hosts/emulated/boot-loader.js";
 import { DeviceFlash } from "../../hosts/emulated/device-flash.js";
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
@@ -6,6 +7,7 @@ import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { ClassicFlash, EcmaFlash } from "../../hosts/moddable/flash.js";
 import { bootConformance } from "../conformance/boot-control.js";
 import { flashConformance } from "../conformance/flash.js";
+import { equal } from "../support/assert.js";
 import { SceneHarness, sceneDump } from "../support/boot-scene.js";
 import { ClassicFlashStandIn, EcmaFlashStandIn } from "../support/sdk/storage-flash.js";
 
@@ -28,6 +30,15 @@ class Model extends SceneHarness {
     return new ModelBootControl(new DeviceFlash(this.options), this.running, () => {});
   }
 }
+
+it("the model of the boot side tells the chip's revision, as the chip does", () => {
+  const sha256 = () => new PureSha256();
+  const flash = new NorFlash(new MemoryStorage(sceneDump({ title: "" }, sha256)));
+  const options = { flash, target: { chipId: 5, chipRevision: 101 }, sha256, rollback: true };
+  const running = boot(options);
+  if (!running) throw new Error("nothing boots");
+  equal(new ModelBootControl(new DeviceFlash(options), running, () => {}).chipRevision, 101);
+});
 
 bootConformance("boot control of the model", (scene) => {
   const sha256 = () => new PureSha256();

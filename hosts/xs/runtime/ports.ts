@@ -61,6 +61,7 @@ export class XsFlash implements Flash {
 
 export class XsBoot implements BootControl {
   readonly running: AppDescription = boot("running");
+  readonly chipRevision: number | undefined = boot<number | null>("chipRevision") ?? undefined;
   readonly rollbackEnabled: boolean = boot("rollbackEnabled");
 
   imageState(): BootImageState {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "app_update/include/esp_ota_ops.h"
 #include "esp_app_format.h"
+#include "esp_chip_info.h"
 #include "esp_flash.h"
 #include "esp_system.h"
 #include "esp_timer.h"
@@ -424,6 +425,12 @@ esp_err_t esp_ota_erase_last_boot_app_partition(void)
 esp_err_t esp_ota_invalidate_inactive_ota_data_slot(void)
 {
 	return eraseLastBoot(0);
+}
+
+/* v1.1 */
+void esp_chip_info(esp_chip_info_t *info)
+{
+	info->revision = 101;
 }
 
 esp_reset_reason_t esp_reset_reason(void)

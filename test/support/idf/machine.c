@@ -9,7 +9,7 @@
 #include "idf.h"
 
 #define HOOKS(EACH) \
-	EACH(describe) EACH(builtForRollback) EACH(lacks) EACH(proof) EACH(beginProof) EACH(bootLoader) \
+	EACH(describe) EACH(chipRevision) EACH(builtForRollback) EACH(lacks) EACH(proof) EACH(beginProof) EACH(bootLoader) \
 	EACH(imageState) EACH(otherState) EACH(keepWayBack) EACH(clearOther) EACH(setBoot) EACH(markValid) \
 	EACH(markInvalid) EACH(restart) EACH(resetReason) EACH(guard)
 
