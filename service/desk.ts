@@ -315,6 +315,10 @@ export class Desk extends EventEmitter<DeskEvents> {
       `run a newer version than ${version}`,
     );
     warn(
+      count(({ firmware }) => isUnordered(version, firmware.version)),
+      `run a version of which it can not be told whether ${version} is newer`,
+    );
+    warn(
       count(({ firmware }) => firmware.version === version && version !== undefined),
       `run ${version} already`,
     );
@@ -558,6 +562,11 @@ function inspectFile(path: string, name: string): ImageFile {
   } catch (error) {
     return { name, problem: (error as Error).message };
   }
+}
+
+function isUnordered(version: string | undefined, running: string | undefined): boolean {
+  if (version === undefined || running === undefined || version === running) return false;
+  return Number.isNaN(compareVersions(version, running));
 }
 
 function isOlder(version: string | undefined, running: string | undefined): boolean {

@@ -134,6 +134,26 @@ describe("xs-ota inspect", () => {
     ok(/ota_1 +69,632 bytes: fits, without room/.test(stdout), stdout);
   });
 
+  for (const [running, code, order, words] of [
+    ["0.9.0", 0, "newer", "newer: devices take it"],
+    ["1.0.1", 1, "older", "older: devices refuse it"],
+    ["1.0.0", 1, "same", "the same version in another build"],
+    ["nightly", 1, "unordered", "it can not be told which is newer"],
+    ["app-c3-v1.bin", 0, "identical", "the very same build"],
+    ["app-c3-v3sec5.bin", 1, "older", "3.0.0: older"],
+  ] as const)
+    it(`says how an image compares with what runs: ${running}`, async () => {
+      const result = await folder.run("inspect", "app-c3-v1.bin", running);
+      equal(result.code, code);
+      ok(result.stdout.includes(words), result.stdout);
+      const json = await folder.run("inspect", "app-c3-v1.bin", running, "--json");
+      equal(JSON.parse(json.stdout).comparison.order, order);
+    });
+
+  it("compares images alone", async () => {
+    await folder.bad(2, "no image to compare", "inspect", "partitions.csv", "1.0.0");
+  });
+
   it("tells a damaged image, and what ESP-IDF would say", async () => {
     const bytes = data("app-c3-v1.bin");
     bytes[0x4200] ^= 1;

@@ -173,6 +173,9 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     ok(/device-1 +yes +2\.0\.0 +ota_1, valid +ESP32-C3 +accepted: runs 2\.0\.0 for good/.test(list), list);
     const jobs = await folder.good("jobs", "--service", at.page);
     ok(/COMPLETED +xs-ota-demo 2\.0\.0 +2 accepted/.test(jobs), jobs);
+    // Said before anything is deployed; nothing was, until devices had refused.
+    const again = await folder.good("deploy", "v2.bin", "--all", "--service", at.page);
+    ok(again.startsWith("2 of 2 devices run 2.0.0 already.\n"), again);
   });
 
   it("deploy to one device over HTTP, as JSON, signed here", async () => {

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { type IncomingMessage, request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
 import type { StatusView } from "../../service/api.js";
-import type { DeskChange, DeskState } from "../../service/desk.js";
+import type { DeploymentPreview, DeskChange, DeskState } from "../../service/desk.js";
 import type { DeviceView, ExecutionView, HistoryView, ImageLabel, JobView } from "../../service/views.js";
 import { systemWords } from "./errno.js";
 import { FAILED, Failure } from "./failure.js";
@@ -82,6 +82,10 @@ export class ServiceClient {
 
   job(jobId: string): Promise<JobDetails> {
     return this.#ask("GET", `/api/jobs/${encodeURIComponent(jobId)}`);
+  }
+
+  preview(image: Uint8Array, options: URLSearchParams): Promise<DeploymentPreview> {
+    return this.#ask("POST", `/api/preview?${options}`, image);
   }
 
   deploy(image: Uint8Array, options: URLSearchParams): Promise<JobView> {

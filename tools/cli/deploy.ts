@@ -132,16 +132,22 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   const client = new Client(options.service);
   const asked = await query(file, image, options);
   for (const { kind, bytes } of payloads) asked.append("payload", `${kind}:${bytes.length}`);
-  const job = await client.deploy(whole, asked).catch(async (error: unknown) => {
+  let warnings: readonly string[] = [];
+  const begin = async () => {
+    ({ warnings } = await client.preview(whole, asked));
+    if (!options.json) print(...warnings.map((text) => paint("yellow", `${text}.`)));
+    return await client.deploy(whole, asked);
+  };
+  const job = await begin().catch(async (error: unknown) => {
     if (!(error instanceof ServiceFailure) || error.code !== "UnknownThing") throw error;
     const text = error.message.replace(/\.$/, "");
     if (!(await confirmed(`${text}. Deploy to it all the same?`)))
       throw new Failure(`${text} (--new deploys to it all the same)`, FAILED);
     asked.set("addThings", "1");
-    return await client.deploy(whole, asked);
+    return await begin();
   });
   const offline = await offlineOf(client, job);
-  if (options.json) print(JSON.stringify({ event: "job", ...job, offline }));
+  if (options.json) print(JSON.stringify({ event: "job", ...job, offline, warnings }));
   else print(introduction(job), ...offlineText(offline));
   if (!options.wait) return OK;
   const outcome = await follow(client, job, options, stop);

@@ -2,6 +2,7 @@
  * `xs-ota inspect`
  * @module
  */
+import { existsSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CHIPS, chipByName } from "../../hosts/formats/chips.js";
 import { ImageError } from "../../hosts/formats/esp-image-layout.js";
@@ -12,13 +13,15 @@ import {
   parsePartitionTable,
   TABLE_OFFSET,
 } from "../../hosts/formats/partition-table.js";
-import { fitSlots, inspectImageBytes } from "../../service/inspection.js";
+import { fitSlots, type ImageInspection, inspectImageBytes } from "../../service/inspection.js";
+import { compareImages } from "./comparison.js";
 import { FAILED, Failure, OK } from "./failure.js";
 import { readBytes } from "./files.js";
 import { detectKind, KINDS, type Kind } from "./inspect/detect.js";
 import { inspectFlash, inspectOtadata, inspectTable } from "./inspect/inspections.js";
 import { inspectPayload, reportPayload } from "./inspect/payload.js";
 import {
+  reportComparison,
   reportFits,
   reportFlash,
   reportImage,
@@ -48,6 +51,7 @@ export function inspectCommand(): Command {
         "partition, or a dump of a whole flash chip, with the slot that would boot from it and why.",
     )
     .argument("<file>", "what to look at")
+    .argument("[running]", "what runs where an image is to go, an image or a version: how do they compare?")
     .option("--partitions <file>", "partition table (CSV or binary): does the image fit its slots?")
     .addOption(
       new Option("--as <kind>", "what the file is, when it can not be told by its bytes").choices([...KINDS]),
@@ -66,6 +70,7 @@ export function inspectCommand(): Command {
       "after",
       `${examples([
         ["xs-ota inspect build/app.bin", "an image: chip, version, segments, hashes"],
+        ["xs-ota inspect v2.bin v1.bin", "would what runs version 1 take version 2? So with 1.4.0"],
         ["xs-ota inspect app.bin --partitions partitions.csv", "does it fit the slots?"],
         ["xs-ota inspect v1-v2.xsp", "a delta: what it needs, and what it saves"],
         ["xs-ota inspect partitions.bin", "a partition table"],
@@ -74,24 +79,25 @@ export function inspectCommand(): Command {
         ["xs-ota inspect app.bin --json | jq .app.version", "for programs"],
       ])}
 
-Exit code: 0; 1 when the image would not boot, the agent would refuse it, it does not fit a slot, the table
+Exit code: 0; 1 when the image would not boot, the agent would refuse it, there or anywhere, it does not fit a slot, the table
 breaks a rule, or nothing boots from the flash; 2 when the file can not be read as any of these.`,
     )
-    .action((file: string, options: InspectOptions) => {
-      process.exitCode = inspect(file, options);
+    .action((file: string, running: string | undefined, options: InspectOptions) => {
+      process.exitCode = inspect(file, running, options);
     });
 }
 
-function inspect(file: string, options: InspectOptions): number {
+function inspect(file: string, running: string | undefined, options: InspectOptions): number {
   const bytes = readBytes(file);
   if (bytes.length === 0) throw new Failure(`${file} is empty`);
   const kind = options.as ?? detectKind(bytes, options.tableOffset);
+  if (running !== undefined && kind !== "image") throw new Failure(`${file} is no image to compare`);
   try {
     switch (kind) {
       case "payload":
         return showPayload(file, bytes, options);
       case "image":
-        return showImage(bytes, options);
+        return showImage(bytes, running, options);
       case "table":
         return showTable(parsePartitionTable(bytes), options);
       case "csv":
@@ -113,17 +119,30 @@ function inspect(file: string, options: InspectOptions): number {
   }
 }
 
-function showImage(bytes: Uint8Array, { partitions, json }: InspectOptions): number {
+function showImage(
+  bytes: Uint8Array,
+  running: string | undefined,
+  { partitions, json }: InspectOptions,
+): number {
   const image = inspectImageBytes(bytes);
+  const comparison = running === undefined ? undefined : compareImages(image, readRunning(running));
   const fits = partitions === undefined ? undefined : fitSlots(bytes.length, readTable(partitions));
   if (fits?.length === 0) throw new Failure(`${partitions} has no app partition`);
-  if (json) printJson(fits ? { ...image, slots: fits } : image);
+  if (json) printJson({ ...image, ...(fits && { slots: fits }), ...(comparison && { comparison }) });
   else {
     const shown = printableData(image);
     print(...reportImage(shown), "", ...reportSegments(shown));
     if (fits) print("", ...reportFits(printableData(fits)));
+    if (comparison) print("", ...reportComparison(printableData(comparison)));
   }
-  return image.problem || image.refusal || fits?.some((slot) => !slot.fits) ? FAILED : OK;
+  return image.problem || image.refusal || comparison?.refused || fits?.some((slot) => !slot.fits)
+    ? FAILED
+    : OK;
+}
+
+/** An image, or a version as it stands there. */
+function readRunning(text: string): ImageInspection | string {
+  return existsSync(text) ? inspectImageBytes(readBytes(text)) : text;
 }
 
 function showPayload(file: string, bytes: Uint8Array, { json }: InspectOptions): number {

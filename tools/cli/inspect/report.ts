@@ -3,6 +3,7 @@
  * @module
  */
 import type { ImageInspection, SlotFit } from "../../../service/inspection.js";
+import type { Comparison } from "../comparison.js";
 import { paint, table } from "../text.js";
 import type { FlashInspection, OtadataInspection, TableInspection } from "./inspections.js";
 
@@ -49,6 +50,10 @@ export function reportSegments({ segments }: ImageInspection): string[] {
       memory,
     ]),
   );
+}
+
+export function reportComparison({ running, text, refused }: Comparison): string[] {
+  return [`${"Where it runs".padEnd(15)} ${running}: ${paint(refused ? "red" : "green", text)}`];
 }
 
 export function reportFits(fits: readonly SlotFit[]): string[] {
