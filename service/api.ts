@@ -17,8 +17,8 @@
  * | GET /api/images | the images in the folder |
  * | POST /api/inspect | inspection of the image in the body, or of `?image=` in the folder |
  * | GET /api/jobs/{id} | the job with the history of its executions; `?brief`: its worst executions, and why it failed |
- * | POST /api/jobs | deploys the image in the body, or `?image=`; options in the query |
- * | POST /api/preview | whom a deployment would touch, and what stands against it; as POST /api/jobs |
+ * | POST /api/jobs | deploys the image in the body, or `?image=`; options in the query. Smaller files are made from `from` (names in the folder) and `base` (see `readFiles`), and with `packed` |
+ * | POST /api/preview | whom a deployment would touch, what stands against it, and how large the smaller files are; as POST /api/jobs |
  * | POST /api/jobs/{id}/cancel, pause, resume | cancels, or stops and goes on with its rollout |
  * | DELETE /api/jobs/{id} | forgets |
  *
@@ -41,6 +41,8 @@ import { HostCheck } from "./hosts.js";
 import { inspectImageBytes } from "./inspection.js";
 import { type ListQuery, ROWS_LIMIT } from "./lists.js";
 import { PageFiles } from "./page-files.js";
+import type { PayloadWish } from "./payload-maker.js";
+import type { UpdatePayload } from "./updates.js";
 
 export interface ApiOptions {
   readonly desk: Desk;
@@ -82,6 +84,8 @@ export interface StatusView {
 const BODY_LIMIT = 24 * 1_048_576;
 /** A job document has room for so many files beside the image. */
 const MOST_PAYLOADS = 16;
+const PAYLOAD_ROW = /^(;base=[\da-f]{8}|;packed):([1-9]\d{0,7})$/;
+const BASE_ROW = /^([1-9]\d{0,7}):(.{1,255})$/;
 /** Thing names of a fleet stand in the query. */
 const HEADER_LIMIT = 65_536;
 const EDIT_LIMIT = 65_536;
@@ -101,6 +105,12 @@ const STATUS: Partial<Record<ServiceError["code"], number>> = {
   InternalError: 500,
   StorageFull: 507,
 };
+
+interface Files {
+  readonly image: Uint8Array;
+  readonly payloads: readonly UpdatePayload[];
+  readonly wish: PayloadWish;
+}
 
 class HttpError extends Error {
   readonly status: number;
@@ -208,18 +218,26 @@ export class ApiServer {
       case "GET /api/jobs":
         return sendJson(response, 200, desk.listJobs(readList(url.searchParams)), request);
       case "POST /api/preview": {
-        const image = await this.#image(request, url.searchParams);
-        return sendJson(response, 200, desk.preview(readDeployment(image, url.searchParams)));
+        const { image, wish } = await this.#bring(request, url.searchParams);
+        const deployment = readDeployment(image, url.searchParams);
+        // Bad options are told before the long work.
+        desk.preview(deployment);
+        const made = await desk.makePayloads(image, wish);
+        return sendJson(response, 200, desk.preview(deployment, made));
       }
       case "GET /api/images":
         return sendJson(response, 200, desk.images());
       case "POST /api/inspect":
         return sendJson(response, 200, inspectImageBytes(await this.#image(request, url.searchParams)));
       case "POST /api/jobs": {
-        const image = await this.#image(request, url.searchParams);
-        const files = splitBody(image, url.searchParams.getAll("payload"));
-        const deployment = readDeployment(files.image, url.searchParams);
-        return sendJson(response, 201, await desk.deploy({ ...deployment, payloads: files.payloads }));
+        const { image, payloads, wish } = await this.#bring(request, url.searchParams);
+        const deployment = readDeployment(image, url.searchParams);
+        const made = await desk.makePayloads(image, wish);
+        return sendJson(
+          response,
+          201,
+          await desk.deploy({ ...deployment, payloads: [...payloads, ...made] }),
+        );
       }
     }
     if (jobId !== undefined) {
@@ -284,6 +302,17 @@ export class ApiServer {
     if (name === null) return await readBody(request);
     request.resume();
     return this.#desk.image(name);
+  }
+
+  /** What a deployment brings, and which smaller files are wanted. */
+  async #bring(request: IncomingMessage, query: URLSearchParams): Promise<Files> {
+    const inFolder = query.get("image");
+    const hasBody = inFolder === null || query.has("payload") || query.has("base");
+    if (!hasBody) request.resume();
+    const body = hasBody ? await readBody(request) : new Uint8Array();
+    const files = readFiles(body, query, inFolder === null ? undefined : this.#desk.image(inFolder));
+    const named = query.getAll("from").map((name) => ({ name, bytes: this.#desk.image(name) }));
+    return { ...files, wish: { ...files.wish, bases: [...named, ...files.wish.bases] } };
   }
 
   #listenTo(response: ServerResponse): void {
@@ -461,22 +490,32 @@ function decodePath(path: string): string {
 }
 
 /**
- * The image, and the payloads that follow it in the body.
- * @param list of each its kind and bytes: ";base=0a1b2c3d:39909"
+ * The image unless it is in the folder, payloads of it, and bases to make deltas from, one behind the other in the body.
+ * @param query `payload` has of each payload kind and bytes, ";base=0a1b2c3d:39909"; `base` of each base bytes and
+ * name, "1048576:v1.bin"
  */
-function splitBody(body: Uint8Array, list: readonly string[]): Pick<DeskDeployment, "image" | "payloads"> {
-  const rows = list.map((text) => /^(;base=[\da-f]{8}|;packed):([1-9]\d{0,7})$/.exec(text));
-  const sum = rows.reduce((bytes, row) => bytes + Number(row?.[2]), 0);
-  if (rows.length > MOST_PAYLOADS || !(sum < body.length))
-    throw new HttpError(400, "payload is not as it must be.");
-  let at = body.length - sum;
-  const image = body.slice(0, at);
-  const payloads = rows.map((row) => {
-    const bytes = body.slice(at, at + Number(row?.[2]));
-    at += bytes.length;
-    return { kind: row?.[1] ?? "", bytes };
+function readFiles(body: Uint8Array, query: URLSearchParams, inFolder: Uint8Array | undefined): Files {
+  const rows = query.getAll("payload").map((text) => PAYLOAD_ROW.exec(text));
+  const bases = query.getAll("base").map((text) => BASE_ROW.exec(text));
+  const count = rows.length + bases.length + query.getAll("from").length;
+  if (count > MOST_PAYLOADS || [...rows, ...bases].includes(null))
+    throw new HttpError(400, "payload, base or from is not as it must be.");
+  const lengths = [...rows.map((row) => Number(row?.[2])), ...bases.map((row) => Number(row?.[1]))];
+  let at = body.length - lengths.reduce((sum, length) => sum + length, 0);
+  if (inFolder ? at !== 0 : at <= 0) throw new HttpError(400, "The body has not the bytes it should have.");
+  const image = inFolder ?? body.slice(0, at);
+  const parts = lengths.map((length) => {
+    at += length;
+    return body.slice(at - length, at);
   });
-  return { image, payloads };
+  return {
+    image,
+    payloads: rows.map((row, index) => ({ kind: row?.[1] ?? "", bytes: parts[index] })),
+    wish: {
+      bases: bases.map((row, index) => ({ name: row?.[2] ?? "", bytes: parts[rows.length + index] })),
+      packed: query.has("packed"),
+    },
+  };
 }
 
 async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Promise<Uint8Array> {

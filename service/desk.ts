@@ -13,6 +13,7 @@ import { DevelopmentService, type ServiceOptions } from "./index.js";
 import { type ImageInspection, inspectImageBytes } from "./inspection.js";
 import { checkThingName, type Execution, isTerminal, type Job } from "./job-records.js";
 import { type DeviceList, type JobList, type ListQuery, listDevices, listJobs } from "./lists.js";
+import { type MadePayload, type MakePayload, PayloadMaker, type PayloadWish } from "./payload-maker.js";
 import { readRegularFile } from "./regular-file.js";
 import type { SigningIdentity } from "./signer.js";
 import { diskProblem } from "./store.js";
@@ -36,6 +37,8 @@ export interface DeskOptions extends Pick<ServiceOptions, "broker" | "listen" | 
   readonly identity?: SigningIdentity;
   /** Folder with images to choose from. */
   readonly images?: string;
+  /** Makes deltas and compressed images; without it they have to be brought along. */
+  readonly makePayload?: MakePayload;
   /** Jobs that have ended are kept up to this age and number. Default: a year, 10,000. */
   readonly keep?: { readonly days?: number; readonly jobs?: number };
 }
@@ -72,6 +75,19 @@ export interface DeploymentPreview {
   readonly offline: readonly string[];
   /** What stands against it, in words. */
   readonly warnings: readonly string[];
+  /** Bytes of the image. */
+  readonly size: number;
+  /** Files that are the same image, smaller. */
+  readonly payloads: readonly PayloadPreview[];
+}
+
+export interface PayloadPreview {
+  /** Name of the base; undefined for the compressed image. */
+  readonly base?: string;
+  /** How many of the devices say that they run the base. */
+  readonly things?: number;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** A job as a page shows it. */
@@ -130,6 +146,7 @@ export class Desk extends EventEmitter<DeskEvents> {
   readonly #options: DeskOptions;
   /** Of jobs made by earlier releases. */
   readonly #labels: ReadonlyMap<string, ImageLabel>;
+  readonly #maker: PayloadMaker | undefined;
   #pruning: NodeJS.Timeout;
   #revision = 0;
   readonly #inspections = new Map<string, { readonly stamp: string; readonly file: ImageFile }>();
@@ -160,6 +177,7 @@ export class Desk extends EventEmitter<DeskEvents> {
     this.#options = options;
     this.service = service;
     this.#labels = labels;
+    this.#maker = options.makePayload && new PayloadMaker(options.makePayload);
     for (const { thingName } of service.devices()) this.#stale.add(thingName);
     service.on("device", ({ thingName }) => {
       this.#stale.add(thingName);
@@ -285,8 +303,15 @@ export class Desk extends EventEmitter<DeskEvents> {
     await this.service.settled();
   }
 
+  /** Smaller files for an image, which take their time. @throws ServiceError */
+  async makePayloads(image: Uint8Array, wish: PayloadWish): Promise<MadePayload[]> {
+    if (wish.bases.length === 0 && !wish.packed) return [];
+    if (!this.#maker) throw new ServiceError("InvalidRequest", "No deltas are made here.");
+    return await this.#maker.make(image, wish);
+  }
+
   /** Whom a deployment would touch, and what stands against it. @throws ServiceError */
-  preview(deployment: DeskDeployment): DeploymentPreview {
+  preview(deployment: DeskDeployment, payloads: readonly MadePayload[] = []): DeploymentPreview {
     const things = this.#targets(deployment);
     const devices = things.map((name) => this.service.device(name));
     const offline = things.filter((_, index) => devices[index]?.connected !== true);
@@ -326,7 +351,8 @@ export class Desk extends EventEmitter<DeskEvents> {
       count(({ update }) => update !== undefined && !update.ended),
       "have an update under way or waiting",
     );
-    return { things, offline, warnings };
+    const { length: size } = deployment.image;
+    return { things, offline, warnings, size, payloads: payloads.map((made) => payloadPreview(made, views)) };
   }
 
   #targets({ things, groups, addThings, targetSelection }: DeskDeployment): string[] {
@@ -567,6 +593,16 @@ function inspectFile(path: string, name: string): ImageFile {
 function isUnordered(version: string | undefined, running: string | undefined): boolean {
   if (version === undefined || running === undefined || version === running) return false;
   return Number.isNaN(compareVersions(version, running));
+}
+
+function payloadPreview({ bytes, base }: MadePayload, views: readonly DeviceView[]): PayloadPreview {
+  if (!base) return { size: bytes.length };
+  const { buildId, version, projectName } = base.app;
+  const runs = ({ firmware: { build, ...firmware } }: DeviceView) =>
+    build !== undefined
+      ? build === buildId
+      : firmware.version === version && firmware.project === projectName;
+  return { base: base.name, things: views.filter(runs).length, size: bytes.length };
 }
 
 function isOlder(version: string | undefined, running: string | undefined): boolean {

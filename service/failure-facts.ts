@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<string, string>> = Object.freeze({
   reason: "Reason",
   code: "Code",
   files: "Files",
+  payload: "Came by",
   log: "Log",
 });
 const BETWEEN = " | ";

@@ -88,6 +88,8 @@ export interface JobView {
 export interface FirmwareView {
   readonly project?: string;
   readonly version?: string;
+  /** First digits of its ELF SHA-256. */
+  readonly build?: string;
   readonly chip?: string;
   readonly slot?: string;
   readonly state?: string;
@@ -283,7 +285,9 @@ function firmwareOf({ reported }: Device, executions: readonly Execution[]): Fir
       return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
     };
     const chip = text("chip");
+    const build = text("build");
     return {
+      ...(build !== undefined && { build }),
       ...{ project: text("project"), version: text("version") },
       // The agent itself reports the chip as image headers have it.
       chip: chip && /^\d{1,5}$/.test(chip) ? (chipById(Number(chip))?.title ?? `chip ${chip}`) : chip,

@@ -16,6 +16,9 @@ export function Deploy({ query, go, status }) {
   const [preview, setPreview] = useState();
   const [problem, setProblem] = useState("");
   const [anyway, setAnyway] = useState(false);
+  /** Files of the person's that devices run. */
+  const [bases, setBases] = useState([]);
+  const [isBusy, setBusy] = useState(false);
   useEffect(() => {
     ask("GET", "images").then(setImages, () => setImages([]));
   }, []);
@@ -35,11 +38,18 @@ export function Deploy({ query, go, status }) {
     }
   };
   const refusal = inspection && (inspection.problem ?? inspection.refusal);
-  const isReady = chosen && !refusal && status?.certificate;
+  const isReady = chosen && !refusal && status?.certificate && !isBusy;
 
   const send = async (path, form) => {
     const asked = readForm(form, chosen, target);
-    return await ask("POST", `${path}?${asked}`, chosen.body);
+    for (const { size, name } of bases) asked.append("base", `${size}:${name}`);
+    const parts = [chosen.body, ...bases].filter(Boolean);
+    setBusy(true);
+    try {
+      return await ask("POST", `${path}?${asked}`, parts.length > 0 ? new Blob(parts) : undefined);
+    } finally {
+      setBusy(false);
+    }
   };
   const check = async (form) => {
     setProblem("");
@@ -100,6 +110,18 @@ export function Deploy({ query, go, status }) {
         </select>
       </label>
       <details>
+        <summary>Smaller files</summary>
+        <p class="quiet">For devices that take them: a delta is made of each image below, for those that run it. It takes a while.</p>
+        ${images
+          .filter(({ name, problem }) => !problem && name !== chosen?.image)
+          .map(
+            ({ name, inspection }) => html`
+          <label class="line" key=${name}><input type="checkbox" name="from" value=${name} /> from ${name}: ${[inspection.app?.projectName, inspection.app?.version].join(" ")}</label>`,
+          )}
+        <label>From files <input type="file" multiple accept=".bin,application/octet-stream" onChange=${({ target: { files } }) => setBases([...files])} /></label>
+        <label class="line"><input type="checkbox" name="packed" /> the image compressed</label>
+      </details>
+      <details>
         <summary>Stages, rate and stops</summary>
         <label>Stages <input name="stages" placeholder="5, 10%, 50%" /></label>
         <label>Succeeded in a stage, % <input name="success" type="number" min="0" max="100" placeholder="100" /></label>
@@ -110,20 +132,29 @@ export function Deploy({ query, go, status }) {
         <label>What it is for <input name="description" maxlength="500" /></label>
       </details>
       ${preview && html`<${Preview} preview=${preview} anyway=${anyway} onAnyway=${setAnyway} />`}
-      <button type="submit" class="main" disabled=${!isReady || needsConsent}>${preview ? `Deploy to ${plural(preview.things.length, "device")}` : "Check"}</button>
+      <button type="submit" class="main" disabled=${!isReady || needsConsent}>${isBusy ? "One moment …" : preview ? `Deploy to ${plural(preview.things.length, "device")}` : "Check"}</button>
       <p role="alert" class="phase bad">${problem}</p>
     </form>
   `;
 }
 
-function Preview({ preview: { things, offline, warnings }, anyway, onAnyway }) {
+function Preview({ preview: { things, offline, warnings, size, payloads }, anyway, onAnyway }) {
   return html`
     <div class="note" role="status">
       <p>It touches ${plural(things.length, "device")}: <span class="long">${things.slice(0, 5).join(", ")}${things.length > 5 ? " …" : ""}</span>${offline.length > 0 ? `; ${offline.length} not connected` : ""}.</p>
+      ${payloads.map((payload) => html`<p key=${payload.base}>${payloadText(payload, size)}</p>`)}
       ${warnings.map((text) => html`<p class="phase bad" key=${text}>${text}.</p>`)}
       ${warnings.length > 0 && html`<label class="line"><input type="checkbox" checked=${anyway} onInput=${(event) => event.stopPropagation()} onChange=${({ target }) => onAnyway(target.checked)} /> Deploy all the same</label>`}
     </div>
   `;
+}
+
+function payloadText({ base, things, size }, whole) {
+  const share = (100 * size) / whole;
+  const saving = `${size.toLocaleString()} bytes, ${share.toFixed(share < 10 ? 1 : 0)} % of the image`;
+  return base === undefined
+    ? `Compressed: ${saving}.`
+    : `Delta from ${base}: ${saving}; ${plural(things, "device")} ${things === 1 ? "runs" : "run"} it.`;
 }
 
 function Inspection({ inspection: { app, chip, imageSize, problem, refusal } }) {
@@ -156,6 +187,8 @@ function readForm(form, { name, image }, target) {
   if (target === "all") query.set("all", "1");
   else if (target === "group") for (const group of names(value("groups"))) query.append("group", group);
   else for (const thing of names(value("things"))) query.append("thing", thing);
+  for (const { value: name } of form.querySelectorAll("input[name=from]:checked")) query.append("from", name);
+  if (elements.packed.checked) query.set("packed", "1");
   const rollout = {};
   if (value("stages")) rollout.stages = value("stages").split(",").map(readStage);
   if (value("success")) rollout.stageSuccessPercentage = Number(value("success"));

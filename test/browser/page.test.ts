@@ -178,10 +178,24 @@ describe("the page of xs-ota serve, in Chromium", function () {
     await page.keyboard.press("ArrowDown");
     await page.getByRole("textbox", { name: "Groups" }).focus();
     await page.keyboard.type("lab");
+    await page.getByText("Smaller files").click();
+    await page.getByLabel("from v2.bin: xs-ota-demo 2.0.0").check();
+    await page.getByLabel("the image compressed").check();
+    await page.getByRole("textbox", { name: "Groups" }).focus();
     await page.keyboard.press("Enter");
     await page.getByText("It touches 1 device: good-2").waitFor();
+    await page
+      .getByText(/^Delta from v2\.bin: [\d,]+ bytes, [\d.]+ % of the image; 1 device runs it\.$/)
+      .waitFor();
+    await page.getByText(/^Compressed: [\d,]+ bytes, [\d.]+ % of the image\.$/).waitFor();
+    await picture("5-smaller-files");
     await page.keyboard.press("Enter");
     await page.getByText("runs 3.0.0 for good").waitFor();
+    await page.goto(`${address}/#/devices/good-2`);
+    await page
+      .getByText(/delta of [0-9a-f]{8}, \d+ bytes/)
+      .first()
+      .waitFor({ state: "attached" });
     await go("Devices");
     equal(await row("good-1").locator("td").first().textContent(), "2.0.0");
   });

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import mqtt from "mqtt";
+import type { DeploymentPreview } from "../../service/desk.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { startMosquitto } from "../support/mosquitto.js";
 import { Folder, type Running } from "./run.js";
@@ -352,6 +353,26 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     ok(statSync(folder.file("devices/kept/flash.bin")).size >= 4_194_304);
     const again = await devices(1, ...args);
     await again.until(/kept {2}boots ota-fixture 3\.0\.0 from ota_1, valid/);
+  });
+
+  it("device comes to a new image by a delta or compressed, whichever fits, and says what that saved", async () => {
+    await start("--data", "fourteen", "--images", ".", ...ANY_PORTS);
+    const device = await devices(1, "--thing", "small", "--image", "v2.bin");
+    await known(1);
+    const query = new URLSearchParams({ name: "v3.bin", image: "v3.bin", thing: "small", from: "v2.bin" });
+    const preview = await fetch(`${at.page}/api/preview?${query}`, { method: "POST" });
+    const { size, payloads } = (await preview.json()) as DeploymentPreview;
+    deepEqual([payloads[0].base, payloads[0].things], ["v2.bin", 1]);
+    ok(payloads[0].size < size, "the delta is no smaller");
+    const text = await folder.good("deploy", "v3.bin", "--all", "--from", "v2.bin", "--service", at.page);
+    ok(text.includes("1 accepted"), text);
+    const [, bytes] = await device.until(
+      /small {2}came by delta of [0-9a-f]{8}, (\d+) bytes: .* saved, \d+ % of/,
+    );
+    equal(Number(bytes), payloads[0].size);
+    await folder.good("demo-image", "v4.bin", "--version", "4.0.0", "--size", "40K");
+    await folder.good("deploy", "v4.bin", "--all", "--packed", "--service", at.page);
+    await device.until(/small {2}came by packed, \d+ bytes: .* saved/);
   });
 
   it("device on the XS engine updates too", async () => {

@@ -77,6 +77,7 @@ describe("service: the desk", () => {
       things: ["a"],
       offline: ["a"],
       warnings: ["1 of 1 devices have an update under way or waiting"],
+      ...{ size: SIZE, payloads: [] },
     });
   });
 

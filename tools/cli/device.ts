@@ -231,6 +231,8 @@ class Show {
   readonly #ended = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #last = "";
+  /** Bytes of the image in the job at hand, by thing. */
+  readonly #whole = new Map<string, number>();
 
   constructor({ count, verbose, json }: DeviceOptions, allEnded: () => void) {
     this.#detailed = verbose || count <= SHOWN;
@@ -268,7 +270,9 @@ class Show {
       this.#ended.set(thing, event.status);
       if (this.#ended.size === this.#count) this.#allEnded();
     }
-    const text = eventText(event);
+    if (event.type === "job") this.#whole.set(thing, event.bytes);
+    const text =
+      event.type === "status" ? payloadText(event.details, this.#whole.get(thing)) : eventText(event);
     if (text !== undefined) this.#line(thing, text);
   }
 
@@ -291,10 +295,20 @@ class Show {
   }
 }
 
+/** When the image is made: by which of the job's files, and what that saved. */
+function payloadText(details: unknown, whole: number | undefined): string | undefined {
+  const { self_test: step, payload } = details as { readonly self_test?: string; readonly payload?: string };
+  if (step !== "ready" || !payload) return undefined;
+  const bytes = Number(/(\d+) bytes$/.exec(payload)?.[1]);
+  if (!whole || !(bytes < whole)) return `came by ${payload}`;
+  const saved = (whole - bytes).toLocaleString("en-US");
+  return `came by ${payload}: ${saved} saved, ${Math.floor((100 * (whole - bytes)) / whole)} % of the image`;
+}
+
 function eventText(event: AppEvent): string | undefined {
   switch (event.type) {
     case "job":
-      return `takes ${event.jobId}: ${event.bytes.toLocaleString("en-US")} bytes`;
+      return `takes ${event.jobId}: ${event.bytes.toLocaleString("en-US")} bytes${event.files > 1 ? ", or one of its smaller files" : ""}`;
     case "verified":
       return "has verified the image and restarts";
     case "decided":

@@ -25,6 +25,7 @@ import {
   PAGE_PORT,
   wholeNumber,
 } from "./options.js";
+import { payloadProcess } from "./payload-process.js";
 import { printableData } from "./printable.js";
 import { phaseText } from "./screen.js";
 import { paint, print } from "./text.js";
@@ -136,6 +137,7 @@ async function serve(options: ServeOptions): Promise<void> {
     desk = await Desk.open({
       ...{ folder: data, identity, images, broker },
       keep: { days: options.keepDays, jobs: options.keepJobs },
+      makePayload: payloadProcess([...process.execArgv, process.argv[1]]),
       listen: { host: listen, port: mqttPort, advertise, tls, ...check },
       http: { host: listen, port: httpPort, advertise, tls },
     });

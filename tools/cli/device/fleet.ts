@@ -56,6 +56,7 @@ export interface Firmware {
   readonly chip: string;
   readonly slot: string;
   readonly state: string;
+  readonly build: string;
 }
 
 const MEGABYTE = 1_048_576;
@@ -128,7 +129,10 @@ export class Fleet {
         options: { ca, ...credentials, ...(credentials?.password && { username: thingName }) },
       },
       tls: ca === undefined ? undefined : { ca },
-      app: { thingName, trustedKeys, allowDowngrade, agent, protocols: ["MQTT", "HTTP"], failureLog: true },
+      app: {
+        ...{ thingName, trustedKeys, allowDowngrade, agent, protocols: ["MQTT", "HTTP"] },
+        ...{ failureLog: true, payloads: true },
+      },
       behaviour: ({ buildId }) => (buildId === first.buildId ? undefined : behaviour),
       network: (mqtt) => report.attach(mqtt),
     });
@@ -173,8 +177,8 @@ export function folderName(thingName: string): string {
 
 function firmwareOf(device: SimulatedDevice): Firmware {
   const { slot, app, state } = device.status();
-  const { projectName: project, version, chipId } = app;
-  return { project, version, chip: chipById(chipId)?.title ?? `chip ${chipId}`, slot, state };
+  const { projectName: project, version, chipId, buildId: build } = app;
+  return { project, version, build, chip: chipById(chipId)?.title ?? `chip ${chipId}`, slot, state };
 }
 
 /** Writes what the device runs into its shadow, whenever it connects or that changes. */
