@@ -2,11 +2,12 @@
  * The porting layer for payloads on an emulated chip with two slots: one runs, the other is written. Runs on Node and XS.
  * @module
  */
-import { CUT_MOMENTS, cutPowerAt } from "../../hosts/emulated/flash-faults.js";
+import { CUT_MOMENTS, type CutMoment, cutPowerAt } from "../../hosts/emulated/flash-faults.js";
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder.js";
 import { PureSha256 } from "../../hosts/formats/sha256.js";
+import { equalBytes } from "../../src/bytes.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/index.js";
 import { StagedPal, type StagedPalOptions } from "../../src/payload/index.js";
@@ -176,51 +177,113 @@ export interface Update {
   readonly image: Uint8Array;
 }
 
+/** Where the power goes: at which of the chip's operations, and how far that comes. */
+export interface Cut {
+  readonly at: number;
+  readonly moment: CutMoment;
+}
+
+const FULL_TURN = CUT_MOMENTS.length;
+
 /**
- * Cuts the power at operations of an update, in every manner; the next life has to end it well, must erase no finished
- * sector but the one whose record is missing, and decode no more than a segment again.
+ * An update in several lives: each but the last ends with a cut. None may erase more than one sector that was finished,
+ * the one whose record is missing, and the last one decodes no more than a segment again and ends well.
+ * @param segment sectors of a segment
+ * @returns how many cuts came about, and the chip's operations at the end
+ */
+export function updateThrough(
+  options: PayloadRigOptions,
+  { file, payload, image }: Update,
+  cuts: readonly Cut[],
+  segment = 1,
+): { readonly made: number; readonly operations: number } {
+  const rig = new PayloadRig(options);
+  const what = `cuts ${cuts.map(({ at, moment }) => `${moment} ${at}`).join(", ")}`;
+  let made = 0;
+  /** @returns how many sectors the image had, and had not */
+  const life = (run: () => void) => {
+    const before = rig.bytes(image.length);
+    const finished: boolean[] = [];
+    for (let at = 0; at < image.length; at += SECTOR_SIZE)
+      finished.push(equalBytes(image.subarray(at, at + SECTOR_SIZE), before.subarray(at, at + SECTOR_SIZE)));
+    const wear = rig.chip.wear.slice();
+    rig.applied = [];
+    run();
+    const twice = finished.filter((done, n) => done && rig.chip.wear[n] > wear[n]).length;
+    ok(twice <= 1, `${what}: ${twice} finished sectors were erased`);
+    return finished.filter((done) => !done).length;
+  };
+  for (const { at, moment } of cuts) {
+    rig.chip.faults = cutPowerAt(at, moment, at);
+    life(() => {
+      try {
+        rig.update(file, payload);
+      } catch {
+        // The power went.
+      }
+    });
+    rig.chip.faults = undefined;
+    if (rig.chip.powered) break;
+    made++;
+    rig.restart();
+  }
+  const missing = life(() => equal(rig.update(file, payload), undefined, what));
+  deepEqual(rig.bytes(image.length), image, what);
+  const again = rig.applied.length - missing;
+  ok(again <= segment, `${what}: ${again} finished sectors were decoded`);
+  return { made, operations: rig.chip.operations };
+}
+
+/** The chip's operations before an update and after it. */
+function extentOf(options: PayloadRigOptions, update: Update): { begin: number; end: number } {
+  const begin = new PayloadRig(options).chip.operations;
+  return { begin, end: updateThrough(options, update, []).operations };
+}
+
+/**
+ * Cuts the power at operations of an update, in every manner.
  * @param step try every so many operations; the manners take turns so that together they try all
- * @param again when not 0: cut once more, up to so many operations later
  * @returns cuts that were made
  */
-export function cutUpdates(options: PayloadRigOptions, update: Update, step: number, again = 0): number {
-  const { file, payload, image } = update;
-  const sectors = Math.ceil(image.length / SECTOR_SIZE);
-  const begin = new PayloadRig(options).chip.operations;
-  const whole = new PayloadRig(options);
-  equal(whole.update(file, payload), undefined);
-  const { operations } = whole.chip;
+export function cutUpdates(options: PayloadRigOptions, update: Update, step: number, segment = 1): number {
+  const { begin, end } = extentOf(options, update);
   let cuts = 0;
   CUT_MOMENTS.forEach((moment, turn) => {
-    for (let at = begin + (turn % step); at < operations; at += step) {
-      const rig = new PayloadRig(options);
-      for (const index of again ? [at, at + 1 + (at % again)] : [at]) {
-        rig.chip.faults = cutPowerAt(index, moment, index);
-        try {
-          rig.update(file, payload);
-        } catch {
-          // The power went.
-        }
-        rig.chip.faults = undefined;
-        if (rig.chip.powered) break;
-        cuts++;
-        rig.restart();
-      }
-      const before = rig.bytes(image.length);
-      const finished = Array.from({ length: sectors }, (_, n) => {
-        const part = image.subarray(n * SECTOR_SIZE, (n + 1) * SECTOR_SIZE);
-        return part.every((byte, i) => byte === before[n * SECTOR_SIZE + i]);
-      });
-      const wear = rig.chip.wear.slice();
-      rig.applied = [];
-      const what = `after a cut ${moment} ${at}`;
-      equal(rig.update(file, payload), undefined, what);
-      deepEqual(rig.bytes(image.length), image, what);
-      const twice = finished.filter((done, n) => done && rig.chip.wear[n] > wear[n]).length;
-      const decoded = rig.applied.length - finished.filter((done) => !done).length;
-      ok(twice <= 1, `${what}: ${twice} finished sectors were erased`);
-      ok(decoded <= 1, `${what}: ${decoded} finished sectors were decoded`);
-    }
+    for (let at = begin + (turn % step); at < end; at += step)
+      cuts += updateThrough(options, update, [{ at, moment }], segment).made;
   });
+  return cuts;
+}
+
+export interface PairPlan {
+  /** Every so many operations for the first cut, and for the second. */
+  readonly first: number;
+  readonly second: number;
+  /** Where to begin in the first step: the parts 0 to first − 1 make the whole. */
+  readonly part?: number;
+  /** All manners of the second cut, where otherwise they take turns. */
+  readonly thorough?: boolean;
+}
+
+/**
+ * Cuts the power at an operation, in every manner, and in the life behind it at each operation that follows.
+ * @returns cuts that were made
+ */
+export function cutPairs(options: PayloadRigOptions, update: Update, plan: PairPlan, segment = 1): number {
+  const { begin, end } = extentOf(options, update);
+  const { first, second, part = 0, thorough = false } = plan;
+  let cuts = 0;
+  for (let at = begin + part; at < end; at += first)
+    CUT_MOMENTS.forEach((moment, turn) => {
+      const one: Cut = { at, moment };
+      const { operations } = updateThrough(options, update, [one], segment);
+      for (let next = at + 1 + ((at + turn) % second); next < operations; next += second) {
+        const offset = at + turn + next;
+        for (let n = 0; n < (thorough ? FULL_TURN : 1); n++) {
+          const two: Cut = { at: next, moment: CUT_MOMENTS[(offset + n) % FULL_TURN] };
+          cuts += updateThrough(options, update, [one, two], segment).made;
+        }
+      }
+    });
   return cuts;
 }
