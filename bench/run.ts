@@ -8,6 +8,7 @@ import { measureRom, type RomFigures, romRows } from "../tools/moddable/figures.
 import { MissingError, Sdk } from "../tools/moddable/sdk.js";
 import { FILE_SIZE, type Figures, measure, type TransferRow } from "./figures.js";
 import { broken, type Flat, flatten, worse } from "./gate.js";
+import { type NativeSize, nativeSize } from "./native-size.js";
 import { measurePayloads, ownPairs, pairsOf, printPayloads } from "./payload.js";
 import { type ProcessorFigures, processor } from "./processor.js";
 import { type SocketRow, sockets } from "./sockets.js";
@@ -174,6 +175,21 @@ function printProtocols(rows: readonly ProtocolRow[]): void {
   );
 }
 
+function printNative(size: NativeSize | undefined): void {
+  if (!size) {
+    console.log("\nThe decoder of payloads in C: not measured, there is no riscv64-unknown-elf-gcc");
+    return;
+  }
+  const { core, whole, state } = size;
+  const rows = [
+    ["code", String(core)],
+    ["with the functions XS calls", whole === undefined ? "" : String(whole)],
+    ["RAM of its state", String(state)],
+  ];
+  console.log("\nThe decoder of payloads in C, RISC-V, bytes\n");
+  console.log(table(["what", "bytes"], rows));
+}
+
 /** ROM needs the SDK's linker: measured for those who have it. */
 async function rom(): Promise<RomFigures | undefined> {
   if (!process.env["MODDABLE"]) return;
@@ -226,6 +242,7 @@ async function main(): Promise<number> {
     console.log("\nROM on ESP32 by the SDK's linker, preloaded, bytes\n");
     console.log(table(["what", "bytes"], romRows(linked)));
   } else console.log("\nROM on ESP32: not measured, MODDABLE names no Moddable SDK");
+  printNative(nativeSize(process.env["MODDABLE"]));
   const baseline = JSON.parse(readFileSync(BASELINE, "utf8")) as Flat;
   const flat = flatten(figures, linked);
   mkdirSync(new URL("../build/", import.meta.url), { recursive: true });

@@ -2,7 +2,8 @@
  * The native decoder under test. As a program:  payload-stream base… < cases > outcomes
  * A case, in words of 32 bits: number of its base, bytes of the payload, header (4 words), count of segments, of steps, of
  * segments of data, and these: rows of 3, rows of 2, and offset, end and kind of each. Then the payload. An outcome: error
- * code, bytes of whole sectors that were made, FNV-1a of them. Built with -fsanitize=fuzzer the cases are the fuzzer's.
+ * code, bytes of whole sectors that were made, FNV-1a of them. Built with -fsanitize=fuzzer and FUZZER defined, the cases are
+ * libFuzzer's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,49 +63,6 @@ static int decode(const uint32_t *lead, const uint32_t *tables, const uint8_t *p
 
 static uint8_t *gImage;
 
-#ifdef FUZZER
-/* A base that has segments of code and data for both predictors. */
-static uint8_t gBase[3072];
-
-/* Input: lead and tables as in a case, with counts of a byte each; the rest is the payload. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	uint32_t lead[LEAD], tables[3 * 255 + 2 * 255 * 2 + 3 * 255], made, n, words;
-	uint8_t *payload;
-	if (!gImage) {
-		gImage = calloc(1, MOST);
-		for (n = 0; n < sizeof(gBase); n++)
-			gBase[n] = (uint8_t)((n * 2654435761u) >> 24);
-		memset(gBase, 0, 24);
-		gBase[0] = 0xe9;
-		gBase[1] = 2;
-		pl_put(gBase + 24, 0x3c000020);
-		pl_put(gBase + 28, 1000);
-		pl_put(gBase + 1032, 0x42000400);
-		pl_put(gBase + 1036, 2000);
-	}
-	if (size < 20)
-		return 0;
-	memcpy(lead + 2, data, 16);
-	/* Longer images take longer and show nothing more. */
-	lead[2] %= 8 * SECTOR;
-	for (n = 0; n < 3; n++)
-		lead[6 + n] = data[16 + n];
-	lead[7] += data[19];
-	data += 20;
-	size -= 20;
-	words = 3 * lead[6] + 2 * lead[7] + 3 * lead[8];
-	if (size < 4 * words)
-		return 0;
-	memcpy(tables, data, 4 * words);
-	lead[1] = (uint32_t)size - 4 * words;
-	payload = malloc(lead[1] + !lead[1]);
-	memcpy(payload, data + 4 * words, lead[1]);
-	decode(lead, tables, payload, gBase, sizeof(gBase), gImage, &made);
-	free(payload);
-	return 0;
-}
-#else
 static uint8_t *load(const char *path, uint32_t *length)
 {
 	FILE *file = fopen(path, "rb");
@@ -120,6 +78,56 @@ static uint8_t *load(const char *path, uint32_t *length)
 	return bytes;
 }
 
+#ifdef FUZZER
+static const uint8_t *gBases[16];
+static uint32_t gLengths[16], gCount;
+
+/* Arguments behind -ignore_remaining_args=1 are the bases. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	int n = 1;
+	gImage = calloc(1, MOST);
+	while (n < *argc && strcmp((*argv)[n], "-ignore_remaining_args=1"))
+		n++;
+	for (n++; n < *argc && gCount < 16; n++, gCount++)
+		gBases[gCount] = load((*argv)[n], &gLengths[gCount]);
+	if (!gCount)
+		exit(64);
+	return 0;
+}
+
+/* A case as the program reads it, with whatever numbers the fuzzer comes upon; the payload is what is left. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint32_t lead[LEAD], words, made;
+	uint32_t *tables;
+	uint8_t *payload;
+
+	if (size < sizeof(lead))
+		return 0;
+	memcpy(lead, data, sizeof(lead));
+	data += sizeof(lead);
+	size -= sizeof(lead);
+	lead[0] %= gCount;
+	/* Longer images take longer and show nothing more; longer tables than any header has are to be refused. */
+	lead[2] %= 3 * SECTOR + 1;
+	lead[6] %= 2 * PL_SEGMENTS;
+	lead[7] %= 2 * PL_STEPS;
+	lead[8] %= 64;
+	words = 3 * lead[6] + 2 * lead[7] + 3 * lead[8];
+	if (size < 4 * words)
+		return 0;
+	lead[1] = (uint32_t)size - 4 * words;
+	tables = malloc(4 * words + 4);
+	memcpy(tables, data, 4 * words);
+	payload = malloc(lead[1] + !lead[1]);
+	memcpy(payload, data + 4 * words, lead[1]);
+	decode(lead, tables, payload, gBases[lead[0]], gLengths[lead[0]], gImage, &made);
+	free(payload);
+	free(tables);
+	return 0;
+}
+#else
 int main(int argc, char *argv[])
 {
 	uint8_t *bases[16], row[12];

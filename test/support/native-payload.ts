@@ -22,6 +22,8 @@ const SECTOR = 4096;
 const MOST = 1 << 21;
 const OUTCOME = 12;
 const BATCH = 500;
+/** The decoder allocates nothing: that memory stays unused for long after it is freed shows nothing, and costs two thirds. */
+const ASAN_OPTIONS = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:detect_leaks=0";
 /** Bytes of the largest image that is spoiled. */
 const LARGEST = 3 * SECTOR;
 /** `PAYLOAD_BAD` and `PAYLOAD_UNREADABLE` of hosts/esp32/payload-core.h. */
@@ -125,7 +127,8 @@ export class NativeDecoder {
       writeFileSync(path, bytes);
       return path;
     });
-    this.#process = spawn(program, paths, { stdio: ["pipe", "pipe", "pipe"] });
+    const env = { ...process.env, ASAN_OPTIONS };
+    this.#process = spawn(program, paths, { stdio: ["pipe", "pipe", "pipe"], env });
     this.#process.stdout.on("data", (chunk: Buffer) => {
       this.#output = Buffer.concat([this.#output, chunk]);
       this.#wake?.();

@@ -47,6 +47,9 @@ const PARTS: readonly [what: string, input: string][] = [
   ["flash layer: journal, ESP32 images, versions", "src/slot/flash-pal.ts"],
 ];
 
+/** Options that are added to the package. */
+const OPTIONS: readonly string[] = ["payload", "components", "failure-log", "http"];
+
 export interface RomFigures {
   /** What the C agent's code size counts: agent, CBOR, JSON; MQTT only; without MQTT client, TLS, porting layer. */
   readonly agent: number;
@@ -56,6 +59,8 @@ export interface RomFigures {
   readonly package: number;
   /** The SDK's parts that the host needs: TLS, crypto, flash, preferences. */
   readonly sdk: number;
+  /** What each option's manifest takes more than the package without it. */
+  readonly options: readonly (readonly [what: string, bytes: number])[];
   /** Each part with all it imports, linked alone. */
   readonly parts: readonly (readonly [what: string, bytes: number])[];
 }
@@ -88,22 +93,40 @@ export async function measureRom(sdk: Sdk): Promise<RomFigures> {
   const alone = async (input: string) => rom((await bundle(input)).code);
   const parts: [string, number][] = [];
   for (const [what, input] of PARTS) parts.push([what, await alone(input)]);
+  const whole = await link(sdk, "rom-package", [...BASE, join(ROOT, "manifest.json")]);
+  const options: [string, number][] = [];
+  for (const name of OPTIONS)
+    options.push([
+      name,
+      (await link(sdk, `rom-${name}`, [...BASE, join(ROOT, `manifest-${name}.json`)])) - whole,
+    ]);
+  // The agent has the error class anyway.
+  const decoder = (await alone("src/payload/decoder.ts")) - (await alone("src/errors.ts"));
   return {
     agent: await alone("src/ota-agent.ts"),
     bundle: await alone("src/index.ts"),
-    package: (await link(sdk, "rom-package", [...BASE, join(ROOT, "manifest.json")])) - floor,
+    package: whole - floor,
     sdk: floor - base,
+    options: [...options, ["the decoder of payloads in JavaScript, of these", decoder]],
     parts,
   };
 }
 
 /** Rows for a table: what, bytes. */
-export function romRows({ agent, bundle, package: whole, sdk, parts }: RomFigures): [string, string][] {
+export function romRows({
+  agent,
+  bundle,
+  package: whole,
+  sdk,
+  options,
+  parts,
+}: RomFigures): [string, string][] {
   return [
     ["agent without porting layer, MQTT only", String(agent)],
     ["agent with flash layer and signatures", String(bundle)],
     ["package: with host, MQTT client and boot hook", String(whole)],
     ["modules of the SDK that these need", String(sdk)],
+    ...options.map(([what, bytes]): [string, string] => [`  option: ${what}`, String(bytes)]),
     ...parts.map(([what, bytes]): [string, string] => [`  alone, with its imports: ${what}`, String(bytes)]),
   ];
 }
