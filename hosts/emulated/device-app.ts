@@ -4,6 +4,8 @@
  * @module
  */
 
+import { toHex } from "../../src/bytes.js";
+import { Components } from "../../src/components/index.js";
 import { FailureLog } from "../../src/control/failure-log.js";
 import { authorized, type DdiOptions, ddi } from "../../src/ddi/index.js";
 import {
@@ -34,6 +36,19 @@ import { HttpPlane, type HttpPlaneOptions } from "../../src/transfer/http.js";
 /** What an image does on booting. `fail`: its self-test fails; `no-network`: it never connects. */
 export type Behaviour = "pass" | "fail" | "crash" | "hang" | "no-network";
 
+export interface ComponentConfig {
+  readonly name: string;
+  readonly fileType: number;
+}
+
+/** Label of the partition of the record log. */
+export const COMPONENT_LOG = "components";
+
+/** Labels of a component's partitions. */
+export function placesOf({ name }: ComponentConfig): readonly [string, string] {
+  return [`${name}_0`, `${name}_1`];
+}
+
 /** Must survive JSON. */
 export interface AppConfig {
   readonly thingName: string;
@@ -63,6 +78,8 @@ export interface AppConfig {
   readonly failureLog?: boolean;
   /** Take deltas and packed images. */
   readonly payloads?: boolean;
+  /** Files beside the firmware, each with two data partitions. */
+  readonly components?: readonly ComponentConfig[];
   /** Data planes, in order of preference. Default: the agent's own choice. */
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
   /** Numeric options of the HTTP plane. */
@@ -81,6 +98,8 @@ export interface AppPorts {
   readonly slot: Flash;
   /** The slot that runs. */
   readonly running: Flash;
+  /** Data partitions by their labels. */
+  readonly data: Readonly<Record<string, Flash>>;
   readonly boot: BootControl;
   readonly store: Store;
   readonly log: Log;
@@ -121,10 +140,21 @@ export type AppEvent =
       readonly statistics?: unknown;
     }
   | { readonly type: "state"; readonly state: string }
+  /** At the start: what is in use of each component. */
+  | { readonly type: "components"; readonly components: Readonly<Record<string, ComponentInUse | null>> }
   | { readonly type: "idle" };
+
+export interface ComponentInUse {
+  readonly version: string;
+  /** Bytes of the content, and its SHA-256 in hexadecimal digits, as the application reads it. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /** How long the self-test takes, in ms. */
 const SELF_TEST_MS = 200;
+/** Bytes of a component that are read at a time. */
+const PIECE = 4096;
 /** Longest life of a bad image, in ms: it ends before that, as soon as the service knows of the self-test. */
 const LIFE_OF_A_BAD_IMAGE_MS = 5_000;
 
@@ -181,15 +211,27 @@ function noHttp(clock: Clock): HttpClient {
 
 /** Starts the application. */
 export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
-  const { clock, random, crypto, slot, running, boot, store, log, report } = ports;
-  const { thingName, behaviour, allowDowngrade, payloads } = config;
+  const { clock, random, crypto, slot, running, data, boot, store, log, report } = ports;
+  const { thingName, behaviour, allowDowngrade, payloads, components } = config;
   const net = behaviour === "no-network" ? { ...ports, mqtt: NO_MQTT, http: noHttp(clock) } : ports;
   const options: FlashPalOptions & { boot: BootControl } = {
     ...{ slot, boot, crypto, clock, store, allowDowngrade },
     trustedKeys: new TrustedKeys(config.trustedKeys),
     onNoResume: (reason) => log("warn", `no resume: ${reason}`),
   };
-  const pal = payloads ? new StagedPal({ ...options, running, packed: true }) : new FlashPal(options);
+  const firmware = payloads ? new StagedPal({ ...options, running, packed: true }) : new FlashPal(options);
+  const parts =
+    components &&
+    new Components({
+      ...{ firmware, boot, crypto, clock, allowDowngrade, trustedKeys: options.trustedKeys },
+      log: data[COMPONENT_LOG],
+      components: components.map(({ name, fileType }) => ({
+        ...{ name, fileType },
+        places: placesOf({ name, fileType }).map((label) => data[label]),
+      })),
+      onNotice: (error) => log("warn", error.message),
+    });
+  const pal = parts ?? firmware;
   const agent: OtaAgent = new OtaAgent({
     ...config.agent,
     ...serviceOf(net, config),
@@ -257,6 +299,25 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
     if (behaviour === "crash") throw new DeliberateCrash("the image crashes, as it was built to");
   }
 
+  /** Opens what is in use, as an application would that serves it. */
+  function inUse(name: string): ComponentInUse | null {
+    const component = parts?.open(name);
+    if (!component) return null;
+    const { header, byteLength } = component;
+    const hash = crypto.sha256();
+    for (let at = 0; at < byteLength; at += PIECE) {
+      const piece = new Uint8Array(Math.min(PIECE, byteLength - at));
+      component.read(at, piece);
+      hash.update(piece);
+    }
+    return { version: header.version, bytes: byteLength, sha256: toHex(hash.digest()) };
+  }
+
+  if (components)
+    report({
+      type: "components",
+      components: Object.fromEntries(components.map(({ name }) => [name, inUse(name)])),
+    });
   void agent.init();
   clock.set(fallOver, LIFE_OF_A_BAD_IMAGE_MS);
   return agent;

@@ -75,6 +75,8 @@ export interface SlotTableOptions {
   readonly factory?: boolean;
   /** Adds a data partition "storage" (subtype 0x40, for the application's own use) of so many bytes. */
   readonly storageSize?: number;
+  /** Further data partitions behind it (subtypes 0x41 on), each of whole sectors. */
+  readonly data?: readonly { readonly label: string; readonly size: number }[];
 }
 
 /** A usual table: nvs, otadata at 0xD000, phy_init, apps from 0x10000 on. */
@@ -92,5 +94,8 @@ export function slotTable(options: SlotTableOptions): Partition[] {
   const slots = options.slots ?? 2;
   for (let i = 0; i < slots; i++) add(`ota_${i}`, TYPE_APP, SUBTYPE_OTA_0 + i, options.slotSize);
   if (options.storageSize) add("storage", TYPE_DATA, 0x40, options.storageSize);
+  options.data?.forEach(({ label, size }, n) => {
+    add(label, TYPE_DATA, 0x41 + n, size);
+  });
   return table;
 }

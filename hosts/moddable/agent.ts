@@ -33,17 +33,25 @@ export interface DeviceAgentOptions
   /** Certificates or public keys (PEM or DER) that images may be signed with, by the job's `certfile`; "" for any. */
   readonly trustedKeys: TrustedKeys | Keys;
   /** Takes deltas and compressed images, too: `payloads()` of "xs-ota-agent/payload-device". */
-  readonly payloads?: (parts: FlashPalOptions & { boot: BootControl }) => OtaPal;
+  readonly payloads?: (parts: FlashPalOptions & { boot: BootControl }) => FirmwarePal;
+  /** Files beside the firmware: `deviceComponents(…)` of "xs-ota-agent/components-device". */
+  readonly components?: {
+    layer(firmware: FirmwarePal, parts: FlashPalOptions & { boot: BootControl }): OtaPal;
+  };
 }
+
+type FirmwarePal = OtaPal & Pick<FlashPal, "digest">;
 
 /** @throws TypeError, RangeError as `OtaAgent` and `FlashPal` do */
 export function createAgent(parts: DeviceParts, options: DeviceAgentOptions): OtaAgent {
-  const { allowDowngrade, eraseLength, journal, onNoResume, trustedKeys, payloads, ...rest } = options;
+  const { allowDowngrade, eraseLength, journal, onNoResume, trustedKeys, payloads, components, ...rest } =
+    options;
   const { slot, boot, store, random } = parts;
   const clock = new ModdableClock();
   const keys = trustedKeys instanceof TrustedKeys ? trustedKeys : new TrustedKeys(trustedKeys);
   const own = { slot, boot, store, clock, crypto: new ModdableCrypto(), trustedKeys: keys };
   const all = { ...own, allowDowngrade, eraseLength, journal, onNoResume };
-  const pal = payloads ? payloads(all) : new FlashPal(all);
+  const firmware = payloads ? payloads(all) : new FlashPal(all);
+  const pal = components ? components.layer(firmware, all) : firmware;
   return new OtaAgent({ log: traceLog, store, ...rest, pal, clock, random });
 }

@@ -4,14 +4,14 @@
  * @module
  */
 import { EventEmitter } from "node:events";
-import type { AppDescription, BootImageState, Log, MqttConnection, Store } from "../../src/ports.js";
+import type { AppDescription, BootImageState, Flash, Log, MqttConnection, Store } from "../../src/ports.js";
 import { ModelBootControl } from "../emulated/boot-control.js";
 import { boot } from "../emulated/boot-loader.js";
 import { type AppConfig, type AppEvent, type Behaviour, NO_MQTT } from "../emulated/device-app.js";
 import { DeviceFlash, type DeviceOptions } from "../emulated/device-flash.js";
 import type { NorFlash } from "../emulated/nor-flash.js";
 import { readBehaviour } from "../formats/image-builder.js";
-import { appName, type Partition } from "../formats/partition-table.js";
+import { appName, type Partition, TYPE_DATA } from "../formats/partition-table.js";
 import { XsEngine } from "../xs/xs-engine.js";
 import { nodeCrypto } from "./crypto.js";
 import type { Engine, EngineName, EngineOptions } from "./engine.js";
@@ -59,6 +59,8 @@ export interface DeviceEvents {
 
 const BEHAVIOURS: readonly string[] = ["pass", "fail", "crash", "hang", "no-network"] satisfies Behaviour[];
 const RESTART_MS = 50;
+/** Subtypes of data partitions from here on are an application's own (`esp_partition_subtype_t`). */
+const OWN_DATA = 0x40;
 
 export class SimulatedDevice extends EventEmitter<DeviceEvents> {
   readonly #setup: DeviceSetup;
@@ -149,6 +151,7 @@ export class SimulatedDevice extends EventEmitter<DeviceEvents> {
       http: this.#http,
       slot: this.flash.open(control.otherPartition),
       running: this.flash.open(partition),
+      data: this.#data(),
       boot: control,
       crypto: nodeCrypto,
       ...{ store, watchdogMs },
@@ -181,6 +184,14 @@ export class SimulatedDevice extends EventEmitter<DeviceEvents> {
     await engine?.kill();
     http?.close();
     await mqtt?.close(true);
+  }
+
+  /** The data partitions of the application's own. */
+  #data(): Record<string, Flash> {
+    const own = this.flash.partitions.filter(
+      ({ type, subtype }) => type === TYPE_DATA && subtype >= OWN_DATA,
+    );
+    return Object.fromEntries(own.map((row) => [row.label, this.flash.open(row)]));
   }
 
   #behaviour(app: AppDescription, partition: Partition): Behaviour {

@@ -14,6 +14,8 @@ export interface EngineOptions {
   readonly slot: Flash;
   /** The slot that runs. */
   readonly running: Flash;
+  /** Data partitions by their labels. */
+  readonly data: Readonly<Record<string, Flash>>;
   readonly boot: BootControl;
   readonly crypto: Crypto;
   readonly store: Store;

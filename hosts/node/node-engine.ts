@@ -21,13 +21,13 @@ export class NodeEngine implements Engine {
   }
 
   async start(): Promise<void> {
-    const { app, mqtt, http, slot, running, boot, crypto, store, log, onEvent, onCrash, watchdogMs } =
+    const { app, mqtt, http, slot, running, data, boot, crypto, store, log, onEvent, onCrash, watchdogMs } =
       this.#options;
     const guard = this.#guard;
     guard.run(() => {
       startApp(
         {
-          ...{ slot, running, boot, crypto, store, log },
+          ...{ slot, running, data, boot, crypto, store, log },
           clock: this.#clock,
           random: nodeRandom,
           mqtt: new GuardedMqtt(mqtt, guard),

@@ -25,6 +25,8 @@ export interface SimulatorSettings {
   readonly version: string;
   /** Content of the partition "nvs" that a new flash file starts with, as `xs-ota nvs` writes it. */
   readonly nvs?: Uint8Array;
+  /** Data partitions of a new flash file. */
+  readonly partitions?: readonly { readonly label: string; readonly size: number }[];
 }
 
 /** The chip whose images are used, and its `chip_id`; the model checks them as this chip's boot loader would. */
@@ -32,6 +34,8 @@ const CHIP = "esp32";
 const CHIP_ID = 0;
 /** As hosts/esp32/partitions/4mb.csv. */
 const SLOT_SIZE = 0x1f0000;
+/** What an application's own partitions need more than 4 MB for. */
+const FLASH_WITH_DATA = 8 * 1_048_576;
 /** Bytes of the image a new flash file starts with. */
 const FIRST_IMAGE = 65536;
 
@@ -51,11 +55,12 @@ export class SimulatedDevice {
   constructor(settings: SimulatorSettings, restart: () => void) {
     const crypto = new ModdableCrypto();
     const sha256 = () => crypto.sha256();
-    const { flashFile, projectName, version, nvs } = settings;
+    const { flashFile, projectName, version, nvs, partitions } = settings;
     const fresh = () => {
       const ota_0 = buildImage({ chip: CHIP, projectName, version, size: FIRST_IMAGE }, sha256);
       const content: Record<string, Uint8Array> = nvs ? { ota_0, nvs } : { ota_0 };
-      return buildFlashDump({ table: slotTable({ slotSize: SLOT_SIZE }), content });
+      const table = slotTable({ slotSize: SLOT_SIZE, data: partitions });
+      return buildFlashDump({ flashSize: partitions ? FLASH_WITH_DATA : undefined, table, content });
     };
     const options: DeviceOptions = {
       flash: new NorFlash(new FileStorage(flashFile, fresh)),

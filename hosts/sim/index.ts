@@ -1,6 +1,6 @@
 /**
  * The host for Moddable's simulator: the same calls as the host for ESP32, over a simulated chip. Settings come
- * from the application's manifest: `"config": {"ota": {"flashFile", "projectName", "version", "nvsFile"}}`.
+ * from the application's manifest: `"config": {"ota": {"flashFile", "projectName", "version", "nvsFile", "partitions"}}`.
  * @module
  */
 import config from "mc/config";
@@ -12,10 +12,12 @@ import { createAgent, type DeviceAgentOptions } from "../moddable/agent.js";
 import { type ConnectOptions, connectMqtt as connect } from "../moddable/mqtt.js";
 import type { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 import { readFile, writeByCable } from "./cable.js";
-import { SimulatedDevice } from "./device.js";
+import { SimulatedDevice, type SimulatorSettings } from "./device.js";
 import { FileStore, storeFile } from "./file-store.js";
 
 export * from "../moddable/public.js";
+
+type OtaConfig = Partial<Omit<SimulatorSettings, "nvs">> & { readonly nvsFile?: string };
 
 /** What the device is while it is on. One object for the whole simulator: there is one device in it. */
 class Power {
@@ -34,12 +36,12 @@ function power(): Power {
 function device(): SimulatedDevice {
   const state = power();
   if (!state.device) {
-    const { file, ota } = config as { file?: { root?: string }; ota?: Record<string, string> };
-    const { projectName = "simulator", version = "1.0.0", nvsFile } = ota ?? {};
+    const { file, ota } = config as { file?: { root?: string }; ota?: OtaConfig };
+    const { projectName = "simulator", version = "1.0.0", nvsFile, partitions } = ota ?? {};
     // One for each application.
     const name = `xs-ota-agent-${projectName.replace(/[^\w-]/g, "_")}.bin`;
-    state.flashFile = ota?.["flashFile"] ?? `${file?.root ?? "/tmp/"}${name}`;
-    const settings = { flashFile: state.flashFile, projectName, version, nvs: readFile(nvsFile) };
+    state.flashFile = ota?.flashFile ?? `${file?.root ?? "/tmp/"}${name}`;
+    const settings = { flashFile: state.flashFile, projectName, version, nvs: readFile(nvsFile), partitions };
     writeByCable(settings);
     state.device = new SimulatedDevice(settings, restart);
     const { running } = state.device.boot;

@@ -18,7 +18,7 @@ export class XsEngine implements Engine {
     this.#options = options;
     this.#bridge = new XsBridge({
       ...options,
-      partitions: [options.slot, options.running],
+      partitions: [options.slot, options.running, ...Object.values(options.data)],
       script: deviceBundle(),
       clock: nodeClock,
       onEvent: (event) => options.onEvent(event as Parameters<EngineOptions["onEvent"]>[0]),
@@ -27,7 +27,8 @@ export class XsEngine implements Engine {
   }
 
   start(): Promise<void> {
-    return this.#bridge.start({ app: this.#options.app, seed: randomInt(2 ** 32) });
+    const { app, data } = this.#options;
+    return this.#bridge.start({ app, data: Object.keys(data), seed: randomInt(2 ** 32) });
   }
 
   kill(): Promise<void> {

@@ -206,6 +206,17 @@ export const moddable = [
     ],
   },
   {
+    input: "build/moddable/hosts/moddable/components.js",
+    external,
+    output: output("components-device"),
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$b" }),
+      types("components-device", "moddable/components"),
+    ],
+  },
+  {
     // Not compacted, as boot.js.
     input: `${OUTPUT}/payload-native.js`,
     external,

@@ -14,6 +14,8 @@ import { randomFrom } from "./random.js";
 
 export interface StartCommand {
   readonly app: AppConfig;
+  /** Labels of the data partitions, which follow slot and running image. */
+  readonly data: readonly string[];
   /** Differs between devices and boots. */
   readonly seed: number;
 }
@@ -22,7 +24,7 @@ const clock = new XsClock();
 const mqtt = new XsMqtt();
 const http = new XsHttp();
 
-function start({ app, seed }: StartCommand): void {
+function start({ app, data, seed }: StartCommand): void {
   const report = (event: unknown) => void callText(Call.event, JSON.stringify(event));
   startApp(
     {
@@ -31,6 +33,7 @@ function start({ app, seed }: StartCommand): void {
       crypto: xsCrypto,
       slot: new XsFlash(0),
       running: new XsFlash(1),
+      data: Object.fromEntries(data.map((label, n) => [label, new XsFlash(2 + n)])),
       boot: new XsBoot(),
       store: xsStore,
       log: xsLog,
