@@ -1,6 +1,6 @@
 /**
  * What stands for the cable at the desk of somebody with a simulator: an application that was built as another version, or with
- * another NVS, is another first flash.
+ * another NVS or other partitions, is another first flash.
  * @module
  */
 import { File } from "file";
@@ -23,10 +23,12 @@ export function readFile(path: string | undefined): Uint8Array | undefined {
 }
 
 /** Throws away a flash file that another version of the application began with, and says so. */
-export function writeByCable({ flashFile, projectName, version, nvs }: SimulatorSettings): void {
+export function writeByCable(settings: SimulatorSettings): void {
+  const { flashFile, projectName, version, nvs, partitions = [] } = settings;
   const hash = new ModdableCrypto().sha256();
   hash.update(nvs ?? new Uint8Array(0));
-  const now = `${projectName} ${version}, NVS ${nvs ? toHex(hash.digest()).slice(0, 8) : "empty"}`;
+  const own = partitions.map(({ label, size }) => `, ${label} ${size}`).join("");
+  const now = `${projectName} ${version}, NVS ${nvs ? toHex(hash.digest()).slice(0, 8) : "empty"}${own}`;
   const store = storeFile(flashFile);
   const before = File.exists(store) ? new FileStore(store).get(BEGAN) : undefined;
   const isThere = File.exists(flashFile);
