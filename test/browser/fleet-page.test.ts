@@ -80,6 +80,15 @@ describe(`the page with ${DEVICES} devices and ${JOBS} jobs, in Chromium`, funct
     await page.locator(selector).first().waitFor();
   }
 
+  /** The longest piece of work since the place was opened, ms: 0 when none took 50, from which on browsers tell. */
+  const longestTask = () =>
+    page.evaluate<number>(`new Promise((resolve) => {
+      let longest = 0;
+      const look = (list) => list.getEntries().forEach(({ duration }) => { longest = Math.max(longest, duration); });
+      new PerformanceObserver(look).observe({ type: "longtask", buffered: true });
+      setTimeout(() => resolve(longest), 100);
+    })`);
+
   it("shows the first rows at once, whatever else there is", async () => {
     await show("#/jobs", "tr[data-job]");
     const first = await page.evaluate<number>("performance.now()");
@@ -89,7 +98,13 @@ describe(`the page with ${DEVICES} devices and ${JOBS} jobs, in Chromium`, funct
       "performance.getEntriesByType('resource').reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)",
     );
     ok(bytes < 150_000, `${bytes} bytes for the first rows`);
-    console.log(`      first rows of ${JOBS} jobs after ${Math.round(first)} ms, ${bytes} bytes`);
+    const paint = await page.evaluate<number>(
+      "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0",
+    );
+    console.log(
+      `      ${JOBS} jobs: first content after ${Math.round(paint)} ms, first rows after ${Math.round(first)} ms, ` +
+        `${bytes} bytes; longest task ${Math.round(await longestTask())} ms`,
+    );
     await page.screenshot({ path: `${PICTURES}fleet-jobs.png` });
   });
 
@@ -101,6 +116,7 @@ describe(`the page with ${DEVICES} devices and ${JOBS} jobs, in Chromium`, funct
     await page.getByRole("searchbox").fill("board-1234");
     await page.locator('tr[data-thing="board-1234"]').waitFor();
     await page.waitForFunction("document.querySelectorAll('tr[data-thing]').length === 1");
+    console.log(`      scrolled and searched: longest task ${Math.round(await longestTask())} ms`);
   });
 
   it("takes little of the line while all devices change", async () => {
@@ -124,7 +140,8 @@ describe(`the page with ${DEVICES} devices and ${JOBS} jobs, in Chromium`, funct
     }
     const rate = (bytes * 1000) / (performance.now() - started);
     console.log(
-      `      ${DEVICES} devices change every second: ${Math.round(rate)} bytes a second to a viewer`,
+      `      ${DEVICES} devices change every second: ${Math.round(rate)} bytes a second to a viewer; ` +
+        `longest task ${Math.round(await longestTask())} ms`,
     );
     ok(bytes > 0, "nothing was shown");
     ok(rate < RATE, `${rate} bytes a second`);
