@@ -8,7 +8,7 @@ import { EndedExecutions } from "./control/ended-executions.js";
 import { FailedImages } from "./control/failed-images.js";
 import { spread } from "./control/jitter.js";
 import type { OtaJob, ParsedJob } from "./control/job-document.js";
-import type { JobReference, JobStatus, StatusDetails } from "./control/job-status.js";
+import type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 import {
   identityOf,
   NO_ROLLBACK,
@@ -42,6 +42,8 @@ import { StreamPlane } from "./transfer/stream.js";
 const LAST_WORD_MS = 5_000;
 /** Wait before refused subscriptions are tried again, milliseconds. */
 const SUBSCRIBE_RETRY_MS = 30_000;
+/** Statuses of the application's own jobs that wait for the service; of those that end a job, twice as many. */
+const MAX_OWN_STATUSES = 8;
 /** How often a job in front of the queue that is not for this agent is told of, milliseconds. */
 const DAY_MS = 86_400_000;
 /** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
@@ -65,6 +67,8 @@ export class Agent {
   /** The custom job in front that was told of last, and until when that is enough. */
   #custom = "";
   #customUntil = 0;
+  /** Statuses of the application's own jobs that have not been answered. */
+  #ownStatuses = 0;
   /** Job the application has put off. */
   #deferred = "";
   #statistics: DownloadStatistics | undefined;
@@ -118,6 +122,7 @@ export class Agent {
       const { pal, selfTestTimeoutMs } = this.#options;
       this.#imageState = pal.getPlatformImageState() === "pending-commit" ? "testing" : "unknown";
       this.#life++;
+      this.#ownStatuses = 0;
       this.#after(Event.SelfTestTimer, selfTestTimeoutMs);
       this.#jobs.open();
       this.#options.versionReport?.begin(this.#options);
@@ -448,8 +453,16 @@ export class Agent {
       get document() {
         return parsed.document;
       },
-      update: (status, details, done) =>
-        this.#jobs.update(parsed, status, details, (result) => this.#guard("onCustomJob", done, result)),
+      update: (status, details, done) => {
+        const told = (result: UpdateResult) => void this.#guard("onCustomJob", done, result);
+        const most = status === "IN_PROGRESS" ? MAX_OWN_STATUSES : 2 * MAX_OWN_STATUSES;
+        if (this.#ownStatuses >= most) return void this.#options.clock.set(() => told("refused"), 0);
+        this.#ownStatuses++;
+        this.#jobs.update(parsed, status, details, (result) => {
+          this.#ownStatuses--;
+          told(result);
+        });
+      },
     } satisfies CustomJob);
     if (claimed) return;
     const error = new OtaError("custom-job", `${jobId} is no OTA job, and updates wait behind it`);

@@ -22,7 +22,10 @@ export interface CustomJob {
    * as long as it runs.
    */
   readonly document: string;
-  /** Reports its status; repeated until the service answers. Only for a claimed job. */
+  /**
+   * Reports its status; repeated until the service answers. Only for a claimed job. "refused" at once while 8 others wait for their
+   * answer, or 16 when it ends the job.
+   */
   update(status: JobStatus, details: StatusDetails, done?: (result: UpdateResult) => void): void;
 }
 

@@ -433,6 +433,38 @@ describe("jobs: statuses that have lost their point", () => {
     deepEqual([results, world.execution("custom").status], [["accepted"], "SUCCEEDED"]);
   });
 
+  it("statuses of the application's own jobs wait in a row that has an end: it grew with every call", () => {
+    let custom: CustomJob | undefined;
+    const onCustomJob = (job: CustomJob) => {
+      custom = job;
+      return true;
+    };
+    const world = new World({ agent: { onCustomJob } }).powerOn();
+    world.jobs.createJob({ jobId: "custom", document: { operation: "reboot" }, targets: [THING] });
+    world.wait(() => custom !== undefined);
+    let silent = true;
+    world.intercept.request = ({ operation }) => (silent && operation === "update" ? "drop" : undefined);
+    const results: string[] = [];
+    for (let step = 0; step < 1_000; step++)
+      custom?.update("IN_PROGRESS", { step: `${step}` }, (result) => results.push(result));
+    custom?.update("SUCCEEDED", {}, (result) => results.push(`the end ${result}`));
+    deepEqual(results, [], "told within the call");
+    world.run(1_000);
+    equal(results.filter((result) => result === "refused").length, 992);
+    silent = false;
+    world.run(600_000);
+    deepEqual(
+      [results.length, results.at(-1), world.execution("custom").status],
+      [1001, "the end accepted", "SUCCEEDED"],
+    );
+    // There is room again.
+    world.jobs.createJob({ jobId: "custom-2", document: { operation: "reboot" }, targets: [THING] });
+    world.wait(() => custom?.jobId === "custom-2");
+    custom?.update("SUCCEEDED", {});
+    world.run(1_000);
+    equal(world.execution("custom-2").status, "SUCCEEDED");
+  });
+
   it("a flood of notifications about another job asks once, and queues nothing", async () => {
     const player = await transferring();
     const before = player.mqtt.sent.length;
