@@ -4,6 +4,7 @@
  * and protocol limits" (keep-alive 30 to 1,200 s, client id 128 bytes).
  * @module
  */
+import { checkPair } from "./key-pair.js";
 import type { ConnectOptions } from "./mqtt.js";
 import type { TlsOptions } from "./network.js";
 
@@ -22,7 +23,7 @@ export interface AwsOptions extends Pick<ConnectOptions, "keepAlive" | "will" | 
   readonly port?: 8883 | 443;
 }
 
-/** @throws TypeError, RangeError naming the option that AWS would refuse */
+/** @throws TypeError, RangeError naming the option that AWS would refuse; TypeError for a key that is not the certificate's */
 export function awsOptions(options: AwsOptions): ConnectOptions {
   const { endpoint, thingName, rootCertificate, certificate, key, port = 8883, keepAlive = 60_000 } = options;
   if (!/^[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)+$/i.test(endpoint))
@@ -34,6 +35,7 @@ export function awsOptions(options: AwsOptions): ConnectOptions {
     throw new RangeError("keepAlive must be 30000 to 1200000 ms");
   for (const [name, value] of Object.entries({ rootCertificate, certificate, key }))
     if (!value) throw new TypeError(`${name} is missing`);
+  checkPair(certificate, key);
   const { will, Client, tuning, log } = options;
   return {
     ...{ host: endpoint, port, clientId: thingName, keepAlive, will, Client, tuning, log },

@@ -3,6 +3,7 @@
  * factory in many hands. Pure.
  * @module
  */
+import { checkPair } from "./key-pair.js";
 import type { TlsOptions } from "./network.js";
 
 /** What a source is asked for: the authority's certificate, the device's certificate, its private key. */
@@ -29,14 +30,14 @@ function required(source: KeySource, part: KeyPart, where: string): Uint8Array {
 /**
  * Keys from a source of the product's own, such as a secure element or its file system.
  * @param where they come from, for error messages
- * @throws Error when a part is missing
+ * @throws Error when a part is missing; TypeError when certificate and key do not belong together
  */
 export function keysFrom(source: KeySource, where = "the source of keys"): DeviceKeys {
   const [rootCertificate, certificate] = (["root", "cert"] as const).map((part) =>
     required(source, part, where),
   );
-  // A device without a key is noticed at the start, not at its first connection.
-  required(source, "key", where);
+  // A device without a key, or with another's, is noticed at the start, not at its first connection.
+  checkPair(certificate, required(source, "key", where));
   return { rootCertificate, certificate, key: () => required(source, "key", where) };
 }
 
