@@ -15,7 +15,13 @@ const PLATFORMS = ["esp32", "lin", "mac", "win"];
 const EXTENSIONS = [".js", ".ts", ".c"];
 /** What the SDK's manifests, named by their last directories, supply. */
 const SUPPLIED: Readonly<Record<string, readonly string[]>> = {
-  "modules/io/manifest.json": ["embedded:io/socket/tcp", "net", "timer", "time"],
+  "modules/io/manifest.json": [
+    "embedded:io/socket/tcp",
+    "embedded:io/socket/listener",
+    "net",
+    "timer",
+    "time",
+  ],
   "modules/io/flash/manifest.json": ["embedded:storage/flash"],
   "examples/manifest_net.json": ["net", "sntp", "embedded:network/interface/wifi"],
   "modules/files/file/manifest.json": ["file"],
@@ -67,6 +73,7 @@ describe("manifests", () => {
     "manifest-http.json",
     "manifest-network.json",
     "manifest-keys.json",
+    "manifest-push.json",
     "manifest-components.json",
     "manifest-mqtt-shared.json",
     "manifest-ddi.json",

@@ -28,7 +28,9 @@ const agentImport = {
 const deviceImport = {
   name: "device import",
   resolveId: (source) =>
-    /\/(mqtt-connection|clock)\.js$/.test(source) ? { id: "xs-ota-agent/device", external: true } : null,
+    /\/(mqtt-connection|clock|crypto)\.js$/.test(source)
+      ? { id: "xs-ota-agent/device", external: true }
+      : null,
 };
 
 /** Writes a file beside the bundle. */
@@ -142,6 +144,18 @@ export const moddable = [
       typeScript,
       compact({ iterators: true, prefix: "$a" }),
       types("aws", "moddable/aws"),
+    ],
+  },
+  {
+    input: "build/moddable/hosts/moddable/push.js",
+    external,
+    output: output("push"),
+    plugins: [
+      deviceImport,
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$s" }),
+      types("push", "moddable/push"),
     ],
   },
   {

@@ -17,6 +17,7 @@ import { devicesCommand, jobsCommand } from "./jobs.js";
 import { keygenCommand } from "./keygen.js";
 import { nvsCommand } from "./nvs.js";
 import { deltaCommand, packCommand } from "./payload.js";
+import { pushCommand } from "./push.js";
 import { serveCommand } from "./serve.js";
 import { signCommand, verifyCommand } from "./sign.js";
 import { traceCommand } from "./trace.js";
@@ -35,7 +36,8 @@ export function makeProgram(): Command {
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
     ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand, traceCommand],
-    ...[deltaCommand, packCommand, nvsCommand, hawkbitCommand, userCommand, completionCommand],
+    ...[deltaCommand, packCommand, nvsCommand, pushCommand],
+    ...[hawkbitCommand, userCommand, completionCommand],
   ];
   for (const make of makers) program.addCommand(make());
   for (const command of allCommands(program)) prepare(command);

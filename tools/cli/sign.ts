@@ -157,9 +157,19 @@ export function requireImage(file: string, bytes: Uint8Array): void {
 function manifest(file: string, filesize: number, signature: ImageSignature, url?: string): string {
   if (!url || !/^[!-~]+$/.test(url))
     throw new Failure("--format manifest needs --url, in ASCII without blanks");
-  const { key, value } = signature;
+  return imageManifest(file, filesize, signature, url);
+}
+
+/** @param mark tells manifests apart that are otherwise the same */
+export function imageManifest(
+  file: string,
+  filesize: number,
+  { key, value }: ImageSignature,
+  url: string,
+  mark?: string,
+): string {
   const entry = { fileid: 0, filesize, filepath: basename(file), update_data_url: url, [key]: value };
-  return `${JSON.stringify({ afr_ota: { protocols: ["HTTP"], files: [entry] } })}\n`;
+  return `${JSON.stringify({ afr_ota: { protocols: ["HTTP"], files: [entry] }, mark })}\n`;
 }
 
 function format({ key, value }: ImageSignature, { format: form, signer }: SignOptions): string | Uint8Array {
