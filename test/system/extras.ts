@@ -21,11 +21,15 @@ const ASSETS_SIZES = Object.freeze([300, 4_096, 9_000, 19_000]);
 const PAYLOAD_FAULTS = Object.freeze(["spoiled", "forged", "base", "image"] as const);
 
 /** Whether nothing speaks against what the job brings. */
-export function isGood({ device }: Scenario, { kind, set }: JobStory): boolean {
-  if (kind !== "good") return false;
-  if (!set) return true;
-  const isWhole = set.statement === "good" || (set.statement === "none" && !set.firmware);
-  return !!device.components && set.assets === "good" && isWhole;
+export function isGood(scenario: Scenario, { kind, set }: JobStory): boolean {
+  return kind === "good" && (!set || isWhole(scenario, set));
+}
+
+/** Whether nothing speaks against a set as such, whatever its members do. */
+export function isWhole({ device }: Scenario, { firmware, assets, statement }: SetStory): boolean {
+  return (
+    !!device.components && assets === "good" && (statement === "good" || (statement === "none" && !firmware))
+  );
 }
 
 /** The story of a seed. */

@@ -9,7 +9,7 @@ import { VirtualBroker } from "../support/virtual-network.js";
 import { COMMANDS, TELEMETRY } from "./app.js";
 import { Cloud, FINAL_VERSION, type FleetService } from "./cloud.js";
 import { Device } from "./device.js";
-import { isGood } from "./extras.js";
+import { isGood, isWhole } from "./extras.js";
 import { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Foundry } from "./images.js";
 import { excused, isNoNews, Judge } from "./judge.js";
@@ -186,7 +186,8 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     const { status = "?", statusDetails = {} } = execution ?? {};
     // "good with set SUCCEEDED", "good SUCCEEDED by delta"
     const [by = ""] = statusDetails["payload"]?.match(/^(whole|packed|delta)/) ?? [];
-    const kind = story.set ? `${story.kind} ${isGood(scenario, story) ? "set" : "odd set"}` : story.kind;
+    const { set } = story;
+    const kind = set ? `${story.kind} ${isWhole(scenario, set) ? "set" : "odd set"}` : story.kind;
     return [kind, status, statusDetails["code"] ?? "", by && `by ${by}`].filter(Boolean).join(" ");
   }
 

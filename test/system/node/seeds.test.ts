@@ -1,6 +1,7 @@
 import { ok } from "node:assert/strict";
 import { CUT_MOMENTS } from "../../../hosts/emulated/flash-faults.js";
 import { examine } from "../examine.js";
+import { storyOf } from "../extras.js";
 import { REFUSALS } from "../scenario.js";
 import { nodeFoundry } from "./foundry.js";
 
@@ -11,6 +12,7 @@ const GROUP = 100;
 describe("the whole system in virtual time", () => {
   const foundry = nodeFoundry();
   const spread = new Map<string, number>();
+  const overHawkbit = new Set<string>();
   const troubles = new Map<string, number>();
   let wear = 0;
   let lives = 0;
@@ -20,6 +22,7 @@ describe("the whole system in virtual time", () => {
       for (let seed = first; seed < first + GROUP; seed++) {
         const outcome = await examine(seed, foundry);
         for (const result of outcome.results) spread.set(result, (spread.get(result) ?? 0) + 1);
+        if (storyOf(seed).ddi) for (const result of outcome.results) overHawkbit.add(result);
         for (const [name, times] of outcome.troubles) troubles.set(name, (troubles.get(name) ?? 0) + times);
         wear = Math.max(wear, outcome.wear);
         lives += outcome.lives;
@@ -35,6 +38,7 @@ describe("the whole system in virtual time", () => {
     );
     ok(good > SEEDS, "most updates succeed: the last job of each seed, and more");
     for (const end of ENDS) ok(spread.has(end), `no job ended as "${end}"`);
+    for (const end of ENDS_OVER_HAWKBIT) ok(overHawkbit.has(end), `no job of hawkBit's ended as "${end}"`);
   });
 
   it("has met every trouble", () => {
@@ -60,6 +64,12 @@ const ENDS = [
   ...["good SUCCEEDED by delta", "good SUCCEEDED by packed", "good SUCCEEDED by whole"],
   ...["good set SUCCEEDED", "good odd set FAILED signature-missing", "good odd set FAILED signature-check"],
   ...["good odd set FAILED bad-version", "good set FAILED rolled-back"],
+  // Sets whose files are right, and whose members are not: none of them may be kept.
+  ...["crash set FAILED rolled-back", "hang set FAILED rolled-back", "fail set FAILED self-test-rejected"],
+];
+const ENDS_OVER_HAWKBIT = [
+  ...["good SUCCEEDED by delta", "good SUCCEEDED by packed", "good set SUCCEEDED"],
+  ...["good odd set FAILED signature-check", "crash FAILED rolled-back", "tampered FAILED signature-check"],
 ];
 
 const TROUBLES = [
