@@ -42,7 +42,7 @@ const agentModules = {
   resolveId(source, importer = "") {
     const names = importer.includes("/src/url/")
       ? /(^|\/)(errors|control\/job-document)\.js$/
-      : importer.includes("/src/components/")
+      : /\/src\/(components|mods)\//.test(importer)
         ? /(^|\/)(errors|slot\/flash-pal|slot\/version)\.js$/
         : /(^|\/)(errors|slot\/flash-pal)\.js$/;
     return names.test(source) ? { id: "xs-ota-agent", external: true } : null;
@@ -109,6 +109,28 @@ const components = {
   ],
 };
 
+/** What mods have of components. */
+const componentModules = {
+  name: "modules of the components",
+  resolveId: (source) =>
+    /(^|\/)components\/(header|host-range|record-log)\.js$/.test(source)
+      ? { id: "xs-ota-agent/components", external: true }
+      : null,
+};
+
+/** Mods, for products that have them. */
+const mods = {
+  input: "src/mods/index.ts",
+  output: shipped("mods"),
+  plugins: [
+    componentModules,
+    agentModules,
+    typescript({ sourceMap: true }),
+    compact({ prefix: "$x" }),
+    beside("mods.d.ts", () => 'export * from "./mods/index.js";\n'),
+  ],
+};
+
 /** What happened before an update failed, for products that want to be told. */
 const failureLog = {
   input: "src/control/failure-log.ts",
@@ -121,7 +143,7 @@ const failureLog = {
   ],
 };
 
-const ours = [agent, http, ddi, url, payload, components, failureLog];
+const ours = [agent, http, ddi, url, payload, components, mods, failureLog];
 
 /** `rollup -c --configAgent` makes what needs no output of tsc. */
 export default ({ configAgent }) => (configAgent ? ours : [...ours, ...moddable]);

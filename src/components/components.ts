@@ -14,7 +14,8 @@ import { digestOf } from "../slot/journal.js";
 import type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "../slot/pal.js";
 import { compareVersions } from "../slot/version.js";
 import { COMPONENT_HEADER_LENGTH, type ComponentHeader, parseComponentHeader } from "./header.js";
-import type { ComponentDefinition, ComponentsOptions, OpenComponent } from "./options.js";
+import { requireHost } from "./host-range.js";
+import type { ComponentDefinition, ComponentsOptions, ComponentUse, OpenComponent } from "./options.js";
 import { RecordLog } from "./record-log.js";
 import {
   BAD,
@@ -41,7 +42,8 @@ class Work {
   readonly pal: FlashPal;
   readonly id: Uint8Array;
   readonly file: JobFile;
-  verified = false;
+  /** Something was written for it, in this life. */
+  begun = false;
 
   constructor(
     definition: ComponentDefinition,
@@ -62,14 +64,6 @@ class Work {
 
 function refuse(code: OtaErrorCode, why: string): never {
   throw new OtaError(code, why);
-}
-
-/** @throws OtaError "bad-version" unless the component goes with firmware of version `host` */
-function requireHost({ name, minFirmware, maxFirmware }: ComponentHeader, host: string): void {
-  if (minFirmware && !(compareVersions(host, minFirmware) >= 0))
-    refuse("bad-version", `${name} needs firmware ${minFirmware} or newer, not ${host}`);
-  if (maxFirmware && !(compareVersions(host, maxFirmware) <= 0))
-    refuse("bad-version", `${name} needs firmware ${maxFirmware} or older, not ${host}`);
 }
 
 export class Components implements OtaPal {
@@ -142,6 +136,48 @@ export class Components implements OtaPal {
         flash.read(into, COMPONENT_HEADER_LENGTH + offset);
       },
     };
+  }
+
+  /** Where a component is that is in use; undefined when there is none yet. */
+  use(name: string): ComponentUse | undefined {
+    const record = this.#recordOf(name);
+    const place = this.#placeOf(record);
+    if (place === NO_PLACE) return undefined;
+    const onTrial = this.#inEffect && record.state === VERIFIED;
+    return { place, onTrial, withFirmware: onTrial && this.#records.firmware !== "" };
+  }
+
+  /**
+   * Makes the place not in use free for a copy of what is current.
+   * @returns false when what lies there is on trial, or there is no such place
+   * @throws OtaError "flash-write"
+   */
+  vacate(name: string): boolean {
+    const record = this.#recordOf(name);
+    if (this.#definitionOf(record).places.length < 2) return false;
+    if (record.state !== VERIFIED) return true;
+    if (this.#records.trial) return false;
+    record.state = EMPTY;
+    this.#write();
+    return true;
+  }
+
+  /**
+   * Follows a component that was moved to its other place, unless the firmware may still go back to the one that needs it
+   * where it was.
+   * @throws OtaError "flash-write"
+   */
+  settle(name: string): void {
+    const record = this.#recordOf(name);
+    const place = this.#definitionOf(record).moved?.();
+    if (place === undefined || place === record.current || record.state === VERIFIED) return;
+    const state = this.#options.boot.imageState();
+    if (state === "pending-verify" || state === "new") return;
+    record.candidate = record.current;
+    record.candidateId = record.currentId;
+    record.current = place;
+    record.state = EMPTY;
+    this.#write();
   }
 
   // OtaPal
@@ -269,6 +305,7 @@ export class Components implements OtaPal {
     const work = this.#workOf(file);
     const header = parseComponentHeader(head, file.fileSize);
     this.#judge(work, header);
+    work.definition.judge?.(head, file.fileSize, this.#coming !== undefined);
     return this.#named(header.version, [work.id]);
   }
 
@@ -280,6 +317,10 @@ export class Components implements OtaPal {
   writeBlock(offset: number, data: Uint8Array): void {
     const work = this.#work;
     if (this.#paper) return this.#paper.bytes.set(data, offset);
+    if (work && !work.begun) {
+      work.definition.lost?.(work.place);
+      work.begun = true;
+    }
     if (work && work.record.state !== EMPTY) {
       // What lies there is about to be lost.
       work.record.state = EMPTY;
@@ -329,15 +370,18 @@ export class Components implements OtaPal {
         }
       if (works.length === 0) {
         const error = stale ? this.#attempt() : undefined;
-        return error ? done(error) : firmware.activate(done);
+        if (error) return done(error);
+        this.#leave();
+        return firmware.activate(done);
       }
       records.trial = true;
       records.nextSequence = this.#statement?.sequence ?? records.sequence;
       records.firmware = this.#firmware ? (this.#coming as AppDescription).buildId : "";
-      const now = live && !this.#firmware;
+      const now = live && !this.#firmware && !works.some(({ definition }) => definition.restart);
       records.attempts = now ? attempts - 1 : attempts;
       const error = this.#attempt();
       if (error) return done(error);
+      if (!now) this.#leave();
       if (this.#firmware)
         firmware.activate((problem) => {
           if (problem) {
@@ -356,7 +400,12 @@ export class Components implements OtaPal {
   }
 
   reset(): void {
+    this.#leave();
     this.#options.firmware.reset();
+  }
+
+  #leave(): void {
+    for (const definition of this.#options.components) definition.leaving?.();
   }
 
   setPlatformImageState(state: ImageState): void {
@@ -364,9 +413,10 @@ export class Components implements OtaPal {
     const own = this.#inEffect && state !== "testing";
     if (own && state !== "accepted") this.#giveUp();
     firmware.setPlatformImageState(state);
-    if (!own || state !== "accepted") return;
     const withFirmware = this.#records.firmware;
-    const error = this.#commit();
+    const error = own && state === "accepted" ? this.#commit() : undefined;
+    if (!error || withFirmware)
+      for (const definition of state === "testing" ? [] : this.#options.components) definition.settled?.();
     if (!error) return;
     // With firmware the boot loader's record says the same, and the next start makes up for this one.
     if (!withFirmware) throw new OtaError("commit-failed", error.message);
@@ -489,7 +539,10 @@ export class Components implements OtaPal {
     if (known && toHex(known.id) === toHex(id)) return known;
     if (known) this.#works.splice(this.#works.indexOf(known), 1);
     const record = this.#recordOf(definition.name);
+    this.settle(definition.name);
     const place = definition.places.length > 1 && record.current === 0 ? 1 : 0;
+    if (definition.inUse?.() === place)
+      refuse("no-way-back", `${definition.name} is in use where the file would go`);
     const pal = new FlashPal({
       slot: definition.places[place],
       crypto,
@@ -539,8 +592,14 @@ export class Components implements OtaPal {
       let failure: OtaError | undefined;
       try {
         this.#judge(work, this.#headerIn(definition.places[place]));
+        if (definition.judge) {
+          const head = new Uint8Array(this.headLength);
+          definition.places[place].read(head, 0);
+          definition.judge(head, work.file.fileSize, this.#coming !== undefined);
+        }
         const stranger = this.#member(definition.name, work.pal.digest);
         if (stranger) throw stranger;
+        definition.verified?.(place, work.pal.digest as Uint8Array, work.file.fileSize);
         if (record.state !== VERIFIED) {
           record.candidate = place;
           record.candidateId = id;

@@ -3,11 +3,19 @@
  * @module
  */
 export { Components } from "./components.js";
-export type { ComponentHeader } from "./header.js";
-export type { ComponentDefinition, ComponentsOptions, FirmwarePal, OpenComponent } from "./options.js";
+export { COMPONENT_HEADER_LENGTH, type ComponentHeader, parseComponentHeader } from "./header.js";
+export { requireHost } from "./host-range.js";
+export type {
+  ComponentDefinition,
+  ComponentsOptions,
+  ComponentUse,
+  FirmwarePal,
+  OpenComponent,
+} from "./options.js";
 export {
   type Answer,
   ProcessorPal,
   type ProcessorPalOptions,
   type SecondProcessor,
 } from "./processor-pal.js";
+export { RecordLog } from "./record-log.js";

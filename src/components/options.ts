@@ -19,6 +19,26 @@ export interface ComponentDefinition {
    */
   readonly places: readonly Flash[];
   readonly refetchable?: boolean;
+  /** It takes effect by a restart alone, whatever `live` says. */
+  readonly restart?: boolean;
+  /**
+   * Judges what follows the header in the first bytes of a file, 288 of them at least. Comes again once it is verified.
+   * @param withFirmware it is for firmware that comes with it, not for what runs
+   * @throws OtaError when the file must not be installed
+   */
+  judge?(head: Uint8Array, fileSize: number, withFirmware: boolean): void;
+  /** A file of these bytes, with this SHA-256, has been verified in a place. */
+  verified?(place: number, digest: Uint8Array, fileSize: number): void;
+  /** What lies in a place is about to be overwritten. */
+  lost?(place: number): void;
+  /** The place that must not be written now, whatever the record says; undefined: none but the current one. */
+  inUse?(): number | undefined;
+  /** The place to which what is current has been copied, to be used there from now on. */
+  moved?(): number | undefined;
+  /** What was on trial has been accepted or given up. */
+  settled?(): void;
+  /** The device is about to restart, as it was asked to. */
+  leaving?(): void;
 }
 
 /** Where firmware goes; `digest` is the SHA-256 of the file it has verified. */
@@ -56,4 +76,13 @@ export interface OpenComponent {
   readonly byteLength: number;
   /** Fills `into` from byte `offset` of the content. @throws RangeError beyond its end; Error of the driver */
   read(offset: number, into: Uint8Array): void;
+}
+
+/** Where what is in use of a component lies. */
+export interface ComponentUse {
+  /** Index of its place. */
+  readonly place: number;
+  readonly onTrial: boolean;
+  /** The trial is one of firmware as well. */
+  readonly withFirmware: boolean;
 }

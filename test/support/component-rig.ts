@@ -9,7 +9,7 @@ import { buildComponent, buildStatement } from "../../hosts/formats/component-bu
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { Components } from "../../src/components/index.js";
-import type { ComponentsOptions } from "../../src/components/options.js";
+import type { ComponentDefinition, ComponentsOptions } from "../../src/components/options.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/errors.js";
 import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
@@ -22,8 +22,11 @@ import { VirtualClock } from "./virtual-clock.js";
 
 const PLACE = 4;
 const SLOT = 6;
+/** Of a rig without more than firmware and its two components. */
+export const SECTORS = 2 + 4 * PLACE + SLOT;
 export const ASSETS = 10;
 export const CERTS = 11;
+export const MOD = 12;
 export const STATEMENT = 255;
 
 export function sha256(bytes: Uint8Array): Uint8Array {
@@ -55,6 +58,7 @@ export function withStatement(files: Files, sequence = 1, changes: { projectName
     [0, "firmware"],
     [ASSETS, "assets"],
     [CERTS, "certs"],
+    [MOD, "mod"],
   ]);
   const entries = [...files].map(([type, bytes]) => ({
     name: names.get(type) as string,
@@ -122,6 +126,9 @@ class ModelBoot implements BootControl {
   }
 }
 
+/** What a product says beside the rig's own, anew at each start where it has to be. */
+export type RigOptions = Partial<ComponentsOptions> | ((rig: ComponentRig) => Partial<ComponentsOptions>);
+
 export class ComponentRig {
   readonly clock = new VirtualClock();
   readonly storage: MemoryStorage;
@@ -133,24 +140,31 @@ export class ComponentRig {
   components!: Components;
   readonly #log: FlashPartition;
   readonly #places: FlashPartition[];
-  readonly #options: Partial<ComponentsOptions>;
+  readonly #options: RigOptions;
 
-  constructor(options: Partial<ComponentsOptions> = {}, encrypted = false) {
-    const sectors = 2 + 4 * PLACE + SLOT;
-    this.storage = new MemoryStorage(sectors * SECTOR_SIZE);
+  /** @param more sectors behind those of the components */
+  constructor(options: RigOptions = {}, encrypted = false, more = 0) {
+    this.storage = new MemoryStorage((SECTORS + more) * SECTOR_SIZE);
     this.chip = new NorFlash(this.storage);
-    const part = (first: number, count: number, cipher = encrypted) =>
-      new FlashPartition(this.chip, {
-        offset: first * SECTOR_SIZE,
-        size: count * SECTOR_SIZE,
-        encrypted: cipher,
-      });
-    this.#log = part(0, 2, false);
-    this.#places = [0, 1, 2, 3].map((n) => part(2 + n * PLACE, PLACE));
-    this.slot = part(2 + 4 * PLACE, SLOT);
+    this.#log = this.partition(0, 2);
+    this.#places = [0, 1, 2, 3].map((n) => this.partition(2 + n * PLACE, PLACE, encrypted));
+    this.slot = this.partition(2 + 4 * PLACE, SLOT, encrypted);
     this.boot = new ModelBoot(this, "1.0.0");
     this.#options = options;
     this.start();
+  }
+
+  partition(first: number, count: number, encrypted = false): FlashPartition {
+    const range = { offset: first * SECTOR_SIZE, size: count * SECTOR_SIZE };
+    return new FlashPartition(this.chip, { ...range, encrypted });
+  }
+
+  get definitions(): readonly ComponentDefinition[] {
+    const [assets0, assets1, certs0, certs1] = this.#places;
+    return [
+      { name: "assets", fileType: ASSETS, places: [assets0, assets1] },
+      { name: "certs", fileType: CERTS, places: [certs0, certs1] },
+    ];
   }
 
   /** The chip starts: boot loader, then the product. */
@@ -160,18 +174,14 @@ export class ComponentRig {
     this.boot.start();
     const { boot, clock } = this;
     const shared = { crypto: testCrypto, clock, trustedKeys: TEST_KEYS };
-    const [assets0, assets1, certs0, certs1] = this.#places;
     this.components = new Components({
       ...shared,
       firmware: new FlashPal({ ...shared, slot: this.slot, boot }),
       boot,
       log: this.#log,
-      components: [
-        { name: "assets", fileType: ASSETS, places: [assets0, assets1] },
-        { name: "certs", fileType: CERTS, places: [certs0, certs1] },
-      ],
+      components: this.definitions,
       onNotice: (error) => this.notices.push(error.message),
-      ...this.#options,
+      ...(typeof this.#options === "function" ? this.#options(this) : this.#options),
     });
     return this.components;
   }

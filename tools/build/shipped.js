@@ -16,13 +16,14 @@ export function shipped(agent = join(ROOT, "dist/index.js")) {
     "ddi/index.js": join(ROOT, "dist/ddi.js"),
     "payload/index.js": join(ROOT, "dist/payload.js"),
     "components/index.js": join(ROOT, "dist/components.js"),
+    "mods/index.js": join(ROOT, "dist/mods.js"),
     "control/failure-log.js": join(ROOT, "dist/failure-log.js"),
   };
   return {
     name: "agent as shipped",
     setup({ onResolve }) {
       onResolve(
-        { filter: /^xs-ota-agent(\/http|\/ddi|\/payload|\/components|\/failure-log)?$/ },
+        { filter: /^xs-ota-agent(\/http|\/ddi|\/payload|\/components|\/mods|\/failure-log)?$/ },
         ({ path }) => ({
           path: path === "xs-ota-agent" ? agent : join(ROOT, `dist/${path.split("/")[1]}.js`),
         }),
