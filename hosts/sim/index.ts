@@ -14,24 +14,11 @@ import type { EcmaMqttConnection } from "../mqtt/mqtt-connection.js";
 import { readFile, writeByCable } from "./cable.js";
 import { SimulatedDevice, type SimulatorSettings } from "./device.js";
 import { FileStore, storeFile } from "./file-store.js";
+import { power } from "./power.js";
 
 export * from "../moddable/public.js";
 
 type OtaConfig = Partial<Omit<SimulatorSettings, "nvs">> & { readonly nvsFile?: string };
-
-/** What the device is while it is on. One object for the whole simulator: there is one device in it. */
-class Power {
-  device: SimulatedDevice | undefined;
-  flashFile = "";
-  connections: EcmaMqttConnection[] = [];
-}
-/** Kept by the global object: modules in ROM hold no state. */
-const KEY = "xs-ota-agent simulator";
-
-function power(): Power {
-  const holder = globalThis as unknown as Record<string, Power | undefined>;
-  return (holder[KEY] ??= new Power());
-}
 
 function device(): SimulatedDevice {
   const state = power();

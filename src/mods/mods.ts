@@ -107,7 +107,7 @@ export class Mods {
    * @returns undefined when there is none to be started: see `problem`
    */
   prepare(components: ModComponents): PreparedMod | undefined {
-    const { guard, guardMs = GUARD_MS, onNotice } = this.#options;
+    const { guard, guardMs = GUARD_MS } = this.#options;
     for (;;) {
       const use = components.use(this.#name);
       if (!use) return undefined;
@@ -119,9 +119,7 @@ export class Mods {
         components.settle(this.#name);
         return prepared;
       } catch (cause) {
-        const error = asOtaError(cause, "bad-image");
-        this.#problem = error;
-        onNotice?.(error);
+        this.#tell(cause);
         if (!use.onTrial) return undefined;
         components.setPlatformImageState("rejected");
         if (use.withFirmware) {
@@ -131,6 +129,23 @@ export class Mods {
         guard?.stop();
       }
     }
+  }
+
+  /**
+   * To be called when the mod that was prepared could not be started, such as one whose main module throws. One on trial is
+   * given up, and the device restarts: what has begun cannot be taken back.
+   */
+  fail(cause: unknown, components: ModComponents): void {
+    this.#tell(cause);
+    if (!components.use(this.#name)?.onTrial) return;
+    components.setPlatformImageState("rejected");
+    components.reset();
+  }
+
+  #tell(cause: unknown): void {
+    const error = asOtaError(cause, "bad-image");
+    this.#problem = error;
+    this.#options.onNotice?.(error);
   }
 
   // Starts

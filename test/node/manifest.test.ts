@@ -75,6 +75,7 @@ describe("manifests", () => {
     "manifest-keys.json",
     "manifest-push.json",
     "manifest-components.json",
+    "manifest-mods.json",
     "manifest-mqtt-shared.json",
     "manifest-ddi.json",
     "manifest-failure-log.json",

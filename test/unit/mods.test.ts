@@ -315,6 +315,28 @@ describe("mods: what is wrong with one shows at its first start", () => {
   });
 });
 
+describe("mods: one that throws when it is started", () => {
+  it("comes back to the one before at once, when it is on trial", () => {
+    const rig = device();
+    rig.rig.install(one(mod("2")));
+    rig.start();
+    const { restarts } = rig.rig;
+    rig.mods.fail(new TypeError("no such function"), rig.rig.components);
+    equal(rig.rig.restarts, restarts + 1);
+    ok(!rig.guard.on);
+    rig.start();
+    equal(rig.versions, "1.0.0 - 1");
+  });
+
+  it("leaves the device without a mod, when it was accepted", () => {
+    const rig = device();
+    const { restarts } = rig.rig;
+    rig.mods.fail(new TypeError("no such function"), rig.rig.components);
+    equal(rig.rig.restarts, restarts);
+    ok(/no such function/.test(rig.mods.problem?.message ?? ""));
+  });
+});
+
 describe("mods: one that was accepted and then fails", () => {
   it("is not started any more after three starts that did not last, until there is another", () => {
     const rig = device();

@@ -247,5 +247,29 @@ export const moddable = [
     output: output("payload-sim"),
     plugins: [agentImport],
   },
+  {
+    input: "build/moddable/hosts/moddable/mods.js",
+    external,
+    output: output("mods-device"),
+    plugins: [
+      agentImport,
+      typeScript,
+      compact({ iterators: true, prefix: "$y" }),
+      types("mods-device", "moddable/mods"),
+    ],
+  },
+  {
+    // Not compacted, as boot.js.
+    input: `${OUTPUT}/mods-native.js`,
+    external,
+    output: output("mods-native"),
+    plugins: [agentImport, beside("mods-native.c", () => readFileSync("hosts/esp32/mods.c"))],
+  },
+  {
+    input: "build/moddable/hosts/sim/mods-native.js",
+    external,
+    output: output("mods-sim"),
+    plugins: [agentImport, beside("mods-sim.c", () => readFileSync("hosts/esp32/mods.c"))],
+  },
   { input: `${OUTPUT}/setup.js`, external, output: output("setup"), plugins: [agentImport] },
 ];
