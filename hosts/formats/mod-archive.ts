@@ -174,6 +174,11 @@ export function buildModFile(description: ModDescription, archive: Uint8Array): 
   return buildComponent(description, joined(modHeader({ xs, newNames, host }), archive));
 }
 
+/** The archive in the file of a mod. */
+export function archiveOf(file: Uint8Array): Uint8Array {
+  return file.subarray(ARCHIVE_AT);
+}
+
 function modHeader({ xs, newNames, host }: ModHeader): Uint8Array {
   const bytes = new Uint8Array(32);
   bytes.set(Uint8Array.from("XSOTAM1", (letter) => letter.charCodeAt(0)));

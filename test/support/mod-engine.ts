@@ -20,7 +20,6 @@ const DUB = 0x42;
 const INTEGER_1 = 0x72;
 const STRING_1 = 0xc9;
 const STRING_2 = 0xca;
-const AT = 288;
 
 function bytesOf(text: string): number[] {
   return [...[...text].map((letter) => letter.charCodeAt(0)), 0];
@@ -240,9 +239,4 @@ export class StandInEngine implements ModEngine {
     this.#ids.set(name, id);
     return id;
   }
-}
-
-/** The archive in a file as it lies on flash. */
-export function archiveIn(file: Uint8Array): Uint8Array {
-  return file.subarray(AT);
 }

@@ -15,6 +15,7 @@ import { hawkbitCommand } from "./hawkbit.js";
 import { inspectCommand } from "./inspect.js";
 import { devicesCommand, jobsCommand } from "./jobs.js";
 import { keygenCommand } from "./keygen.js";
+import { modCommand } from "./mod.js";
 import { nvsCommand } from "./nvs.js";
 import { deltaCommand, packCommand } from "./payload.js";
 import { pushCommand } from "./push.js";
@@ -36,7 +37,7 @@ export function makeProgram(): Command {
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
     ...[serveCommand, deployCommand, watchCommand, jobsCommand, devicesCommand],
     ...[deviceCommand, demoImageCommand, componentCommand, bundleCommand, awsCommand, traceCommand],
-    ...[deltaCommand, packCommand, nvsCommand, pushCommand],
+    ...[deltaCommand, packCommand, nvsCommand, modCommand, pushCommand],
     ...[hawkbitCommand, userCommand, completionCommand],
   ];
   for (const make of makers) program.addCommand(make());

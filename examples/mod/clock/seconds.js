@@ -1,0 +1,11 @@
+/**
+ * Counts seconds.
+ * @module
+ */
+export class Seconds {
+  #count = 0;
+
+  next() {
+    return ++this.#count;
+  }
+}
