@@ -33,7 +33,7 @@ export function Devices({ query, go, revision }) {
       <p class="quiet">None has been heard of yet. Start one with <code>xs-ota device</code>.</p>
     `;
   return html`
-    <h2>Devices <span class="quiet">${matching === total ? plural(total, "device") : `${matching} of ${total}`}, ${online} connected</span></h2>
+    <h2>Devices <span class="quiet">${matching === total ? plural(total, "device") : `${matching.toLocaleString()} of ${total.toLocaleString()}`}, ${online.toLocaleString()} connected</span></h2>
     <${Chart} versions=${versions} total=${total} chosen=${query.version} onChoose=${(version) => set({ version })} />
     <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
       <label>Show <input type="search" placeholder="name, version, state or group" value=${query.text ?? ""} onInput=${({ target }) => set({ text: target.value })} /></label>

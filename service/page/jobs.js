@@ -22,7 +22,7 @@ export function Jobs({ query, go, revision }) {
   const { total, matching, rows } = data;
   if (total === 0) return html`<h2>Deployments</h2><p class="quiet">None yet.</p>`;
   return html`
-    <h2>Deployments <span class="quiet">${matching === total ? total : `${matching} of ${total}`}</span></h2>
+    <h2>Deployments <span class="quiet">${matching === total ? total.toLocaleString() : `${matching.toLocaleString()} of ${total.toLocaleString()}`}</span></h2>
     <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
       <label>Show <input type="search" placeholder="version, project, status, group or id" value=${query.text ?? ""} onInput=${({ target }) => go(place("jobs", { text: target.value }))} /></label>
     </form>
