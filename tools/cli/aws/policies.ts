@@ -74,7 +74,10 @@ export function servicePolicy(to: AwsAccount): PolicyDocument {
   const writes = signing ? ["s3:PutObject"] : [];
   return document(
     allow(["s3:GetObject", "s3:GetObjectVersion", ...writes], `arn:${partition}:s3:::${bucket}/*`),
-    allow(["s3:GetBucketLocation", "s3:ListBucketVersions"], `arn:${partition}:s3:::${bucket}`),
+    allow(
+      ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketVersions"],
+      `arn:${partition}:s3:::${bucket}`,
+    ),
     allow(["iam:GetRole", "iam:PassRole"], roleArn(to)),
     allow(["iot:CreateJob"], [iot(to, "job/AFR_OTA*"), iot(to, "thing/*"), iot(to, "thinggroup/*")]),
     allow(["iot:DescribeJob", "iot:DeleteJob"], iot(to, "job/AFR_OTA*")),
