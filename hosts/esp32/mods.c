@@ -239,7 +239,7 @@ void xs_ota_modPaths(xsMachine *the)
 	int count = fxGetArchiveCodeCount(the, archive), i;
 
 	xsmcVars(1);
-	xsmcSetNewArray(xsResult);
+	xsmcSetNewArray(xsResult, count);
 	for (i = 0; i < count; i++) {
 		xsmcSetString(xsVar(0), fxGetArchiveCodeName(the, archive, i));
 		xsmcSetIndex(xsResult, i, xsVar(0));
