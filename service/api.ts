@@ -85,6 +85,8 @@ const BODY_LIMIT = 24 * 1_048_576;
 /** A job document has room for so many files beside the image. */
 const MOST_PAYLOADS = 16;
 const PAYLOAD_ROW = /^(;base=[\da-f]{8}|;packed):([1-9]\d{0,7})$/;
+/** Paths on the device are printable; 255 is for the statement of a set. */
+const FILE_ROW = /^([1-9]\d?|1\d\d|2[0-4]\d|25[0-5]):([1-9]\d{0,7}):([\w.-]{1,64})$/;
 const BASE_ROW = /^([1-9]\d{0,7}):(.{1,255})$/;
 /** Thing names of a fleet stand in the query. */
 const HEADER_LIMIT = 65_536;
@@ -307,7 +309,7 @@ export class ApiServer {
   /** What a deployment brings, and which smaller files are wanted. */
   async #bring(request: IncomingMessage, query: URLSearchParams): Promise<Files> {
     const inFolder = query.get("image");
-    const hasBody = inFolder === null || query.has("payload") || query.has("base");
+    const hasBody = inFolder === null || ["payload", "file", "base"].some((row) => query.has(row));
     if (!hasBody) request.resume();
     const body = hasBody ? await readBody(request) : new Uint8Array();
     const files = readFiles(body, query, inFolder === null ? undefined : this.#desk.image(inFolder));
@@ -432,6 +434,7 @@ function readDeployment(image: Uint8Array, query: URLSearchParams): DeskDeployme
     }),
     signature: key && value ? { key, value } : undefined,
     certFile: text("signer"),
+    fileType: number("fileType"),
     timeoutInMinutes: number("timeoutInMinutes"),
     retries: number("retries"),
     retriesTimedOut: number("retriesTimedOut"),
@@ -490,17 +493,27 @@ function decodePath(path: string): string {
 }
 
 /**
- * The image unless it is in the folder, payloads of it, and bases to make deltas from, one behind the other in the body.
+ * The image unless it is in the folder, payloads of it, files beside it, and bases to make deltas from, one behind the other in
+ * the body.
  * @param query `payload` has of each payload kind and bytes, ";base=0a1b2c3d:39909"; `base` of each base bytes and
- * name, "1048576:v1.bin"
+ * name, "1048576:v1.bin"; `file` of each file beside the image type, bytes and name, "10:65536:assets.xac", with
+ * `fileSignature` for each when `signature` is given
  */
 function readFiles(body: Uint8Array, query: URLSearchParams, inFolder: Uint8Array | undefined): Files {
   const rows = query.getAll("payload").map((text) => PAYLOAD_ROW.exec(text));
+  const others = query.getAll("file").map((text) => FILE_ROW.exec(text));
+  const signatures = query.getAll("fileSignature");
+  const key = query.get("signatureKey");
   const bases = query.getAll("base").map((text) => BASE_ROW.exec(text));
-  const count = rows.length + bases.length + query.getAll("from").length;
-  if (count > MOST_PAYLOADS || [...rows, ...bases].includes(null))
-    throw new HttpError(400, "payload, base or from is not as it must be.");
-  const lengths = [...rows.map((row) => Number(row?.[2])), ...bases.map((row) => Number(row?.[1]))];
+  const count = rows.length + others.length + bases.length + query.getAll("from").length;
+  if (count > MOST_PAYLOADS || [...rows, ...others, ...bases].includes(null))
+    throw new HttpError(400, "payload, file, base or from is not as it must be.");
+  if (signatures.length !== (key === null ? 0 : others.length))
+    throw new HttpError(400, "fileSignature is not as it must be.");
+  const lengths = [
+    ...[...rows, ...others].map((row) => Number(row?.[2])),
+    ...bases.map((row) => Number(row?.[1])),
+  ];
   let at = body.length - lengths.reduce((sum, length) => sum + length, 0);
   if (inFolder ? at !== 0 : at <= 0) throw new HttpError(400, "The body has not the bytes it should have.");
   const image = inFolder ?? body.slice(0, at);
@@ -510,9 +523,18 @@ function readFiles(body: Uint8Array, query: URLSearchParams, inFolder: Uint8Arra
   });
   return {
     image,
-    payloads: rows.map((row, index) => ({ kind: row?.[1] ?? "", bytes: parts[index] })),
+    payloads: [
+      ...rows.map((row, index) => ({ kind: row?.[1] ?? "", bytes: parts[index] })),
+      ...others.map((row, index) => ({
+        ...{ kind: `/${row?.[3]}`, fileType: Number(row?.[1]), bytes: parts[rows.length + index] },
+        ...(key !== null && { signature: { key, value: signatures[index] } }),
+      })),
+    ],
     wish: {
-      bases: bases.map((row, index) => ({ name: row?.[2] ?? "", bytes: parts[rows.length + index] })),
+      bases: bases.map((row, index) => ({
+        name: row?.[2] ?? "",
+        bytes: parts[rows.length + others.length + index],
+      })),
       packed: query.has("packed"),
     },
   };

@@ -54,6 +54,8 @@ export interface DeskDeployment {
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
   readonly signature?: { readonly key: string; readonly value: string };
   readonly certFile?: string;
+  /** Of the first file. Default 0: an image. */
+  readonly fileType?: number;
   readonly timeoutInMinutes?: number;
   /** For devices that failed, and for those that timed out. */
   readonly retries?: number;
@@ -416,6 +418,7 @@ export class Desk extends EventEmitter<DeskEvents> {
         things,
         signature,
         certFile,
+        fileType: deployment.fileType,
         timeoutInMinutes,
         targetSelection,
         rollout,

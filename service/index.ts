@@ -20,7 +20,7 @@ import { type Reported, ShadowService } from "./shadows.js";
 import { type SigningIdentity, signImage } from "./signer.js";
 import { ServiceStore } from "./store.js";
 import { memoryFile, StreamService } from "./streams.js";
-import { createUpdate, fileIdsOf, streamOf, type UpdateOptions } from "./updates.js";
+import { createUpdate, fileIdsOf, streamOf, type UpdateOptions, type UpdatePayload } from "./updates.js";
 
 export interface ServiceOptions {
   /** URL of a broker to serve through; default: an embedded one. */
@@ -268,6 +268,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     const isKept = this.jobs.jobs().some((job) => job.digest === digest);
     const payloads = (options.payloads ?? []).map((payload, n) => ({
       ...payload,
+      signature: payload.signature ?? this.#ownSignature(payload),
       key: payloadKey(otaJobId(updateId), n),
     }));
     const extra = payloads.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -294,6 +295,14 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     for (const { key: place, bytes } of payloads) this.#store?.putImage(place, bytes);
     for (const name of job.targets) this.#devices.add(name);
     return job;
+  }
+
+  /** Of a file beside the image; a payload of it has the image's. @throws TypeError when there is nothing to sign with */
+  #ownSignature({ fileType, bytes }: UpdatePayload): UpdatePayload["signature"] {
+    if (fileType === undefined) return undefined;
+    const { identity } = this.#options;
+    if (!identity) throw new TypeError("deploy: a file beside the image has no signature");
+    return signImage(bytes, identity.privateKeyPem);
   }
 
   /** As `JobService.cancelJob`. */

@@ -7,10 +7,12 @@ import type { ImageLabel, Job, JobMatters, Retries } from "./job-records.js";
 import type { JobService } from "./jobs.js";
 import { memoryFile, type StreamService } from "./streams.js";
 
-/** A file that is the same image: a delta or a compressed one. */
+/** A further file of a job: the same image, a delta or compressed; or with a type of its own, beside it. */
 export interface UpdatePayload {
-  /** What the path on the device ends in: ";base=0a1b2c3d" or ";packed". */
+  /** What the path on the device ends in: ";base=0a1b2c3d", ";packed"; of a file beside the image "/assets.xac". */
   readonly kind: string;
+  /** 1 … 255: no file of the image's. It has a signature of its own. */
+  readonly fileType?: number;
   readonly bytes: Uint8Array;
   /** Where it is, for HTTP; as `url` of the update. */
   readonly url?: string;
@@ -85,8 +87,9 @@ export function createUpdate(
   // The whole image comes first: agents that know one file take that.
   const files = [
     file,
-    ...payloads.map(({ kind, bytes, url, signature: own }, n) => ({
+    ...payloads.map(({ kind, bytes, url, signature: own, fileType = file.fileType }, n) => ({
       ...file,
+      fileType,
       signature: own ?? signature,
       ...{ filePath: file.filePath + kind, fileSize: bytes.length, fileId: fileId + n + 1 },
       url: protocols.includes("HTTP") ? url : undefined,

@@ -54,6 +54,14 @@ export interface HistoryView {
 
 export type { ImageLabel } from "./job-records.js";
 
+export interface JobFileView {
+  /** Its `fileType`; 0 is firmware. */
+  readonly type: number;
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
 export interface JobView {
   readonly jobId: string;
   readonly status: Job["status"];
@@ -61,6 +69,8 @@ export interface JobView {
   readonly things: number;
   readonly protocols: readonly string[];
   readonly image?: ImageLabel;
+  /** Where there are several: its files, as the job document has them. */
+  readonly files?: readonly JobFileView[];
   /** How many devices are where; the latest attempt of each counts. */
   readonly phases: Partial<Record<Phase, number>>;
   /** Things the job has not been offered to yet. */
@@ -82,6 +92,15 @@ export interface JobView {
   /** Why the job was cancelled. */
   readonly reasonCode?: string;
   readonly comment?: string;
+}
+
+interface UpdateDocument {
+  readonly protocols?: readonly string[];
+  readonly files?: readonly {
+    readonly fileType: number;
+    readonly filepath: string;
+    readonly filesize: number;
+  }[];
 }
 
 /** What a device says it runs; any of it may be unknown. */
@@ -167,7 +186,8 @@ export function jobView(job: Job, executions: readonly Execution[], facts: Rollo
   }
   const { jobId, status, createdAt, targets, image, description, targetSelection, groups } = job;
   const { rollout, abort, schedule, paused, reasonCode, comment } = job;
-  const update = job.document["afr_ota"] as { protocols?: readonly string[] } | undefined;
+  const update = job.document["afr_ota"] as UpdateDocument | undefined;
+  const files = update?.files ?? [];
   return {
     ...{
       jobId,
@@ -178,6 +198,11 @@ export function jobView(job: Job, executions: readonly Execution[], facts: Rollo
       image,
       phases,
     },
+    ...(files.length > 1 && {
+      files: files.map(({ fileType, filepath, filesize }) => ({
+        ...{ type: fileType, path: filepath, size: filesize },
+      })),
+    }),
     waiting: status === "CANCELED" ? 0 : Math.max(0, targets.length - latest.size),
     progress: targets.length === 0 ? 0 : Math.min(1, progress / targets.length),
     ended: !isOpen,
@@ -241,7 +266,7 @@ function progressOf({ status, statusDetails, history }: Execution): number {
 }
 
 function textOf(phase: Phase, details: StatusDetails): string {
-  const { receive, message, reason, image } = details;
+  const { receive, message, reason, image, files } = details;
   const version = image?.split("+", 1)[0];
   const why = message ?? reason;
   switch (phase) {
@@ -250,7 +275,7 @@ function textOf(phase: Phase, details: StatusDetails): string {
     case "started":
       return "the device has taken it";
     case "downloading":
-      return `block ${receive?.replace("/", " of ")}`;
+      return `block ${receive?.replace("/", " of ")}${files ? `; files ${files.replaceAll(":", " ").replaceAll(/ (?=\d+ )/g, ", ")}` : ""}`;
     case "restarting":
       return `verified; the device restarts into ${version ?? "the new image"}`;
     case "testing":

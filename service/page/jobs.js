@@ -72,6 +72,12 @@ export function Job({ jobId, go, revision }) {
     ["File", image?.fileName],
     ["Chip", image?.chip],
     ["Size", image && `${image.size.toLocaleString()} bytes`],
+    [
+      "Files",
+      job.files
+        ?.map(({ type, path, size }) => `${path} (type ${type}): ${size.toLocaleString()} bytes`)
+        .join("; "),
+    ],
     ["Transfer", job.protocols.join(" or ")],
     ["Groups", job.groups?.join(", ")],
     [

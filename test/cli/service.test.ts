@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import mqtt from "mqtt";
+import { buildComponent } from "../../hosts/formats/component-builder.js";
 import type { DeploymentPreview } from "../../service/desk.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { startMosquitto } from "../support/mosquitto.js";
@@ -373,6 +374,27 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     await folder.good("demo-image", "v4.bin", "--version", "4.0.0", "--size", "40K");
     await folder.good("deploy", "v4.bin", "--all", "--packed", "--service", at.page);
     await device.until(/small {2}came by packed, \d+ bytes: .* saved/);
+  });
+
+  it("deploy of firmware with a component makes their statement; device and jobs show each of them", async () => {
+    await start("--data", "fifteen", ...ANY_PORTS);
+    const header = {
+      name: "assets",
+      projectName: "xs-ota-demo",
+      version: "1.0.0",
+      minFirmware: "",
+      maxFirmware: "",
+    };
+    folder.write("assets.xac", buildComponent(header, new Uint8Array(9000)));
+    const device = await devices(1, "--thing", "parts", "--image", "v2.bin", "--component", "assets=10");
+    await device.until(/parts {2}has assets none/);
+    await known(1);
+    const set = ["v3.bin", "--component", "10=assets.xac", "--all", "--json", "--service", at.page];
+    const shown = objects(await folder.good("deploy", ...set, "--sequence", "1"));
+    await device.until(/parts {2}has assets 1\.0\.0, 9000 bytes/);
+    const { jobId } = shown.find(({ event }) => event === "job") as { jobId: string };
+    const job = await folder.good("jobs", jobId, "--service", at.page);
+    ok(/type 10 +\/device\/updates\/assets\.xac {2}9,256 bytes/.test(job), job);
   });
 
   it("device on the XS engine updates too", async () => {

@@ -99,18 +99,8 @@ export function bundleCommand(): Command {
       ]),
     )
     .action((files: string[], { sequence, out, force, json }: BundleOptions) => {
-      const members = files.map(memberOf);
-      const [projectName] = new Set(members.map(({ project }) => project));
-      for (const { project, path } of members)
-        if (project !== projectName)
-          throw new Failure(`${path} is of ${project}, ${files[0]} of ${projectName}`);
-      const statement = built(() =>
-        buildStatement({
-          sequence: numberOf(sequence),
-          projectName,
-          entries: members.map(({ entry }) => entry),
-        }),
-      );
+      const { members, statement } = statementOf(files, numberOf(sequence));
+      const [{ project: projectName }] = members;
       writeWhole(out, statement, force);
       if (json)
         return printJson({
@@ -120,6 +110,19 @@ export function bundleCommand(): Command {
       for (const { entry } of members) print(`  ${entry.name.padEnd(16)} ${entry.version}`);
       print(`${out}: set ${sequence} of ${projectName}, ${files.length} files`);
     });
+}
+
+/** The statement that files belong together, and what they are. @throws Failure */
+export function statementOf(
+  files: readonly string[],
+  sequence: number,
+): { readonly members: readonly Member[]; readonly statement: Uint8Array } {
+  const members = files.map(memberOf);
+  const [projectName] = new Set(members.map(({ project }) => project));
+  for (const { project, path } of members)
+    if (project !== projectName) throw new Failure(`${path} is of ${project}, ${files[0]} of ${projectName}`);
+  const entries = members.map(({ entry }) => entry);
+  return { members, statement: built(() => buildStatement({ sequence, projectName, entries })) };
 }
 
 function numberOf(text: string): number {

@@ -9,6 +9,7 @@ import type { ExecutionView, JobView, Phase } from "../../service/views.js";
 import { ServiceClient as Client, type ServiceClient, ServiceFailure } from "./client.js";
 import { confirmed } from "./confirm.js";
 import { Progress } from "./deploy/progress.js";
+import { addSetOptions, type SetOptions, setFiles } from "./deploy/set.js";
 import { FAILED, Failure, INTERRUPTED, OK } from "./failure.js";
 import { readBytes } from "./files.js";
 import { interruption } from "./interrupt.js";
@@ -25,7 +26,7 @@ import {
 import { requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
 
-interface DeployOptions extends RolloutOptions, PayloadOptions {
+interface DeployOptions extends RolloutOptions, PayloadOptions, SetOptions {
   readonly group?: readonly string[];
   readonly new: boolean;
   readonly stages?: readonly Stage[];
@@ -108,6 +109,11 @@ export function deployCommand(): Command {
         ["xs-ota deploy app.bin --thing a,b --protocol http", "over HTTP instead of MQTT"],
         ["xs-ota deploy app.bin --group lab --stages 2,10% --abort 5%/10", "carefully; it stops by itself"],
         ["xs-ota deploy v2.bin --from v1.bin --all", "what runs version 1 fetches a delta alone"],
+        [
+          "xs-ota deploy app.bin --component 10=assets.xac --sequence 12 --all",
+          "firmware and assets, together",
+        ],
+        ["xs-ota deploy assets.xac --type 10 --all", "a component alone"],
         ["xs-ota deploy app.bin --all --json | tail -1", "the outcome, for programs"],
       ])}
 ${ROLLOUT_HELP}
@@ -118,7 +124,7 @@ Exit code: 0 when every device accepted the image, 1 when one did not or the tim
     .action(async (file: string, options: DeployOptions) => {
       process.exitCode = await deploy(file, options);
     });
-  return addRolloutOptions(addPayloadOptions(command));
+  return addRolloutOptions(addSetOptions(addPayloadOptions(command)));
 }
 
 async function deploy(file: string, options: DeployOptions): Promise<number> {
@@ -126,12 +132,17 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   const named = options.thing !== undefined || options.group !== undefined;
   if (options.all === named) throw new Failure("name devices with --thing or --group, or take --all");
   const image = readBytes(file);
-  if (!options.any) refuseUseless(file, image);
+  if (!options.any && options.type === 0) refuseUseless(file, image);
   const payloads = makePayloads(image, options, options.json);
-  const whole = new Uint8Array(Buffer.concat([image, ...payloads.map(({ bytes }) => bytes)]));
+  const others = setFiles(file, options);
+  const whole = new Uint8Array(Buffer.concat([image, ...[...payloads, ...others].map(({ bytes }) => bytes)]));
   const client = new Client(options.service);
   const asked = await query(file, image, options);
   for (const { kind, bytes } of payloads) asked.append("payload", `${kind}:${bytes.length}`);
+  for (const { type, name, bytes } of others) {
+    asked.append("file", `${type}:${bytes.length}:${name}`);
+    if (options.key !== undefined) asked.append("fileSignature", (await signFile(bytes, options.key)).value);
+  }
   let warnings: readonly string[] = [];
   const begin = async () => {
     ({ warnings } = await client.preview(whole, asked));
@@ -167,6 +178,7 @@ function refuseUseless(file: string, image: Uint8Array): void {
 async function query(file: string, image: Uint8Array, options: DeployOptions): Promise<URLSearchParams> {
   const { thing = [], group = [], all, protocol = [], key, signer, retries, jobTimeout } = options;
   const query = new URLSearchParams({ name: file, signer });
+  if (options.type > 0) query.set("fileType", String(options.type));
   if (all) query.set("all", "1");
   for (const name of thing) query.append("thing", name);
   for (const name of protocol) query.append("protocol", name);

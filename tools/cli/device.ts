@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { AppEvent, Behaviour } from "../../hosts/emulated/device-app.js";
+import type { AppEvent, Behaviour, ComponentConfig } from "../../hosts/emulated/device-app.js";
 import { CHIPS, chipById, chipByName } from "../../hosts/formats/chips.js";
 import { describeApp, ImageError, imageBytes } from "../../hosts/formats/esp-image-layout.js";
 import type { EngineName } from "../../hosts/node/engine.js";
@@ -46,6 +46,7 @@ interface DeviceOptions {
   readonly fail?: "self-test" | "crash" | "hang";
   readonly rate?: number;
   readonly allowDowngrade: boolean;
+  readonly component?: readonly ComponentConfig[];
   readonly keep?: string;
   readonly verbose: boolean;
   readonly once: boolean;
@@ -100,6 +101,11 @@ export function deviceCommand(): Command {
     .addOption(new Option("--fail <what>", "new images go wrong").choices(["self-test", "crash", "hang"]))
     .option("--rate <bytes>", "take at most so many bytes a second", byteSize)
     .option("--allow-downgrade", "take older versions too", false)
+    .option(
+      "--component <name=type>",
+      "has a component, whose files have this type; may be given several times",
+      components,
+    )
     .option("--keep <folder>", "keep the devices there; started again, they go on")
     .option("--verbose", "show every device of a large fleet", false)
     .option("--once", "end when each device has ended an update", false)
@@ -174,7 +180,7 @@ function fleetOptions(
   const slotSize = options.slotSize ?? Math.max(1536 * 1024, needed);
   return {
     things: count === 1 ? [thing] : names,
-    ...{ engine, image, allowDowngrade, keep },
+    ...{ engine, image, allowDowngrade, keep, components: options.component },
     broker: options.broker ?? asked!.mqtt,
     ca: options.ca === undefined ? (asked?.ca ?? undefined) : readText(options.ca),
     credentials: readCredentials(options),
@@ -309,6 +315,12 @@ function eventText(event: AppEvent): string | undefined {
   switch (event.type) {
     case "job":
       return `takes ${event.jobId}: ${event.bytes.toLocaleString("en-US")} bytes${event.files > 1 ? ", or one of its smaller files" : ""}`;
+    case "components": {
+      const parts = Object.entries(event.components).map(
+        ([name, inUse]) => `${name} ${inUse ? `${inUse.version}, ${inUse.bytes} bytes` : "none"}`,
+      );
+      return `has ${parts.join("; ")}`;
+    }
     case "verified":
       return "has verified the image and restarts";
     case "decided":
@@ -322,6 +334,13 @@ function eventText(event: AppEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+function components(text: string, before: readonly ComponentConfig[] = []): ComponentConfig[] {
+  const [, name, type] = /^([\w-]{1,15})=(\d{1,3})$/.exec(text) ?? [];
+  if (!(Number(type) >= 1 && Number(type) <= 254))
+    throw new InvalidArgumentError("It must be a name and a file type from 1 to 254, such as assets=10.");
+  return [...before, { name, fileType: Number(type) }];
 }
 
 function chipName(text: string): string {

@@ -212,6 +212,8 @@ async function showJob(client: ServiceClient, jobId: string, json: boolean): Pro
   if (held) print(paint("yellow", held));
   if (image)
     print(`${image.fileName}: ${[image.project, image.version, image.chip].filter(Boolean).join(" ")}`);
+  for (const { type, path, size } of job.files ?? [])
+    print(`  type ${String(type).padEnd(3)} ${path}  ${size.toLocaleString("en-US")} bytes`);
   for (const { thingName, attempt, phase, text, history } of executions) {
     print("", `${thingName}${attempt > 1 ? ` (attempt ${attempt})` : ""}  ${phaseText(phase)}: ${text}`);
     print(...historyLines(history));

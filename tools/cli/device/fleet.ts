@@ -4,9 +4,15 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { AppConfig, AppEvent, Behaviour } from "../../../hosts/emulated/device-app.js";
+import {
+  type AppConfig,
+  type AppEvent,
+  type Behaviour,
+  COMPONENT_LOG,
+  placesOf,
+} from "../../../hosts/emulated/device-app.js";
 import { buildFlashDump, slotTable } from "../../../hosts/emulated/flash-dump.js";
-import { NorFlash } from "../../../hosts/emulated/nor-flash.js";
+import { NorFlash, SECTOR_SIZE } from "../../../hosts/emulated/nor-flash.js";
 import { chipById } from "../../../hosts/formats/chips.js";
 import { describeApp, imageBytes } from "../../../hosts/formats/esp-image-layout.js";
 import { makeEntry, STATE_VALID } from "../../../hosts/formats/otadata.js";
@@ -35,6 +41,8 @@ export interface FleetOptions {
   readonly trustedKeys: AppConfig["trustedKeys"];
   readonly agent?: AppConfig["agent"];
   readonly allowDowngrade: boolean;
+  /** Files beside the firmware. */
+  readonly components?: AppConfig["components"];
   /** What every image but the first does; undefined: what it says itself. */
   readonly behaviour?: Behaviour;
   /** Folder in which devices are kept. */
@@ -60,6 +68,8 @@ export interface Firmware {
 }
 
 const MEGABYTE = 1_048_576;
+/** Bytes of a component's place. */
+const PLACE_SIZE = 0x40000;
 /** Reconnecting is quick here: the broker is near. */
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
@@ -115,8 +125,18 @@ export class Fleet {
   }
 
   #make(thingName: string, flash: Uint8Array): SimulatedDevice {
-    const { engine, broker, ca, credentials, image, trustedKeys, agent, allowDowngrade, behaviour } =
-      this.#options;
+    const {
+      engine,
+      broker,
+      ca,
+      credentials,
+      image,
+      trustedKeys,
+      agent,
+      allowDowngrade,
+      components,
+      behaviour,
+    } = this.#options;
     const first = describeApp(imageBytes(image));
     const { chip, store } = this.#open(thingName, flash);
     const report: ShadowReport = new ShadowReport(thingName, () => firmwareOf(device));
@@ -131,7 +151,7 @@ export class Fleet {
       tls: ca === undefined ? undefined : { ca },
       app: {
         ...{ thingName, trustedKeys, allowDowngrade, agent, protocols: ["MQTT", "HTTP"] },
-        ...{ failureLog: true, payloads: true },
+        ...{ failureLog: true, payloads: true, components },
       },
       behaviour: ({ buildId }) => (buildId === first.buildId ? undefined : behaviour),
       network: (mqtt) => report.attach(mqtt),
@@ -158,8 +178,10 @@ export class Fleet {
 
   /** A chip as it leaves the factory: two slots, the image in the first. */
   #factoryFlash(): Uint8Array {
-    const { image, slotSize } = this.#options;
-    const table = slotTable({ slotSize });
+    const { image, slotSize, components = [] } = this.#options;
+    const places = components.flatMap(placesOf).map((label) => ({ label, size: PLACE_SIZE }));
+    const log = { label: COMPONENT_LOG, size: 2 * SECTOR_SIZE };
+    const table = slotTable({ slotSize, data: components.length > 0 ? [log, ...places] : [] });
     const end = Math.max(...table.map(({ offset, size }) => offset + size));
     let flashSize = 4 * MEGABYTE;
     while (flashSize < end) flashSize *= 2;
