@@ -52,7 +52,11 @@ function restart(): void {
   for (const connection of connections) connection.close();
   trace("simulated device: restart\n");
   const { screen } = globalThis as unknown as { screen?: { postMessage(message: string): void } };
-  Timer.set(() => screen?.postMessage("restart"));
+  Timer.set(() => {
+    // A worker has no screen: it ends the program by a fault, as a crash of the chip would.
+    if (!screen) throw new Error("simulated device: restart");
+    screen.postMessage("restart");
+  });
 }
 
 /** `Math.random` starts alike at each launch of the simulator: the time is mixed in. */

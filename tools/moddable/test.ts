@@ -4,7 +4,7 @@
  * @module
  */
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Command } from "commander";
 import { connectAsync } from "mqtt";
 import { generateIdentity } from "../../service/signer.js";
@@ -30,7 +30,7 @@ const command = new Command("npm run test:moddable --")
   .option("--size <bytes>", "of the image in the long updates", "1500000")
   .option("--seconds <number>", "longest that one step may run on the runtime", "600")
   .option("--turn <ms>", "longest the agent may keep the application waiting, in processor time", "50")
-  .option("--only <text>", "steps whose title has this in it")
+  .option("--only <text>", "steps whose title has this in it, or one of several such texts with | between")
   .option(
     "--output <folder>",
     "where to build, and what was built is kept for the next run (default: thrown away)",
@@ -44,8 +44,18 @@ const SECONDS = Number(longest);
 const LONGEST_TURN = Number(turn);
 for (const [name, value] of Object.entries({ size: IMAGE, seconds: SECONDS, turn: LONGEST_TURN }))
   if (!(value > 0)) command.error(`error: --${name} is a number above 0`);
-const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3"];
+/** Those of the SDK with Wi-Fi. */
+const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3", "esp32/esp32c6", "esp32/qtpys2"];
 const EXAMPLES = ["minimal", "shared-connection"];
+/** Applications of other shapes, below test/moddable/apps. */
+const APPS = {
+  javascript: "in JavaScript",
+  classic: "with a classic MQTT client",
+  ecma: "with an ECMA-419 MQTT client",
+  worker: "with the agent in a Worker",
+};
+/** With all options, built and linked, not run. */
+const EVERYTHING = join(ROOT, "test/moddable/apps/everything");
 /** Bytes of a slot on ESP32. */
 const SLOT = 16;
 
@@ -67,7 +77,7 @@ function report(ok: boolean, text: string): void {
 }
 
 async function step(title: string, action: () => Promise<string>): Promise<void> {
-  if (!title.includes(only)) return;
+  if (!only.split("|").some((text) => title.includes(text))) return;
   steps++;
   try {
     report(true, `${title}: ${await action()}`);
@@ -157,6 +167,12 @@ async function updates(sdk: Sdk): Promise<void> {
         const telemetry = `${reports["count"]} reports of the application at most ${reports["worst"]} ms late, ${ended.answered} commands answered`;
         return `${rate(seconds)}; ${telemetry}; longest turn ${running} ms of processor time (${turns["worst"]} ms by the clock), at the switch to the new image ${restart} ms`;
       });
+    for (const [name, what] of Object.entries(APPS))
+      await step(`update of an application ${what}`, async () => {
+        const app = join(ROOT, "test/moddable/apps", name);
+        const { seconds } = await update({ sdk, application: app, size: 100_000, broker: mosquitto.url });
+        return `100000 bytes in ${seconds.toFixed(1)} s`;
+      });
     await step("image that crashes is rolled back", async () => {
       const lines: string[] = [];
       const { execution } = await updateOnDesk({
@@ -233,10 +249,15 @@ async function main(): Promise<void> {
       );
     await updates(sdk);
     const { certificatePem } = await generateIdentity();
-    for (const example of EXAMPLES)
+    await step("build of all options for lin", async () => {
+      const directory = prepareExample(sdk, EVERYTHING, certificatePem, {});
+      await sdk.build({ directory, platform: "lin" });
+      return "built";
+    });
+    for (const application of [EVERYTHING, ...EXAMPLES.map((name) => join(ROOT, "examples", name))])
       for (const target of TARGETS)
-        await step(`link ${example} for ${target}`, async () => {
-          const directory = prepareExample(sdk, join(ROOT, "examples", example), certificatePem, {});
+        await step(`link ${basename(application)} for ${target}`, async () => {
+          const directory = prepareExample(sdk, application, certificatePem, {});
           const { rom, warnings } = await linkForEsp32(sdk, directory, target);
           if (warnings.length) throw new Error(warnings.join("\n"));
           return `${rom} bytes of ROM for JavaScript, the SDK's included`;
