@@ -48,7 +48,10 @@ const PARTS: readonly [what: string, input: string][] = [
 ];
 
 /** Options that are added to the package. */
-const OPTIONS: readonly string[] = ["payload", "components", "failure-log", "http"];
+const OPTIONS: readonly string[] = [
+  ...["payload", "components", "failure-log", "http", "url", "ddi"],
+  ...["aws", "keys", "mqtt-shared", "network", "push"],
+];
 
 export interface RomFigures {
   /** What the C agent's code size counts: agent, CBOR, JSON; MQTT only; without MQTT client, TLS, porting layer. */
@@ -59,6 +62,8 @@ export interface RomFigures {
   readonly package: number;
   /** The SDK's parts that the host needs: TLS, crypto, flash, preferences. */
   readonly sdk: number;
+  /** Each of those parts, more than an application without it. */
+  readonly sdkParts: readonly (readonly [what: string, bytes: number])[];
   /** What each option's manifest takes more than the package without it. */
   readonly options: readonly (readonly [what: string, bytes: number])[];
   /** Each part with all it imports, linked alone. */
@@ -89,6 +94,11 @@ export async function linkedAlone(sdk: Sdk): Promise<(code: string) => Promise<n
 export async function measureRom(sdk: Sdk): Promise<RomFigures> {
   const base = await link(sdk, "rom-base", BASE);
   const floor = await link(sdk, "rom-floor", [...BASE, ...SDK_PARTS]);
+  const sdkParts: [string, number][] = [];
+  for (const [n, include] of SDK_PARTS.entries()) {
+    const what = include.replace("$(MODDABLE)/", "").replace("/manifest.json", "");
+    sdkParts.push([what, (await link(sdk, `rom-part-${n}`, [...BASE, include])) - base]);
+  }
   const rom = await linkedAlone(sdk);
   const alone = async (input: string) => rom((await bundle(input)).code);
   const parts: [string, number][] = [];
@@ -107,6 +117,7 @@ export async function measureRom(sdk: Sdk): Promise<RomFigures> {
     bundle: await alone("src/index.ts"),
     package: whole - floor,
     sdk: floor - base,
+    sdkParts,
     options: [...options, ["the decoder of payloads in JavaScript, of these", decoder]],
     parts,
   };
@@ -118,6 +129,7 @@ export function romRows({
   bundle,
   package: whole,
   sdk,
+  sdkParts,
   options,
   parts,
 }: RomFigures): [string, string][] {
@@ -126,6 +138,7 @@ export function romRows({
     ["agent with flash layer and signatures", String(bundle)],
     ["package: with host, MQTT client and boot hook", String(whole)],
     ["modules of the SDK that these need", String(sdk)],
+    ...sdkParts.map(([what, bytes]): [string, string] => [`  of the SDK: ${what}`, String(bytes)]),
     ...options.map(([what, bytes]): [string, string] => [`  option: ${what}`, String(bytes)]),
     ...parts.map(([what, bytes]): [string, string] => [`  alone, with its imports: ${what}`, String(bytes)]),
   ];
