@@ -1,0 +1,130 @@
+/**
+ * `npm run guide`: runs the commands of docs/guide.md, as they are printed, for Linux, in a folder of its own, with the package as it
+ * would be published. Files are written from the guide's own blocks. What another terminal does runs beside; what needs a
+ * board or ESP-IDF is marked in the guide (`# hardware`, `# ESP-IDF`) and only named. Needs a Moddable SDK (MODDABLE).
+ * @module
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { Command } from "commander";
+import { BuildError, MissingError, ROOT, Sdk } from "./moddable/sdk.js";
+
+const command = new Command("npm run guide --")
+  .description("Runs the commands of docs/guide.md for Linux. Needs MODDABLE.")
+  .option("--seconds <number>", "longest that a command may take", "400")
+  .parse();
+const SECONDS = Number(command.opts<{ seconds: string }>().seconds);
+if (!(SECONDS > 0)) command.error("error: --seconds is a number above 0");
+
+/** A block of the guide, and the words before it. */
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  readonly before: string;
+}
+
+/** The blocks of chapters 1 and 2, which belong to one application. */
+function blocksOf(guide: string): Block[] {
+  const chapters = guide.slice(guide.indexOf("\n## 1."), guide.indexOf("\n## 3."));
+  let end = 0;
+  return [...chapters.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(
+    ({ 0: whole, 1: language, 2: text, index }) => {
+      const before = chapters.slice(end, index);
+      end = index + whole.length;
+      return { language, text, before };
+    },
+  );
+}
+
+/** What runs in the background until the end. */
+const beside: ChildProcess[] = [];
+const log: string[] = [];
+
+function start(line: string, folder: string, environment: NodeJS.ProcessEnv): ChildProcess {
+  const child = spawn("bash", ["-c", `exec ${line}`], { cwd: folder, env: environment, stdio: "pipe" });
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => log.push(String(data)));
+  beside.push(child);
+  return child;
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (const begun = Date.now(); !condition(); await new Promise((resolve) => setTimeout(resolve, 100)))
+    if (Date.now() - begun > SECONDS * 1000) throw new BuildError(`waited in vain: ${what}\n${log.join("")}`);
+}
+
+function run(line: string, folder: string, environment: NodeJS.ProcessEnv): void {
+  try {
+    const options = { cwd: folder, env: environment, timeout: SECONDS * 1000, encoding: "utf8" } as const;
+    execFileSync("bash", ["-ec", line], { ...options, stdio: "pipe" });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new BuildError(`${line}\n${stdout}${stderr}`);
+  }
+}
+
+async function main(sdk: Sdk): Promise<void> {
+  const folder = join(sdk.output, "my-app");
+  mkdirSync(folder);
+  const bin = join(folder, "node_modules/.bin");
+  const environment = { ...sdk.environment, PATH: [bin, sdk.environment["PATH"]].join(delimiter) };
+  const pack = ["pack", "--ignore-scripts", "--pack-destination", sdk.output];
+  const archive = execFileSync("npm", [...pack, "--silent"], { cwd: ROOT, encoding: "utf8" }).trim();
+  let done = 0;
+  for (const { language, text, before } of blocksOf(readFileSync(join(ROOT, "docs/guide.md"), "utf8"))) {
+    const file = /`([\w.]+\.(?:json|ts))`:\s*$/.exec(before)?.[1];
+    if (language !== "sh") {
+      if (file) writeFileSync(join(folder, file), text);
+      continue;
+    }
+    for (const whole of text.split("\n").filter(Boolean)) {
+      const [line, note = ""] = whole.split(/\s+# /);
+      const skip =
+        /^(hardware|ESP-IDF)/.test(note) ||
+        /private\.pem\.key|XS_OTA_PUSH_SECRET|^export PATH|^npm run sim|instead of/.test(whole);
+      if (skip) {
+        console.log(`not here  ${whole}`);
+        continue;
+      }
+      if (line.startsWith("npx xs-ota serve")) {
+        start(line, folder, environment);
+        await until(line, () => log.join("").includes("Broker"));
+      } else if (line.startsWith("mcconfig")) {
+        // Without a display: the target is the library, which the runner starts as often as the device does.
+        const library = await sdk.build({ directory: folder, platform: "lin" });
+        const app = await sdk.run(library, SECONDS, 4);
+        app.stdout?.on("data", (data) => log.push(String(data)));
+        beside.push(app);
+        await until("the application is connected", () => /WaitingForJob|no-active-job/.test(log.join("")));
+      } else {
+        const told = line
+          // The folder is this one, and the package is the one of this checkout.
+          .replace(/^mkdir my-app && cd my-app && /, "")
+          .replace(
+            "npm install xs-ota-agent",
+            `npm install --prefer-offline --ignore-scripts ${join(sdk.output, archive)}`,
+          );
+        run(told, folder, environment);
+      }
+      done++;
+      console.log(`ok        ${whole}`);
+    }
+  }
+  const text = log.join("");
+  if (!text.includes("update-complete"))
+    throw new BuildError(`there is no update-complete\n${text.slice(-4000)}`);
+  console.log(`${done} commands; the application was updated`);
+}
+
+let sdk: Sdk | undefined;
+try {
+  sdk = Sdk.find();
+  await main(sdk);
+} catch (error) {
+  if (!(error instanceof MissingError || error instanceof BuildError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  for (const child of beside) child.kill();
+  sdk?.close();
+}
