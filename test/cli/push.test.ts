@@ -83,6 +83,7 @@ describe("xs-ota push", () => {
       self.running.version = "2.0.0";
       self.job = { id: "job", status: "SUCCEEDED", details: {} };
     });
+    const before = board?.job;
     const text = await folder.good("push", "v2.bin", address, "--secret", SECRET);
     ok(text.includes("127.0.0.1 runs my-app 1.0.0; pushing my-app 2.0.0"), text);
     ok(text.includes("accepted: 127.0.0.1 runs my-app 2.0.0"), text);
@@ -99,6 +100,14 @@ describe("xs-ota push", () => {
       "the signature is good",
     );
     equal(board?.failure, undefined);
+    if (board) board.job = before;
+    const lines = await folder.good("push", "v2.bin", address, "--secret", SECRET, "--json");
+    const events = lines
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { event: string }).event);
+    equal(events[0], "pushing");
+    equal(events.at(-1), "ended");
   });
 
   it("fails with the board's words when it does not take the image", async () => {
@@ -135,7 +144,15 @@ describe("xs-ota push", () => {
     const address = await listen(() => {});
     await folder.bad(1, "wrong secret", "push", "v2.bin", address, "--secret", "another secret of");
     await folder.bad(2, "the secret is missing", "push", "v2.bin", address);
-    await folder.bad(1, "ECONNREFUSED", "push", "v2.bin", "127.0.0.1:1", "--secret", SECRET);
+    await folder.bad(
+      1,
+      "127.0.0.1:1: nobody listens there",
+      "push",
+      "v2.bin",
+      "127.0.0.1:1",
+      "--secret",
+      SECRET,
+    );
     await folder.bad(2, "host:port", "push", "v2.bin", "http://127.0.0.1", "--secret", SECRET);
     await folder.bad(2, "no whole ESP32 image", "push", "ota-cert.pem", address, "--secret", SECRET);
     equal(board?.image, undefined);

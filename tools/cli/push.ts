@@ -8,7 +8,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { describeApp, imageBytes } from "../../hosts/formats/esp-image-layout.js";
 import { FAILED, Failure, oneLine } from "./failure.js";
 import { readBytes } from "./files.js";
-import { examples, KEY_FILE, seconds } from "./options.js";
+import { examples, jsonOption, KEY_FILE, seconds } from "./options.js";
 import { BoardClient, BoardRefusal, type BoardStatus } from "./push/client.js";
 import { imageManifest, requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
@@ -21,6 +21,18 @@ interface PushOptions {
   readonly key: string;
   readonly secret?: string;
   readonly timeout: number;
+  readonly json: boolean;
+}
+
+/** Tells what goes on, in words or as an object a line; the same words are not told twice in a row. */
+type Tell = (words: string, event: object) => void;
+
+function teller(json: boolean): Tell {
+  let last = "";
+  return (words, event) => {
+    if (words !== last) print(json ? JSON.stringify(event) : words);
+    last = words;
+  };
 }
 
 interface Place {
@@ -47,6 +59,7 @@ export function pushCommand(): Command {
     .option("--key <file>", "private key in PEM", KEY_FILE)
     .addOption(new Option("--secret <text>", "what the board was built with").env("XS_OTA_PUSH_SECRET"))
     .option("--timeout <seconds>", "give up after so long", seconds, 600)
+    .addOption(jsonOption("print JSON, an object a line"))
     .addHelpText(
       "after",
       `${examples([
@@ -63,7 +76,7 @@ image and has accepted it, 1 when not.`,
 async function push(
   file: string,
   { host, port }: Place,
-  { key, secret, timeout }: PushOptions,
+  { key, secret, timeout, json }: PushOptions,
 ): Promise<void> {
   if (!secret)
     throw new Failure("the secret is missing: --secret or XS_OTA_PUSH_SECRET, as the board was built with");
@@ -73,7 +86,12 @@ async function push(
   const signature = await signFile(bytes, key);
   const board = new BoardClient(host, port, secret);
   const before = await reached(board, () => board.status());
-  print(`${host} runs ${before.projectName} ${before.version}; pushing ${projectName} ${version}`);
+  const tell = teller(json);
+  const runs = { project: before.projectName, version: before.version };
+  tell(`${host} runs ${before.projectName} ${before.version}; pushing ${projectName} ${version}`, {
+    event: "pushing",
+    ...{ host, runs, image: { project: projectName, version } },
+  });
   const { ImageServer } = await import("../../service/http.js");
   const deadline = Date.now() + timeout * 1000;
   const server = await ImageServer.start({ host: board.localAddress, expiresIn: Math.ceil(timeout) + 60 });
@@ -89,7 +107,7 @@ async function push(
     );
     server.put("manifest.json", new TextEncoder().encode(manifest));
     await reached(board, () => board.update(server.url("manifest.json")));
-    await follow(board, before, () => Math.min(1, server.served.bytes / bytes.length), deadline);
+    await follow(board, before, () => Math.min(1, server.served.bytes / bytes.length), deadline, tell);
   } finally {
     await server.close();
   }
@@ -101,7 +119,9 @@ async function reached<T>({ host, port }: BoardClient, action: () => Promise<T>)
     return await action();
   } catch (error) {
     if (error instanceof BoardRefusal) throw new Failure(`${host} refuses: ${error.message}`, FAILED);
-    throw new Failure(`${host}:${port}: ${oneLine(error)}`, FAILED);
+    const words = oneLine(error);
+    const where = `${host}:${port}: `;
+    throw new Failure(words.startsWith(where) ? words : where + words, FAILED);
   }
 }
 
@@ -111,19 +131,15 @@ async function follow(
   before: BoardStatus,
   share: () => number,
   deadline: number,
+  tell: Tell,
 ): Promise<void> {
-  let told = "";
-  const tell = (text: string) => {
-    if (text !== told) print(text);
-    told = text;
-  };
   while (Date.now() < deadline) {
     await wait(PERIOD_MS);
     let status: BoardStatus;
     try {
       status = await board.status();
     } catch {
-      tell("the board does not answer: it restarts, or is busy");
+      tell("the board does not answer: it restarts, or is busy", { event: "silent" });
       continue;
     }
     const { job } = status;
@@ -131,14 +147,20 @@ async function follow(
     const details = Object.entries(job.details).map(([name, value]) => `${name}: ${value}`);
     if (job.status === "IN_PROGRESS") {
       const testing = "self_test" in job.details && share() === 1;
-      tell(testing ? "on trial" : `${Math.floor(share() * 10) * 10} % fetched`);
-    } else if (job.status === "SUCCEEDED")
-      return print(paint("green", `accepted: ${board.host} runs ${status.projectName} ${status.version}`));
-    else
-      throw new Failure(
-        `${job.status}, ${board.host} runs ${status.projectName} ${status.version}: ${details.join(", ")}`,
-        FAILED,
-      );
+      const fetched = Math.floor(share() * 10) * 10;
+      if (testing) tell("on trial", { event: "trial" });
+      else tell(`${fetched} % fetched`, { event: "progress", fetched });
+      continue;
+    }
+    const runs = { project: status.projectName, version: status.version };
+    const ended = { event: "ended", status: job.status, details: job.details, runs };
+    if (job.status === "SUCCEEDED")
+      return tell(paint("green", `accepted: ${board.host} runs ${runs.project} ${runs.version}`), ended);
+    tell(job.status, ended);
+    throw new Failure(
+      `${job.status}, ${board.host} runs ${runs.project} ${runs.version}: ${details.join(", ")}`,
+      FAILED,
+    );
   }
   throw new Failure("the board has not come to an end in time; it goes on with what it has", FAILED);
 }
