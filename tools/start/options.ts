@@ -14,7 +14,8 @@ export type ProtocolChoice = (typeof PROTOCOLS)[number];
 export const SERVICES = Object.freeze(["aws", "ddi"] as const);
 
 export interface StartOptions {
-  readonly engine: EngineName;
+  /** Undefined: XS where it has been built, and Node elsewhere. */
+  readonly engine?: EngineName;
   /** What the device speaks to: AWS IoT, or hawkBit's device API. */
   readonly service: (typeof SERVICES)[number];
   readonly protocol: ProtocolChoice;
@@ -59,7 +60,9 @@ export function parseOptions(argv: readonly string[]): StartOptions {
     .description(
       "Updates a simulated device over MQTT or HTTP: service, boot, download, proof, reboot, self-test.",
     )
-    .addOption(new Option("--engine <name>", "what runs the device").choices(["xs", "node"]).default("xs"))
+    .addOption(
+      new Option("--engine <name>", "what runs the device; xs, if it has been built").choices(["xs", "node"]),
+    )
     .addOption(
       new Option("--service <name>", "what the device speaks: AWS IoT, or hawkBit's device API")
         .choices([...SERVICES])

@@ -18,6 +18,7 @@ import type { UpdatePayload } from "../../service/updates.js";
 import type { MqttConnection } from "../../src/ports.js";
 import { deltaKind, deltaOf, packOf, readImage, saving } from "../cli/payload.js";
 import { bootsOfCopy, type Check, check, mostErased, otadataOf, slotHolds } from "./checks.js";
+import { type Choice, chooseEngine } from "./engine.js";
 import { Folder, type KeptUpdate } from "./folder.js";
 import { Narrator } from "./narrator.js";
 import type { ProtocolChoice, StartOptions } from "./options.js";
@@ -48,6 +49,7 @@ export class Run {
   readonly #started = performance.now();
   readonly #closers: (() => void | Promise<void>)[] = [];
   #lost = () => 0;
+  #choice: Choice = { engine: "xs" };
 
   constructor(options: StartOptions, view: View) {
     this.#options = options;
@@ -55,13 +57,14 @@ export class Run {
     this.#narrator = new Narrator(view, options.verbose);
   }
 
-  /** @throws RunError, ImageFileError, FolderError; Error when the broker does not answer */
+  /** @throws RunError, ImageFileError, FolderError; Error when the broker does not answer, or the engine is not there */
   async execute(): Promise<Summary> {
+    this.#choice = chooseEngine(this.#options.engine);
     const folder = new Folder(this.#options.keep);
     this.#closers.push(() => folder.close());
     const setup = await prepare(this.#options, folder);
     this.#closers.push(() => setup.close());
-    if (this.#options.engine === "xs") deviceBundle();
+    if (this.#choice.engine === "xs") deviceBundle();
     const service = await this.#startService(folder);
     const ddi = this.#options.service === "ddi" ? await this.#startDdi(service) : undefined;
     const device = this.#makeDevice(setup, folder, service.url, ddi);
@@ -115,7 +118,8 @@ export class Run {
     url: string,
     ddi: DdiServer | undefined,
   ): SimulatedDevice {
-    const { engine, blockSize, loss, latency, verbose, protocol } = this.#options;
+    const { engine } = this.#choice;
+    const { blockSize, loss, latency, verbose, protocol } = this.#options;
     const network = (mqtt: MqttConnection): MqttConnection => {
       if (loss === 0 && latency === 0) return mqtt;
       const before = this.#lost();
@@ -152,7 +156,8 @@ export class Run {
   }
 
   #introduce({ device, chip, scenario }: Setup, url: string): void {
-    const { engine, broker, loss, latency, service } = this.#options;
+    const { engine, reason } = this.#choice;
+    const { broker, loss, latency, service } = this.#options;
     const view = this.#view;
     view.line(
       "service",
@@ -162,6 +167,7 @@ export class Run {
     );
     const where = engine === "xs" ? "on the XS engine" : "in Node";
     const flash = `${chip.size / 1_048_576} MB of flash`;
+    if (reason) view.line("engine", `Node, not XS. ${reason}`);
     view.line("device", `thing ${device.thingName}, ${chipTitle(device.chipId)} ${where}, ${flash}`);
     const { app, image } = scenario;
     const size = kilobytes(image.length);
@@ -235,7 +241,8 @@ export class Run {
     folder: Folder,
     served: Served,
   ): Summary {
-    const { engine, keep } = this.#options;
+    const { engine } = this.#choice;
+    const { keep } = this.#options;
     const { scenario } = setup;
     const { app, slot, state } = device.status();
     const { statistics, transferSeconds } = this.#narrator;
