@@ -4,7 +4,7 @@
  * @module
  */
 import { EventEmitter } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describeApp, imageBytes } from "../hosts/formats/esp-image-layout.js";
 import { compareVersions } from "../src/slot/version.js";
@@ -13,6 +13,7 @@ import { DevelopmentService, type ServiceOptions } from "./index.js";
 import { type ImageInspection, inspectImageBytes } from "./inspection.js";
 import { checkThingName, type Execution, isTerminal, type Job } from "./job-records.js";
 import { type DeviceList, type JobList, type ListQuery, listDevices, listJobs } from "./lists.js";
+import { makeFolder } from "./make-folder.js";
 import { type MadePayload, type MakePayload, PayloadMaker, type PayloadWish } from "./payload-maker.js";
 import { readRegularFile } from "./regular-file.js";
 import type { SigningIdentity } from "./signer.js";
@@ -165,7 +166,7 @@ export class Desk extends EventEmitter<DeskEvents> {
   /** @throws Error when the folder, an address or the broker can not be used */
   static async open(options: DeskOptions): Promise<Desk> {
     const { folder, broker, listen, http, identity } = options;
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const labels = readLabels(join(folder, "images.json"));
     const service = await DevelopmentService.start({
       ...{ broker, listen, http, identity },

@@ -5,11 +5,12 @@
  * A batch that can not be written, as on a full disk, is tried again until it can; meanwhile nobody hears of it.
  * @module
  */
-import { mkdirSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { type BatchOperation, ClassicLevel } from "classic-level";
 import type { DeviceRecord } from "./devices.js";
 import { ServiceError } from "./errors.js";
 import type { Execution, Job } from "./job-records.js";
+import { makeFolder } from "./make-folder.js";
 import type { Credentials } from "./presign.js";
 
 export interface StoreOptions {
@@ -53,7 +54,7 @@ export class ServiceStore {
    * @throws Error when it can not be used, is in use, or comes from another release
    */
   static async open(directory: string, options: StoreOptions = {}): Promise<ServiceStore> {
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     const store = new ServiceStore(directory, options, await openLevel(directory));
     const meta = store.#sublevel<unknown>("meta", "json");
     const format = await meta.get("format");

@@ -2,8 +2,9 @@
  * The certificate authority of a service: made once in its folder, and used again.
  * @module
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../../service/make-folder.js";
 import { TestCa } from "../../service/test-ca.js";
 import { readText, writeNew } from "./files.js";
 
@@ -14,7 +15,7 @@ export async function loadAuthority(folder: string): Promise<TestCa> {
   if (existsSync(certificateFile) && existsSync(keyFile))
     return new TestCa(readText(certificateFile), readText(keyFile));
   const authority = await TestCa.create({ commonName: "xs-ota serve" });
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   writeNew(keyFile, authority.privateKey, 0o600);
   writeNew(certificateFile, `${authority.certificate.trimEnd()}\n`);
   return authority;

@@ -6,10 +6,11 @@
  * it remembers; `image.bin`: what is deployed; `update.json`: how; `service`: what the service knows of its jobs.
  * @module
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { replaceFile } from "../../hosts/node/replace-file.js";
+import { makeFolder } from "../../service/make-folder.js";
 import type { ImageSignature, SigningIdentity } from "../../service/signer.js";
 import type { AppDescription } from "../../src/ports.js";
 import type { Failure, ProtocolChoice } from "./options.js";
@@ -49,7 +50,7 @@ export class Folder {
   constructor(path: string | undefined) {
     this.#temporary = path === undefined;
     try {
-      if (path !== undefined) mkdirSync(path, { recursive: true });
+      if (path !== undefined) makeFolder(path);
       this.path = path ?? mkdtempSync(join(tmpdir(), "xs-ota-"));
     } catch (error) {
       throw new FolderError(`the folder ${path} can not be used: ${(error as Error).message}`);

@@ -2,7 +2,7 @@
  * Simulated devices that connect to a broker, report what they run, and update themselves.
  * @module
  */
-import { mkdirSync } from "node:fs";
+
 import { join } from "node:path";
 import {
   type AppConfig,
@@ -20,6 +20,7 @@ import { SimulatedDevice } from "../../../hosts/node/device.js";
 import type { EngineName } from "../../../hosts/node/engine.js";
 import { FileStorage } from "../../../hosts/node/file-storage.js";
 import { FileStore } from "../../../hosts/node/file-store.js";
+import { makeFolder } from "../../../service/make-folder.js";
 import { encodeUtf8 } from "../../../src/bytes.js";
 import type { MqttConnection, Store } from "../../../src/ports.js";
 import { lockFolder } from "../lock.js";
@@ -91,7 +92,7 @@ export class Fleet {
   async start(): Promise<void> {
     const { keep } = this.#options;
     if (keep !== undefined) {
-      mkdirSync(keep, { recursive: true });
+      makeFolder(keep);
       this.#closers.push(lockFolder(keep));
     }
     const flash = this.#factoryFlash();
@@ -170,7 +171,7 @@ export class Fleet {
     const { keep } = this.#options;
     if (keep === undefined) return { chip: new NorFlash(new SparseStorage(flash)), store: new MemoryStore() };
     const folder = join(keep, folderName(thingName));
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const storage = new FileStorage(join(folder, "flash.bin"), () => flash);
     this.#closers.push(() => storage.close());
     return { chip: new NorFlash(storage), store: new FileStore(join(folder, "store.json")) };
