@@ -34,11 +34,15 @@ const { isBuilt } = await import(new URL("../tools/build/fresh.js", import.meta.
  */
 const FIRST: readonly (readonly Step[])[] = [
   [
-    { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
+    {
+      title: "Types of the hosts for Moddable",
+      command: ["tsc", "-p", "tsconfig.moddable.json", ...(isBuilt() ? ["--noEmit"] : [])],
+    },
     ...(isBuilt()
       ? []
       : [
           { title: "Bundles", command: ["rollup", "-c", "--silent"] },
+          { title: "Declarations", command: ["node", "tools/build/types.js"] },
           { title: "Readable build", command: ["node", "tools/build/plain.js"] },
           { title: "Script for XS", command: ["node", "tools/build/xs-script.js"] },
         ]),

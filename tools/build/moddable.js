@@ -48,6 +48,7 @@ const output = (name) => ({
   file: `dist/${name}.js`,
   format: "es",
   sourcemap: "hidden",
+  sourcemapExcludeSources: true,
   assetFileNames: "[name]",
 });
 
