@@ -413,7 +413,10 @@ export class Agent {
       this.#after(Event.SelfTestTimer, this.#options.selfTestTimeoutMs);
     } else {
       if (verdict?.code === "rolled-back") this.#imageFailed(job.progress.image, active);
-      if (!this.#onTrial) return this.#finish(verdict);
+      if (!this.#onTrial) {
+        if (job.progress.selfTest) this.#attempt(pal, "secure");
+        return this.#finish(verdict);
+      }
       if (verdict) return this.#rollBack(verdict);
     }
     this.#inform(active, report.selfTest("active", active));
@@ -828,13 +831,13 @@ export class Agent {
   }
 
   /** @returns what went wrong, after telling of it */
-  #attempt<Call extends "abort" | "setPlatformImageState">(
+  #attempt(
     pal: OtaPal,
-    call: Call,
-    value: Parameters<OtaPal[Call]>[0],
+    call: "abort" | "setPlatformImageState" | "secure",
+    value?: boolean | ImageState,
   ): OtaError | undefined {
     try {
-      const aside = pal[call](value as never);
+      const aside = pal[call]?.(value as never);
       if (aside) this.#notice(aside);
       return undefined;
     } catch (error) {

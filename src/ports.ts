@@ -147,6 +147,11 @@ export interface BootControl {
   markValid(): void;
   /** Gives up the running image: the next boot takes the other one. Throws when there is none to go back to. */
   markInvalid(): void;
+  /**
+   * After a restart amid an update: what a power cut may have left unstable is not what decides about booting any more
+   * (docs/SPEC.md, "What a power cut within a write leaves"). What boots stays as it is. Throws when it can not be had.
+   */
+  secure?(): void;
   /** Restarts the device. On a device it does not return; a simulated one ends the agent's life in a later turn. */
   restart(): void;
 }

@@ -9,8 +9,13 @@ import {
   isCrcRight,
   makeEntry,
   nextSequence,
+  type OtaEntry,
+  STATE_ABORTED,
+  STATE_INVALID,
+  STATE_NEW,
   STATE_PENDING_VERIFY,
   STATE_UNDEFINED,
+  STATE_VALID,
   slotOf,
   stateName,
 } from "../formats/otadata.js";
@@ -68,13 +73,18 @@ export class ModelBootControl implements BootControl {
       if (active >= 0) this.#operations.setBootPartition(running);
       return;
     }
-    if (active < 0) return flash.writeEntry(0, makeEntry(index + 1, STATE_UNDEFINED));
-    const { sequence, state } = entries[active];
-    if (slotOf(sequence, flash.slots.length) === index) {
-      if (state !== STATE_PENDING_VERIFY) return;
+    if (active >= 0 && slotOf(entries[active].sequence, flash.slots.length) === index) {
+      if (entries[active].state !== STATE_PENDING_VERIFY) return;
       throw new EspError("ESP_ERR_OTA_ROLLBACK_INVALID_STATE", "the running application is not confirmed");
     }
-    const next = nextSequence(sequence, index, flash.slots.length);
+    this.#nameRunning(entries, active, index);
+  }
+
+  /** In place of the entry that is not active. */
+  #nameRunning(entries: readonly OtaEntry[], active: number, index: number): void {
+    const flash = this.#flash;
+    if (active < 0) return flash.writeEntry(0, makeEntry(index + 1, STATE_UNDEFINED));
+    const next = nextSequence(entries[active].sequence, index, flash.slots.length);
     if (next >= EMPTY_SEQUENCE) throw new RangeError("otadata has no sequence number left");
     flash.writeEntry(1 - active, makeEntry(next, STATE_UNDEFINED));
   }
@@ -98,6 +108,32 @@ export class ModelBootControl implements BootControl {
 
   markInvalid(): void {
     this.#operations.markAppInvalid();
+  }
+
+  secure(): void {
+    const flash = this.#flash;
+    const { slots } = flash;
+    const entries = flash.entries();
+    const index = slots.findIndex(({ offset }) => offset === this.runningPartition.offset);
+    const slotAt = (n: number) => slotOf(entries[n].sequence, slots.length);
+    const given = [0, 1].filter((n) => {
+      const { sequence, state } = entries[n];
+      const isGivenUp = state === STATE_INVALID || state === STATE_ABORTED;
+      return isGivenUp && sequence !== EMPTY_SEQUENCE && isCrcRight(entries[n]) && slotAt(n) !== index;
+    });
+    for (const n of given) flash.writeEntry(n, entries[n]);
+    const active = activeEntry(entries);
+    if (given.length || index < 0) return;
+    // What read well at the start may read otherwise now.
+    if (active < 0 || slotAt(active) !== index) return this.#nameRunning(entries, active, index);
+    // Elsewhere a second cut could start what is neither the one nor the other.
+    const isPair =
+      slots.length === 2 && !flash.partitions.some(({ type, subtype }) => type === 0 && subtype === 0);
+    const { sequence, state } = entries[active];
+    const next = sequence + slots.length;
+    const isOnTrial = state === STATE_NEW || state === STATE_PENDING_VERIFY;
+    if (!isPair || isOnTrial || next >= EMPTY_SEQUENCE) return;
+    flash.writeEntry(1 - active, makeEntry(next, state === STATE_VALID ? state : STATE_UNDEFINED));
   }
 
   restart(): void {

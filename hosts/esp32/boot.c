@@ -388,12 +388,28 @@ void xs_ota_otherState(xsMachine *the)
 	xsmcSetInteger(xsResult, partitionState(otherPartition(the)));
 }
 
+/* An entry for the running slot in place of the one that is not active. */
+static void nameRunning(xsMachine *the, const otaEntry entries[2], int active, int slot)
+{
+	otaEntry entry;
+	uint32_t slots = esp_ota_get_app_partition_count();
+	uint64_t seq = slot + 1;
+
+	while ((active >= 0) && (seq < entries[active].seq))
+		seq += slots;
+	if (seq >= kNone)
+		xsUnknownError("otadata has no sequence number left");
+	memset(&entry, 0xFF, sizeof(entry));
+	entry.seq = (uint32_t)seq;
+	entry.state = ESP_OTA_IMG_UNDEFINED;
+	entry.crc = crcOf(entry.seq);
+	writeEntry(the, (active < 0) ? 0 : 1 - active, &entry);
+}
+
 void xs_ota_keepWayBack(xsMachine *the)
 {
-	otaEntry entries[2], entry;
-	uint32_t slots = esp_ota_get_app_partition_count();
+	otaEntry entries[2];
 	int active, slot = runningSlot(the);
-	uint64_t seq;
 
 	otherPartition(the);
 	readEntries(the, entries);
@@ -405,23 +421,12 @@ void xs_ota_keepWayBack(xsMachine *the)
 			otaFail(the, "making the factory application the one to boot", error);
 		return;
 	}
-	seq = slot + 1;
-	if (active >= 0) {
-		if (slotOf(&entries[active]) == (uint32_t)slot) {
-			if (ESP_OTA_IMG_PENDING_VERIFY == entries[active].state)
-				xsUnknownError("the running image is not confirmed");
-			return;
-		}
-		while (seq < entries[active].seq)
-			seq += slots;
-		if (seq >= kNone)
-			xsUnknownError("otadata has no sequence number left");
+	if ((active >= 0) && (slotOf(&entries[active]) == (uint32_t)slot)) {
+		if (ESP_OTA_IMG_PENDING_VERIFY == entries[active].state)
+			xsUnknownError("the running image is not confirmed");
+		return;
 	}
-	memset(&entry, 0xFF, sizeof(entry));
-	entry.seq = (uint32_t)seq;
-	entry.state = ESP_OTA_IMG_UNDEFINED;
-	entry.crc = crcOf(entry.seq);
-	writeEntry(the, (active < 0) ? 0 : 1 - active, &entry);
+	nameRunning(the, entries, active, slot);
 }
 
 /* ESP-IDF's function first, whose result esp_ota_begin ignores as well; then what it leaves when no entry is active. */
@@ -466,6 +471,48 @@ void xs_ota_markInvalid(xsMachine *the)
 	if (ESP_OK != error)
 		otaFail(the, "giving up the image", error);
 	watchdogStop();
+}
+
+/*
+ * An entry that a power cut has left unstable decides about booting no longer: one that gives up another slot is written
+ * anew, and behind one for the running slot comes a second one, with the slot's next sequence number. What boots stays as
+ * it is at every moment. With more slots, or a factory application, a second cut could start a third image.
+ */
+void xs_ota_secure(xsMachine *the)
+{
+	otaEntry entries[2], entry;
+	uint32_t slots = esp_ota_get_app_partition_count();
+	int i, active, given = 0, slot = runningSlot(the);
+
+	otherPartition(the);
+	readEntries(the, entries);
+	for (i = 0; i < 2; i++) {
+		entry = entries[i];
+		if ((kNone == entry.seq) || (crcOf(entry.seq) != entry.crc) ||
+				((slot >= 0) && (slotOf(&entry) == (uint32_t)slot)) ||
+				((ESP_OTA_IMG_INVALID != entry.state) && (ESP_OTA_IMG_ABORTED != entry.state)))
+			continue;
+		writeEntry(the, i, &entry);
+		given = 1;
+	}
+	active = activeEntry(entries);
+	if (given || (slot < 0))
+		return;
+	/* What read well at the start may read otherwise now. */
+	if ((active < 0) || (slotOf(&entries[active]) != (uint32_t)slot)) {
+		nameRunning(the, entries, active, slot);
+		return;
+	}
+	entry = entries[active];
+	if ((slots != 2) || (ESP_OTA_IMG_NEW == entry.state) || (ESP_OTA_IMG_PENDING_VERIFY == entry.state) ||
+			(entry.seq >= kNone - slots) ||
+			esp_partition_find_first(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_APP_FACTORY, NULL))
+		return;
+	entry.seq += slots;
+	entry.crc = crcOf(entry.seq);
+	if (ESP_OTA_IMG_VALID != entry.state)
+		entry.state = ESP_OTA_IMG_UNDEFINED;
+	writeEntry(the, 1 - active, &entry);
 }
 
 void xs_ota_restart(xsMachine *the)

@@ -81,6 +81,9 @@ class Native {
   markInvalid(): void {
     return native("xs_ota_markInvalid").call(this) as undefined;
   }
+  secure(): void {
+    return native("xs_ota_secure").call(this) as undefined;
+  }
   restart(): void {
     return native("xs_ota_restart").call(this) as undefined;
   }
@@ -149,6 +152,10 @@ export class EspBootControl implements BootControl {
 
   markInvalid(): void {
     this.#native.markInvalid();
+  }
+
+  secure(): void {
+    this.#native.secure();
   }
 
   restart(): void {

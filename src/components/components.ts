@@ -206,6 +206,10 @@ export class Components implements OtaPal {
     return this.#options.firmware.ordered;
   }
 
+  secure(): void {
+    this.#options.firmware.secure?.();
+  }
+
   rank(files: readonly JobFile[]): readonly JobFile[] {
     const { firmware } = this.#options;
     return firmware.rank ? firmware.rank(files) : files;

@@ -210,6 +210,10 @@ export class StagedPal implements OtaPal {
     return this.#whole.ordered;
   }
 
+  secure(): void {
+    this.#whole.secure();
+  }
+
   get resetReason(): string | undefined {
     return this.#whole.resetReason;
   }

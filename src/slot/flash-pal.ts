@@ -167,6 +167,10 @@ export class FlashPal implements OtaPal {
     return this.#open?.digest;
   }
 
+  secure(): void {
+    this.#options.boot?.secure?.();
+  }
+
   get rolledBack(): boolean {
     const state = this.#options.boot?.otherState();
     return state === "pending-verify" || platformState(state) === "invalid";

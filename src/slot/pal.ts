@@ -44,6 +44,9 @@ export interface OtaPal {
   /** What the maker of the product should know of this build, a sentence each; told at `init`. */
   readonly notices?: readonly string[] | undefined;
 
+  /** Before the outcome of an update is told that a restart came into: what was decided about it will stay. */
+  secure?(): void;
+
   /**
    * Opens the destination for `file`; nothing is erased yet. `done` is called in a later turn, with what an
    * earlier transfer of the same file left, or with an error ("file-too-large", "file-create", "no-way-back").

@@ -134,6 +134,38 @@ function rollback(scene: BootScene, create: () => BootHarness): void {
     equal(harness.reboot().running.version, "1.0.0");
   });
 
+  it("secures what was confirmed: it boots as before, and the next update has its way back", () => {
+    onTrial();
+    boot.markValid();
+    boot = harness.reboot();
+    boot.secure?.();
+    boot.secure?.();
+    for (let n = 0; n < 2; n++) {
+      boot = harness.reboot();
+      equal(boot.running.version, "2.0.0");
+      equal(boot.imageState(), "valid");
+    }
+    harness.install("3.0.0");
+    boot.keepWayBack();
+    boot.clearOther();
+    boot.setBoot();
+    equal(harness.reboot().running.version, "3.0.0");
+    equal(harness.reboot().running.version, "2.0.0");
+  });
+
+  it("secures what was given up: it stays so", () => {
+    onTrial();
+    boot = harness.reboot();
+    equal(boot.running.version, "1.0.0");
+    const verdict = boot.otherState();
+    for (let n = 0; n < 2; n++) {
+      boot.secure?.();
+      equal(boot.otherState(), verdict);
+      boot = harness.reboot();
+      equal(boot.running.version, "1.0.0");
+    }
+  });
+
   it("boots the other image on trial", () => {
     onTrial();
     equal(boot.otherState(), BEHIND);

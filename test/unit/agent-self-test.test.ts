@@ -1,3 +1,4 @@
+import { ModelBootControl } from "../../hosts/emulated/boot-control.js";
 import { encodeUtf8 } from "../../src/bytes.js";
 import { OtaError, type OtaEvent } from "../../src/index.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
@@ -160,6 +161,46 @@ describe("self-test: nothing is decided", () => {
     equal(world.state, "ota_0 1.0.0 valid");
     deepEqual([world.ended(jobId).status, details(world, jobId)["code"]], ["FAILED", "rolled-back"]);
     ok(details(world, jobId)["message"].includes("1.0.0"), details(world, jobId)["message"]);
+  });
+
+  it("what a restart came into is secured before its outcome is told, and a smooth update is not", () => {
+    const { prototype } = ModelBootControl;
+    const { secure } = prototype;
+    let secured = 0;
+    prototype.secure = function () {
+      secured++;
+      secure.call(this);
+    };
+    try {
+      const { world, jobId } = onTrial();
+      world.run(1000);
+      world.reset();
+      equal(world.ended(jobId).status, "FAILED");
+      equal(secured, 1);
+      const smooth = onTrial();
+      smooth.world.agent.setImageState("accepted");
+      equal(smooth.world.ended(smooth.jobId).status, "SUCCEEDED");
+      equal(secured, 1);
+    } finally {
+      prototype.secure = secure;
+    }
+  });
+
+  it("a store of decisions that fails to be secured is a notice, and the outcome is told", () => {
+    const { prototype } = ModelBootControl;
+    const { secure } = prototype;
+    prototype.secure = () => {
+      throw new Error("flash worn out");
+    };
+    try {
+      const { world, jobId } = onTrial();
+      world.run(1000);
+      world.reset();
+      deepEqual([world.ended(jobId).status, details(world, jobId)["code"]], ["FAILED", "rolled-back"]);
+      ok(world.events.some((event) => event.type === "notice" && event.error.message.includes("worn out")));
+    } finally {
+      prototype.secure = secure;
+    }
   });
 
   it("no connection: the deadline decides, the old firmware reports FAILED", () => {

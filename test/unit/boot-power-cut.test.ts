@@ -172,3 +172,75 @@ for (const encrypted of [false, true])
       }
     }
   });
+
+describe("what a power cut within a write has left unstable", () => {
+  const ON_TRIAL = [VALID_1, makeEntry(2, STATE_PENDING_VERIFY)];
+  for (const { title, act, running, isDecided } of [
+    {
+      title: "confirming",
+      act: (device: BootDevice) => device.control(NEW).markValid(),
+      running: NEW,
+      isDecided: (device: BootDevice) => device.control(NEW).imageState() === "valid",
+    },
+    {
+      title: "giving up, by the boot loader",
+      act: (device: BootDevice) => void device.boot(),
+      running: OLD,
+      isDecided: (device: BootDevice) => device.control(OLD).otherState() === "aborted",
+    },
+    {
+      title: "giving up, by the application",
+      act: (device: BootDevice) => device.control(NEW).markInvalid(),
+      running: OLD,
+      isDecided: (device: BootDevice) => device.control(OLD).otherState() === "invalid",
+    },
+  ]) {
+    /** Of the starts after one at which the decision read well: how many were other images. */
+    function others(secure: boolean): { lives: number; others: number } {
+      const counts = { lives: 0, others: 0 };
+      const last = countOperations(new BootDevice({ otadata: ON_TRIAL }), act) - 1;
+      for (let index = 0; index <= last; index++)
+        for (let seed = 1; seed <= 160; seed++)
+          for (const moment of ["bits", "weak", "all-pages", "prefix"] as const) {
+            const device = new BootDevice({ otadata: ON_TRIAL });
+            cut(device, act, index, moment, seed);
+            // Each read is another chance.
+            for (let n = seed % 7; n > 0; n--) device.entries();
+            if (device.boot() !== running || !isDecided(device)) continue;
+            if (secure) device.control(running).secure();
+            for (let n = 0; n < 6; n++) {
+              counts.lives++;
+              if (device.boot() !== running) counts.others++;
+            }
+          }
+      return counts;
+    }
+
+    it(`decides about booting no longer once it is secured: ${title}`, () => {
+      const before = others(false);
+      ok(before.others > 0, `no start differs without it, of ${before.lives}: the test shows nothing`);
+      const after = others(true);
+      ok(after.lives > 60, `${after.lives} starts`);
+      equal(after.others, 0);
+    });
+  }
+
+  it("costs no image when the power fails while it is secured", () => {
+    for (const otadata of [
+      [VALID_1, makeEntry(2, STATE_VALID)],
+      [VALID_1, makeEntry(2, STATE_ABORTED)],
+    ]) {
+      const running = otadata[1].state === STATE_VALID ? NEW : OLD;
+      const act = (device: BootDevice) => device.control(running).secure();
+      const last = countOperations(new BootDevice({ otadata }), act) - 1;
+      ok(last >= 1, "erases and writes");
+      for (let index = 0; index <= last; index++)
+        for (const seed of SEEDS)
+          for (const moment of CUT_MOMENTS) {
+            const device = new BootDevice({ otadata });
+            ok(cut(device, act, index, moment, seed));
+            for (let n = 0; n < 4; n++) equal(device.boot(), running, `${moment} operation ${index}`);
+          }
+    }
+  });
+});

@@ -85,6 +85,9 @@ export class XsBoot implements BootControl {
   markInvalid(): void {
     boot("markInvalid");
   }
+  secure(): void {
+    boot("secure");
+  }
   restart(): void {
     boot("restart");
   }

@@ -11,7 +11,7 @@
 #define HOOKS(EACH) \
 	EACH(describe) EACH(chipRevision) EACH(builtForRollback) EACH(lacks) EACH(proof) EACH(beginProof) EACH(bootLoader) \
 	EACH(imageState) EACH(otherState) EACH(keepWayBack) EACH(clearOther) EACH(setBoot) EACH(markValid) \
-	EACH(markInvalid) EACH(restart) EACH(resetReason) EACH(guard)
+	EACH(markInvalid) EACH(secure) EACH(restart) EACH(resetReason) EACH(guard)
 
 #define DECLARE(NAME) extern void xs_ota_##NAME(xsMachine *the);
 HOOKS(DECLARE)
