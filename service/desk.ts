@@ -545,16 +545,18 @@ export class Desk extends EventEmitter<DeskEvents> {
 
   #tell(): void {
     this.#timer = undefined;
-    const alive = new Set(this.service.jobs.jobs().map(({ jobId }) => jobId));
-    const change = {
-      devices: this.#deviceViews(this.#changedThings),
-      jobs: [...this.#changedJobs].filter((jobId) => alive.has(jobId)).map((jobId) => this.#jobView(jobId)),
-      executions: [...this.#changedExecutions.values()]
-        .filter(({ jobId }) => alive.has(jobId))
-        .map(executionView),
-      deleted: [...this.#deleted].filter((jobId) => !alive.has(jobId)),
-      forgotten: [...this.#forgotten].filter((name) => !this.service.device(name)),
-    };
+    const things = new Set(this.#changedThings);
+    const [jobs, executions] = [[...this.#changedJobs], [...this.#changedExecutions.values()]];
+    const [deleted, forgotten] = [[...this.#deleted], [...this.#forgotten]];
+    const alive = once(() => new Set(this.service.jobs.jobs().map(({ jobId }) => jobId)));
+    // Of a fleet these are long, and pages ask for what they show themselves: made for who looks alone.
+    const change = lazily<DeskChange>({
+      devices: () => this.#deviceViews(things),
+      jobs: () => jobs.filter((jobId) => alive().has(jobId)).map((jobId) => this.#jobView(jobId)),
+      executions: () => executions.filter(({ jobId }) => alive().has(jobId)).map(executionView),
+      deleted: () => deleted.filter((jobId) => !alive().has(jobId)),
+      forgotten: () => forgotten.filter((name) => !this.service.device(name)),
+    });
     for (const set of [
       this.#forgotten,
       this.#changedThings,
@@ -574,6 +576,23 @@ export class Desk extends EventEmitter<DeskEvents> {
     this.#inspections.set(path, { stamp, file });
     return file;
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** An object each of whose members is made when it is first asked for; JSON has them all. */
+function lazily<T extends object>(makers: { readonly [K in keyof T]: () => T[K] }): T {
+  const members = Object.entries(makers as Record<string, () => unknown>).map(([name, make]) => [
+    name,
+    { get: once(make), enumerable: true },
+  ]);
+  return Object.defineProperties({}, Object.fromEntries(members) as PropertyDescriptorMap) as T;
 }
 
 /** Changes when a file does. */

@@ -124,6 +124,18 @@ describe("service: the desk", () => {
     equal(desk.service.jobs.jobs().length, 1);
   });
 
+  it("tells what has changed, which JSON has whole", async () => {
+    const told = new Promise<string>((resolve) =>
+      desk.once("change", (change) => resolve(JSON.stringify(change))),
+    );
+    await desk.editDevice("gone", {});
+    await desk.forgetDevice("gone");
+    const { jobId } = await deploy({ things: ["a"], addThings: true });
+    const { devices, jobs, executions, deleted, forgotten } = JSON.parse(await told);
+    deepEqual([devices[0].thingName, jobs[0].jobId, executions[0].jobId], ["a", jobId, jobId]);
+    deepEqual([deleted, forgotten], [[], ["gone"]]);
+  });
+
   it("pauses, resumes and cancels, and says why", async () => {
     const rollout = { stages: [{ count: 1 }] };
     const { jobId } = await deploy({ things: ["a", "b"], addThings: true, rollout, description: "a fix" });
