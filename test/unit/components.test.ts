@@ -7,8 +7,10 @@ import {
   componentFile,
   type Files,
   firmwareImage,
+  STATEMENT,
   withStatement,
 } from "../support/component-rig.js";
+import { fileOf } from "../support/pal-rig.js";
 
 const assets = (version: string, changes = {}) => componentFile("assets", version, changes);
 const certs = (version: string, changes = {}) => componentFile("certs", version, changes);
@@ -159,6 +161,80 @@ describe("components: what is refused", () => {
     ]);
     equal(rig.install(withStatement(newer, 6)), "downgrade");
     equal(rig.install(withStatement(newer, 8)), undefined);
+  });
+
+  const untouched = (rig: ComponentRig, action: () => void) => {
+    const bits = rig.storage.bytes.slice();
+    action();
+    ok(
+      rig.storage.bytes.every((byte, at) => byte === bits[at]),
+      "flash was touched",
+    );
+  };
+
+  it("a signature of another file: firmware's on a component and back, of another component, of an older version", () => {
+    const crossings: [bytes: Uint8Array, type: number, signed: Uint8Array][] = [
+      [assets("1"), ASSETS, firmwareImage("2.0.0")],
+      [firmwareImage("2.0.0"), 0, assets("1")],
+      [assets("1"), ASSETS, certs("1")],
+      [assets("2"), ASSETS, assets("1")],
+    ];
+    for (const [bytes, type, signed] of crossings) {
+      const rig = new ComponentRig();
+      const { signature } = fileOf(signed);
+      equal(
+        rig.install(one(bytes, type), () => ({ signature })),
+        "signature-check",
+      );
+      rig.start();
+      equal(rig.versions, "1.0.0 - -");
+    }
+  });
+
+  it("a statement as a component, a component as a statement, a statement with the signature of one of its files", () => {
+    const rig = new ComponentRig();
+    const set = withStatement(one(assets("1")), 1);
+    const paper = set.get(STATEMENT) as Uint8Array;
+    untouched(rig, () => {
+      equal(rig.install(one(paper)), "bad-image");
+      equal(
+        rig.install(new Map([...one(assets("1")), [STATEMENT, assets("1", { size: 100 })]])),
+        "bad-image",
+      );
+      const { signature } = fileOf(assets("1"));
+      equal(
+        rig.install(set, ({ fileType }) => (fileType === STATEMENT ? { signature } : {})),
+        "signature-check",
+      );
+    });
+  });
+
+  it("a set with one member that is older than what is in use: nothing of it is written", () => {
+    const rig = new ComponentRig({ live: true });
+    const both = (a: string, c: string) =>
+      new Map([
+        [ASSETS, assets(a)],
+        [CERTS, certs(c)],
+      ]);
+    equal(rig.install(withStatement(both("2", "2"), 1)), undefined);
+    accept(rig);
+    untouched(rig, () => {
+      equal(rig.install(withStatement(both("3", "1"), 2)), "downgrade");
+      equal(
+        rig.install(withStatement(new Map([[0, firmwareImage("0.9.0")], ...both("3", "3")]), 2)),
+        "downgrade",
+      );
+    });
+    equal(rig.versions, "1.0.0 2 2");
+  });
+
+  it("a set whose members do not go with its own firmware: nothing of it is written", () => {
+    const rig = new ComponentRig();
+    const set = new Map([
+      [0, firmwareImage("2.0.0")],
+      [ASSETS, assets("1", { maxFirmware: "1.9" })],
+    ]);
+    untouched(rig, () => equal(rig.install(withStatement(set)), "bad-version"));
   });
 
   it("a set whose statement names less, or more, than the job has", () => {
