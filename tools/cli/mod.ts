@@ -36,12 +36,14 @@ interface BuildOptions {
   readonly host?: string;
   readonly out: string;
   readonly force: boolean;
+  readonly json: boolean;
 }
 
 interface SignOptions {
   readonly key: string;
   readonly out?: string;
   readonly force: boolean;
+  readonly json: boolean;
 }
 
 interface ModInspection {
@@ -94,6 +96,7 @@ function buildCommand(): Command {
     .option("--host <digits>", "the only build of the host it may run on: 32 hexadecimal digits")
     .requiredOption("--out <file>", "where to write it")
     .option("--force", "replace the file when it is there", false)
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       examples([
@@ -120,15 +123,18 @@ function signCommand(): Command {
     .option("--key <file>", "private key in PEM", KEY_FILE)
     .option("--out <file>", "write it there instead of printing it")
     .option("--force", "replace a file that is there", false)
-    .action(async (file: string, { key, out, force }: SignOptions) => {
+    .addOption(jsonOption("print the signature, its kind and where it was written as JSON"))
+    .action(async (file: string, { key, out, force, json }: SignOptions) => {
       const bytes = readBytes(file);
       const { kind, problem } = inspectMod(bytes);
       if (kind !== "mod")
         throw new Failure(`${file} is an archive alone: xs-ota mod build makes a mod of it`);
       if (problem) throw new Failure(`${file} would be refused: ${problem}`);
-      const text = `${(await signFile(bytes, key)).value}\n`;
+      const signature = await signFile(bytes, key);
+      const text = `${signature.value}\n`;
       if (out !== undefined) writeWhole(out, text, force);
-      else process.stdout.write(text);
+      if (json) return printJson({ file, ...signature, out });
+      if (out === undefined) process.stdout.write(text);
     });
 }
 
@@ -230,7 +236,7 @@ function report({ kind, bytes, sha256, component, archive, problem }: ModInspect
 }
 
 function build(files: readonly string[], options: BuildOptions): void {
-  const { name, project, version, minFirmware, maxFirmware, newNames, host, out, force } = options;
+  const { name, project, version, minFirmware, maxFirmware, newNames, host, out, force, json } = options;
   if (host !== undefined && !/^[0-9a-f]{32}$/i.test(host))
     throw new Failure(`--host "${host}": 32 hexadecimal digits are needed`);
   const archives = files.filter((file) => file.endsWith(".xsa"));
@@ -249,6 +255,7 @@ function build(files: readonly string[], options: BuildOptions): void {
     throw error;
   }
   writeWhole(out, file, force);
+  if (json) return printJson({ file: out, name, project, version, size: file.length });
   print(`${out}: mod ${version} of ${project}, ${file.length.toLocaleString("en-US")} bytes`);
 }
 
