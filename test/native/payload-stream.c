@@ -96,6 +96,21 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/* What src/payload/header.ts has refused before: segments outside of the image, steps and shifts out of their range. */
+static void keepTables(const uint32_t *lead, uint32_t *tables)
+{
+	uint32_t n, room = lead[2] + 1;
+	int32_t *steps = (int32_t *)(tables + 3 * lead[6]);
+	for (n = 0; n < 3 * lead[6]; n += 3) {
+		tables[n] %= room;
+		tables[n + 2] %= room - tables[n];
+	}
+	for (n = 0; n < 2 * lead[7]; n += 2) {
+		steps[n] &= PL_MAX_LENGTH - 1;
+		steps[n + 1] %= (int32_t)PL_MAX_LENGTH;
+	}
+}
+
 /* A case as the program reads it, with whatever numbers the fuzzer comes upon; the payload is what is left. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -120,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lead[1] = (uint32_t)size - 4 * words;
 	tables = malloc(4 * words + 4);
 	memcpy(tables, data, 4 * words);
+	keepTables(lead, tables);
 	payload = malloc(lead[1] + !lead[1]);
 	memcpy(payload, data + 4 * words, lead[1]);
 	decode(lead, tables, payload, gBases[lead[0]], gLengths[lead[0]], gImage, &made);
