@@ -40,7 +40,8 @@ export interface DeviceAgentOptions
   };
 }
 
-type FirmwarePal = OtaPal & Pick<FlashPal, "digest">;
+/** What updates the firmware itself, and knows the digest of the file it has closed. */
+export type FirmwarePal = OtaPal & Pick<FlashPal, "digest">;
 
 /** @throws TypeError, RangeError as `OtaAgent` and `FlashPal` do */
 export function createAgent(parts: DeviceParts, options: DeviceAgentOptions): OtaAgent {

@@ -12,7 +12,7 @@ export type {
 } from "../mqtt/mqtt-client.js";
 export { EcmaMqttConnection, type EcmaMqttOptions } from "../mqtt/mqtt-connection.js";
 export type { NetworkOptions, Resolver, Socket } from "../mqtt/socket.js";
-export type { DeviceAgentOptions } from "./agent.js";
+export type { DeviceAgentOptions, FirmwarePal } from "./agent.js";
 export { ModdableClock } from "./clock.js";
 export { ModdableCrypto } from "./crypto.js";
 export {
