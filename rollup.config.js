@@ -125,7 +125,7 @@ const mods = {
   plugins: [
     componentModules,
     agentModules,
-    typescript({ sourceMap: true }),
+    transpile,
     compact({ prefix: "$x" }),
     beside("mods.d.ts", () => 'export * from "./mods/index.js";\n'),
   ],
