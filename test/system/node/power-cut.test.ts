@@ -32,8 +32,12 @@ function check(setup: Setup, cuts: readonly Cut[]): Result {
   const result = oneUpdate(setup, cuts, foundry);
   const where = cuts.map(({ index, moment }) => `${moment} operation ${index}`).join(", then ");
   equal(result.violation, undefined, `${where}\n${result.log.join("\n")}`);
-  if (result.status !== "SUCCEEDED")
-    deepEqual([result.status, result.code], ["FAILED", "rolled-back"], where);
+  // A second cut, while what tells of the trial is written anew, leaves what the store knows: it was given up here.
+  const codes = cuts.length > 1 ? ["rolled-back", "failed-before"] : ["rolled-back"];
+  if (result.status !== "SUCCEEDED") {
+    equal(result.status, "FAILED", where);
+    ok(codes.includes(result.code), `${where}: ${result.code}`);
+  }
   return result;
 }
 
