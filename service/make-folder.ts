@@ -2,7 +2,7 @@
  * Makes a folder and those it lies in.
  * @module
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
@@ -20,4 +20,6 @@ export function makeFolder(path: string): void {
       // Somebody else has been faster.
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
+  // A file is in its place: what the system says of that.
+  if (!statSync(path).isDirectory()) mkdirSync(path);
 }

@@ -22,6 +22,7 @@ describe("folders", () => {
   it("are not made inside of a file", () => {
     writeFileSync(join(base, "file"), "");
     throws(() => makeFolder(join(base, "file/a/b")), /ENOTDIR/);
+    throws(() => makeFolder(join(base, "file")), /EEXIST/);
   });
 
   it("are refused where the system has none: `serve --data /proc/x` never ended before", function () {
