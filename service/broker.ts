@@ -116,7 +116,8 @@ export async function startEmbeddedBroker(
           ? "it has too many subscriptions"
           : (subscribeProblem(subscription.topic, subscription.qos) ??
             (admit && client ? foreignProblem(subscription.topic, client.id) : undefined));
-      if (problem === undefined) done(null, subscription);
+      // Not before an UNSUBSCRIBE ahead of it has ended, which aedes does not wait for: the subscription would be gone with it.
+      if (problem === undefined) setImmediate(() => setImmediate(done, null, subscription));
       else done(new Error(problem));
     },
   });

@@ -343,7 +343,9 @@ function explain(error: unknown, { mqttPort, httpPort, broker }: ServeOptions): 
     return new Failure(`port ${taken} needs rights this user does not have`, FAILED);
   const text = oneLine(error);
   const where =
-    broker !== undefined && /connect|refused|timeout|closed|auth/i.test(text) ? `broker ${broker}: ` : "";
+    broker !== undefined && /connect|refused|timeout|closed|auth|listens|closes|reached|too long/i.test(text)
+      ? `broker ${broker}: `
+      : "";
   return new Failure(where + text, FAILED);
 }
 
