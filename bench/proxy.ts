@@ -14,11 +14,17 @@ export interface LinkSettings {
   loss: number;
   /** Bytes a second towards the device; 0: as fast as it goes. */
   bandwidth?: number;
-  /** Towards the device bytes come only so many at a time, or when no more have come for as long as these take; 0: as they are. */
+  /** With a bandwidth: bytes towards the device come in lumps of at most so many, each when the whole has been carried; 0: as they are. */
   lump?: number;
   /** Share of QoS 0 messages towards the device that 1 to 8 others overtake. */
   overtake?: number;
+  /** QoS 0 messages towards the device that come closely one after the other, such as a request's blocks, arrive in any order. */
+  shuffle?: boolean;
 }
+
+/** What is shuffled waits for more as long as more comes within so many milliseconds, and until it is a request's blocks. */
+const SHUFFLED_MS = 10;
+const SHUFFLED_MOST = 16;
 
 /** No message waits longer to be overtaken, milliseconds. */
 const OVERTAKEN_MS = 300;
@@ -28,6 +34,9 @@ export interface ProxyOptions extends LinkSettings {
   host: string;
   port: number;
 }
+
+/** What a link does not do unless it is told to. */
+export const PLAIN = { bandwidth: 0, lump: 0, overtake: 0, shuffle: false };
 
 /** Cuts MQTT packets (3.1.1 §2.2) out of a stream of bytes. */
 class Packets {
@@ -56,9 +65,9 @@ class Lane {
   /** Towards the device, where all the settings hold. */
   readonly #down: boolean;
   readonly #deliver: (bytes: Buffer) => void;
-  /** Bytes on the way, with the time they are there; and what waits until a lump is full. */
+  /** What nobody has read yet, one chunk a write; and bytes on the way, with the time they are there. */
+  readonly #unread: Buffer[] = [];
   readonly #way: [at: number, bytes: Buffer][] = [];
-  #waiting: Buffer[] = [];
   #free = 0;
   #timer: NodeJS.Timeout | undefined;
   #lumpTimer: NodeJS.Timeout | undefined;
@@ -70,32 +79,43 @@ class Lane {
   }
 
   send(bytes: Buffer): void {
-    const { rtt, bandwidth } = this.#settings;
+    const { bandwidth, lump } = this.#settings;
+    if (lump && bandwidth && this.#down) {
+      this.#unread.push(bytes);
+      // What is written in the same turn belongs together.
+      if (!this.#lumpTimer) this.#lumpTimer = setTimeout(() => this.#lump(lump, bandwidth), 0);
+      return;
+    }
     const now = performance.now();
     if (bandwidth && this.#down) this.#free = Math.max(now, this.#free) + (bytes.length * 1000) / bandwidth;
-    this.#way.push([Math.max(now, this.#free) + rtt / 2, bytes]);
+    this.#carry(Math.max(now, this.#free), bytes);
+  }
+
+  /** As a sender does that reads what there is, at most so much, waits for as long as that takes, and writes it. */
+  #lump(most: number, bandwidth: number): void {
+    const unread = Buffer.concat(this.#unread.splice(0));
+    const bytes = unread.subarray(0, most);
+    if (unread.length > most) this.#unread.push(unread.subarray(most));
+    this.#lumpTimer = setTimeout(
+      () => {
+        this.#carry(performance.now(), bytes);
+        this.#lumpTimer = undefined;
+        if (this.#unread.length) this.#lump(most, bandwidth);
+      },
+      (bytes.length * 1000) / bandwidth,
+    );
+  }
+
+  #carry(at: number, bytes: Buffer): void {
+    this.#way.push([at + this.#settings.rtt / 2, bytes]);
     this.#arrive();
   }
 
   #arrive(): void {
     const now = performance.now();
-    while (this.#way.length && this.#way[0][0] <= now) this.#arrived(this.#way.shift()![1]);
+    while (this.#way.length && this.#way[0][0] <= now) this.#deliver(this.#way.shift()![1]);
     clearTimeout(this.#timer);
     if (this.#way.length) this.#timer = setTimeout(() => this.#arrive(), this.#way[0][0] - now);
-  }
-
-  #arrived(bytes: Buffer): void {
-    const { lump, bandwidth } = this.#settings;
-    if (!lump || !this.#down) return this.#deliver(bytes);
-    this.#waiting.push(bytes);
-    const flush = () => {
-      const all = Buffer.concat(this.#waiting);
-      this.#waiting = [];
-      this.#deliver(all);
-    };
-    clearTimeout(this.#lumpTimer);
-    if (this.#waiting.reduce((sum, { length }) => sum + length, 0) >= lump) flush();
-    else this.#lumpTimer = setTimeout(flush, (lump * 1000) / (bandwidth || lump * 10));
   }
 }
 
@@ -117,9 +137,9 @@ export class LinkProxy {
     return proxy;
   }
 
-  private constructor({ host, port, rtt, loss, bandwidth = 0, lump = 0, overtake = 0 }: ProxyOptions) {
+  private constructor({ host, port, ...link }: ProxyOptions) {
     this.#target = { host, port };
-    this.settings = { rtt, loss, bandwidth, lump, overtake };
+    this.settings = { ...PLAIN, ...link };
     this.#server = createServer((device) => {
       const service = connect({ ...this.#target, noDelay: true });
       device.setNoDelay(true);
@@ -153,16 +173,30 @@ export class LinkProxy {
       };
       overtaken.add(late);
     };
+    const mixed: Buffer[] = [];
+    let mixTimer: NodeJS.Timeout | undefined;
+    const release = () => {
+      while (mixed.length)
+        for (const packet of mixed.splice(Math.floor(this.#random() * mixed.length), 1)) lane.send(packet);
+    };
+    const mix = (packet: Buffer) => {
+      mixed.push(packet);
+      clearTimeout(mixTimer);
+      if (mixed.length >= SHUFFLED_MOST) release();
+      else mixTimer = setTimeout(release, SHUFFLED_MS);
+    };
     from.on("data", (chunk: Buffer) => {
       count(chunk.length);
       const { loss } = settings;
       const overtake = down ? settings.overtake : 0;
-      if (loss + overtake === 0) return lane.send(chunk);
+      const shuffle = down && settings.shuffle;
+      if (loss + overtake === 0 && !shuffle) return lane.send(chunk);
       packets.push(chunk, (packet) => {
         // PUBLISH of QoS 0
         const free = (packet[0] & 0xf6) === 0x30;
         if (free && this.#random() < loss) return;
-        if (free && this.#random() < overtake) hold(packet);
+        if (free && shuffle) mix(packet);
+        else if (free && this.#random() < overtake) hold(packet);
         else pass(packet);
       });
     });

@@ -11,7 +11,7 @@ import { DevelopmentService } from "../service/index.js";
 import { generateIdentity } from "../service/signer.js";
 import { memoryFile } from "../service/streams.js";
 import { startMosquitto } from "../test/support/mosquitto.js";
-import { LinkProxy } from "./proxy.js";
+import { LinkProxy, PLAIN } from "./proxy.js";
 
 const mosquitto = await startMosquitto().catch((error: Error) => {
   console.error(`${error.message}; an embedded broker serves instead`);
@@ -40,7 +40,7 @@ const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 say({ port: proxy.port, certificate: identity.certificatePem });
 for await (const line of createInterface({ input: process.stdin })) {
   const { link, deploy, stream } = JSON.parse(line);
-  if (link) Object.assign(proxy.settings, { bandwidth: 0, lump: 0, overtake: 0, ...link });
+  if (link) Object.assign(proxy.settings, PLAIN, link);
   if (stream) service.streams.create(stream.name, [memoryFile(0, Buffer.from(stream.image, "base64"))]);
   const job = deploy && service.deploy({ ...deploy, image: Buffer.from(deploy.image, "base64") });
   const { upBytes, downBytes } = proxy;
