@@ -5,6 +5,7 @@
  */
 
 import { openPartition } from "moddable:xs-ota-agent/platform";
+import { NativeEngine } from "../moddable/mods-engine.js";
 import { FileStore, storeFile } from "./file-store.js";
 import { power } from "./power.js";
 
@@ -26,32 +27,7 @@ function store(): FileStore {
   return new FileStore(storeFile(power().flashFile));
 }
 
-export class NativeMods {
-  version(): number {
-    return native("xs_ota_modVersion").call(this) as number;
-  }
-  profile(): number {
-    return native("xs_ota_modProfile").call(this) as number;
-  }
-  codeSizes(): ArrayBuffer {
-    return native("xs_ota_modCodeSizes").call(this) as ArrayBuffer;
-  }
-  host(): ArrayBuffer {
-    return native("xs_ota_modHost").call(this) as ArrayBuffer;
-  }
-  keyRoom(): number {
-    return native("xs_ota_modKeyRoom").call(this) as number;
-  }
-  has(name: Uint8Array): boolean {
-    return native("xs_ota_modHas").call(this, name as never) as boolean;
-  }
-  id(name: Uint8Array): number {
-    return native("xs_ota_modId").call(this, name as never) as number;
-  }
-  paths(archive: object): string[] {
-    return native("xs_ota_modPaths").call(this, archive as never) as string[];
-  }
-
+export class NativeMods extends NativeEngine {
   open(label: string, offset: number, byteLength: number): object {
     const bytes = new Uint8Array(byteLength);
     openPartition(label).read(bytes, offset);

@@ -207,11 +207,28 @@ describe("manifests", () => {
 });
 
 describe("native functions", () => {
+  const names = (file: string, pattern: RegExp) =>
+    [
+      ...new Set([...readFileSync(join(ROOT, file), "utf8").matchAll(pattern)].map((match) => match[1])),
+    ].sort();
+  const inText = (file: string) => names(file, /native\("(\w+)"\)\.call\(\s*this[,)]/g);
+
+  for (const [bundle, source] of [
+    ["mods-native", "mods"],
+    ["payload-native", "payload"],
+  ])
+    it(`that ${bundle}.js calls are those of ${source}.c`, () => {
+      const inC = names(`hosts/esp32/${source}.c`, /^void (xs_ota_\w+)\(xsMachine/gm);
+      ok(inC.length > 0);
+      deepEqual(inText(`dist/${bundle}.js`), inC);
+    });
+
+  it("that the simulator's mods call are in mods.c", () => {
+    const inC = names("hosts/esp32/mods.c", /^void (xs_ota_\w+)\(xsMachine/gm);
+    for (const name of inText("dist/mods-sim.js")) ok(inC.includes(name), name);
+  });
+
   it("are the same in boot.ts and boot.c", () => {
-    const names = (file: string, pattern: RegExp) =>
-      [
-        ...new Set([...readFileSync(join(ROOT, file), "utf8").matchAll(pattern)].map((match) => match[1])),
-      ].sort();
     const inC = names("hosts/esp32/boot.c", /^void (xs_\w+)\(/gm);
     deepEqual(names("hosts/esp32/boot.ts", /native\("(\w+)"\)/g), inC);
     deepEqual(names("dist/boot.js", /native\("(\w+)"\)\.call\(this[,)]/g), inC);
