@@ -15,6 +15,7 @@ import {
   subscribeProblem,
 } from "./broker-limits.js";
 import type { Publish } from "./delivery.js";
+import { BrokerError } from "./errors.js";
 
 /** The topics requests arrive on (AWS IoT Jobs, file streams, classic shadow). */
 export const REQUEST_FILTERS: readonly string[] = Object.freeze([
@@ -180,22 +181,22 @@ export async function startEmbeddedBroker(
 /**
  * Serves through a broker that runs elsewhere.
  * @param url `mqtt://` or `mqtts://`
- * @throws Error when the broker does not answer within ten seconds, or refuses
+ * @throws BrokerError when the broker does not answer within ten seconds, or refuses
  */
 export async function connectBroker(
   handler: BrokerHandler,
   url: string,
   options: mqtt.IClientOptions = {},
 ): Promise<Broker> {
-  const client = await mqtt.connectAsync(
-    url,
-    {
-      clientId: `xs-ota-service-${process.pid}-${Date.now().toString(36)}`,
-      connectTimeout: 10_000,
-      ...options,
-    },
-    false,
-  );
+  const failed = (cause: Error): never => {
+    throw new BrokerError(url, cause);
+  };
+  const settings = {
+    clientId: `xs-ota-service-${process.pid}-${Date.now().toString(36)}`,
+    connectTimeout: 10_000,
+    ...options,
+  };
+  const client = await mqtt.connectAsync(url, settings, false).catch(failed);
   const publish: Publish = (topic, payload, qos) => {
     client.publish(topic, buffer(payload), { qos });
   };
@@ -206,7 +207,7 @@ export async function connectBroker(
   client.on("connect", hurry);
   client.on("error", (error) => handler.failed?.(error));
   client.on("message", (topic, payload) => handler.message(topic, bytes(payload), publish));
-  await client.subscribeAsync([...REQUEST_FILTERS], { qos: 1 });
+  await client.subscribeAsync([...REQUEST_FILTERS], { qos: 1 }).catch(failed);
   return { url, publish, close: () => client.endAsync() };
 }
 

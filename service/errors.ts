@@ -1,5 +1,5 @@
 /**
- * The error class of the development service. The codes are those AWS IoT uses on the `rejected` topics
+ * The error classes of the development service. The codes of its answers are those AWS IoT uses on the `rejected` topics
  * (Jobs: ErrorResponse; file streams: error codes of MQTT-based file delivery) and in its control API.
  * @module
  */
@@ -39,5 +39,18 @@ export class ServiceError extends Error {
   constructor(code: ServiceErrorCode, message: string) {
     super(message);
     this.code = code;
+  }
+}
+
+/** The broker that is asked for cannot be used; `code` as its cause has it. */
+export class BrokerError extends Error {
+  override name = "BrokerError";
+  readonly url: string;
+  readonly code: string | undefined;
+
+  constructor(url: string, cause: Error) {
+    super(`broker ${url}: ${cause.message}`, { cause });
+    this.url = url;
+    this.code = (cause as NodeJS.ErrnoException).code;
   }
 }

@@ -8,6 +8,7 @@ import { Command, Option } from "commander";
 import type { Accounts } from "../../service/accounts.js";
 import type { EmbeddedBrokerOptions } from "../../service/broker.js";
 import type { Desk } from "../../service/desk.js";
+import { BrokerError } from "../../service/errors.js";
 import type { ServerCertificate } from "../../service/test-ca.js";
 import type { ExecutionView, Phase } from "../../service/views.js";
 import { FAILED, Failure, oneLine } from "./failure.js";
@@ -330,23 +331,20 @@ async function certificates(folder: string, names: readonly string[]) {
   return { ca: authority.certificate, server };
 }
 
-function explain(error: unknown, { mqttPort, httpPort, broker }: ServeOptions): Failure {
-  const { code, port: taken, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+function explain(error: unknown, { mqttPort, httpPort }: ServeOptions): Failure {
+  const isBroker = error instanceof BrokerError;
+  const cause = isBroker ? error.cause : error;
+  const { code, port: taken, address } = cause as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === "EADDRINUSE") {
     const option = taken === mqttPort ? "--mqtt-port" : taken === httpPort ? "--http-port" : "--page-port";
     return new Failure(`port ${taken} is in use already: choose another with ${option}`, FAILED);
   }
   if (code === "EADDRNOTAVAIL") return new Failure(`this machine has no address ${address}`);
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
-    return new Failure(`a host is not known: ${oneLine(error)}`, FAILED);
+    return new Failure(`a host is not known: ${oneLine(cause)}`, FAILED);
   if (code === "EACCES" && taken)
     return new Failure(`port ${taken} needs rights this user does not have`, FAILED);
-  const text = oneLine(error);
-  const where =
-    broker !== undefined && /connect|refused|timeout|closed|auth|listens|closes|reached|too long/i.test(text)
-      ? `broker ${broker}: `
-      : "";
-  return new Failure(where + text, FAILED);
+  return new Failure(`${isBroker ? `broker ${error.url}: ` : ""}${oneLine(cause)}`, FAILED);
 }
 
 function isFolder(path: string): boolean {
