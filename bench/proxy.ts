@@ -176,8 +176,7 @@ export class LinkProxy {
     const mixed: Buffer[] = [];
     let mixTimer: NodeJS.Timeout | undefined;
     const release = () => {
-      while (mixed.length)
-        for (const packet of mixed.splice(Math.floor(this.#random() * mixed.length), 1)) lane.send(packet);
+      while (mixed.length) lane.send(mixed.splice(Math.floor(this.#random() * mixed.length), 1)[0]);
     };
     const mix = (packet: Buffer) => {
       mixed.push(packet);
