@@ -70,8 +70,8 @@ export function broken({ links, flash, trouble, wire, xs }: Figures): string[] {
       check(`wire overhead with blocks of ${blockSize}`, overhead, blockSize === 4096 ? 0.025 : 0.014);
   check("computrons for a block", xs["perBlock"], 2700);
   check("computrons for a block from the socket on", xs["perBlockFromSocket"], 5200);
-  check("slots of a transfer", xs["transferSlots"] - xs["idleSlots"], 600);
-  check("chunk bytes of a transfer", xs["transferBytes"], 16_384);
+  check("slots of a transfer", xs["transferSlots"] - xs["idleSlots"], 495);
+  check("bytes of buffers of a transfer", xs["transferBytes"], 11_852);
   return faults;
 }
 

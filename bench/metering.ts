@@ -22,7 +22,7 @@ export interface Metering {
   transferSlots: number;
   /** Slots of garbage a block leaves. */
   garbageSlotsPerBlock: number;
-  /** Bytes of all buffers made from the job document until the window is open: the message buffer is one. */
+  /** Bytes of the buffers a transfer holds after a collection: the message buffer is one. */
   transferBytes: number;
 }
 
@@ -31,14 +31,14 @@ const HARNESS = fileURLToPath(new URL("xs/harness.ts", import.meta.url));
 const WARM = 128;
 const MEASURED = 128;
 
-/** Counts the bytes of typed arrays that are made with a length. */
+/** Keeps account of the buffers of typed arrays that are made with a length, without keeping them. */
 const COUNTING = `
-  globalThis.allocated = 0;
+  globalThis.buffers = [];
   for (const name of ["Uint8Array", "Uint16Array", "Uint32Array", "Float32Array", "Float64Array"])
     globalThis[name] = class extends globalThis[name] {
       constructor(...values) {
         super(...values);
-        if (typeof values[0] === "number") globalThis.allocated += this.byteLength;
+        if (typeof values[0] === "number") globalThis.buffers.push(new WeakRef(this.buffer));
       }
     };`;
 
@@ -48,7 +48,7 @@ const NO_MQTT = "export class MqttClient {} export class EcmaMqttConnection {}";
 interface Reply {
   readonly compute: number;
   readonly slots: number;
-  readonly result: { readonly state: string; readonly processed: number; readonly allocated: number };
+  readonly result: { readonly state: string; readonly processed: number; readonly held: number };
 }
 
 /** The harness with the agent in it, in an engine of its own. */
@@ -75,6 +75,12 @@ class Rig {
   async slots(): Promise<number> {
     await this.run("gc");
     return (await this.run("gc")).slots;
+  }
+
+  /** @returns bytes of the buffers that are left after a collection */
+  async held(): Promise<number> {
+    await this.run("gc");
+    return (await this.run("gc")).result.held;
   }
 
   async close(): Promise<void> {
@@ -129,10 +135,9 @@ export async function meter(
 
     await counting.load(config, script, COUNTING);
     await counting.run("make");
-    const idleBytes = (await counting.run("empty 0")).result.allocated;
+    const idleBytes = await counting.held();
     await counting.run("start");
     await counting.run(`blocks ${WARM}`);
-    const { allocated } = (await counting.run("empty 0")).result;
     return {
       perBlock: Math.round(steady / MEASURED),
       perBlockFromSocket: Math.round(fromSocket / MEASURED),
@@ -140,7 +145,7 @@ export async function meter(
       idleSlots,
       transferSlots: Math.max(before, after),
       garbageSlotsPerBlock: Math.round((slots - before) / MEASURED),
-      transferBytes: allocated - idleBytes,
+      transferBytes: (await counting.held()) - idleBytes,
     };
   } finally {
     for (const engine of [rig, counting, whole]) await engine.close();

@@ -7,6 +7,7 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 import { FlashPartition } from "../hosts/emulated/flash-partition.js";
 import { NorFlash } from "../hosts/emulated/nor-flash.js";
 import { StreamService } from "../service/streams.js";
+import { FileComplete } from "../src/events.js";
 import { StagedPal } from "../src/payload/staged-pal.js";
 import type { Crypto } from "../src/ports.js";
 import { parseHead } from "../src/slot/esp-image.js";
@@ -93,23 +94,24 @@ export function update({ base, image, file, variant, bandwidth }: Update): Secon
   pal.createFile(plan, (error, received) => {
     failure = error;
     if (error) return;
-    const options = { pal, received, clock, random, blockSize: BLOCK, maxBlockSize: BLOCK };
-    new Download({
-      ...{ ...options, file: plan, plane: new StreamPlane({ mqtt, thingName: THING }) },
-      ...{ maxOutstandingBytes: 65_536, rttHint: RTT, rateHint: bandwidth, noProgressTimeoutMs: 300_000 },
+    const options = {
+      ...{ clock, random, blockSize: BLOCK, maxBlockSize: BLOCK },
+      ...{ maxOutstandingBytes: 65_536, noProgressTimeoutMs: 300_000 },
+    };
+    new Download(options, {
+      ...{ file: plan, planes: [new StreamPlane({ mqtt, thingName: THING })], pal, received },
+      ...{ rttHint: RTT, rateHint: bandwidth },
       onHead: () => {},
       onProgress: () => {},
-      onComplete: () => {
+      tell: (event, error) => {
+        failure = error;
+        if (event !== FileComplete) return;
         fetched = clock.now();
         pal.closeFile((problem) => {
           failure = problem;
           ended = clock.now();
         });
       },
-      onFailed: (problem) => {
-        failure = problem;
-      },
-      onRefresh: () => {},
     }).start();
   });
   time.runUntilDone(() => !!failure || !Number.isNaN(ended), PATIENCE);

@@ -9,6 +9,7 @@ import { NorFlash } from "../hosts/emulated/nor-flash.js";
 import { type CborMap, decodeCbor, encodeCbor } from "../service/cbor.js";
 import { StreamService } from "../service/streams.js";
 import type { JobFile } from "../src/control/job-document.js";
+import { FileComplete, RequestJobDocument } from "../src/events.js";
 import type { Crypto } from "../src/ports.js";
 import { FlashPal } from "../src/slot/flash-pal.js";
 import type { OtaPal } from "../src/slot/pal.js";
@@ -223,26 +224,21 @@ export function simulate(scenario: Scenario): Outcome {
       original.start();
       return;
     }
-    download = new Download({
-      file,
-      plane: new StreamPlane({ mqtt, thingName: THING }),
-      pal,
-      received,
-      clock,
-      random,
-      blockSize,
-      maxBlockSize: blockSize,
+    const options = {
+      ...{ clock, random, blockSize, maxBlockSize: blockSize, noProgressTimeoutMs: 300_000 },
       maxOutstandingBytes: scenario.maxOutstandingBytes ?? 524_288,
-      rttHint: link.rtt,
-      rateHint: link.bandwidth,
-      noProgressTimeoutMs: 300_000,
       rateLimit: scenario.rateLimit,
       blockIntervalMs: scenario.blockIntervalMs,
+    };
+    download = new Download(options, {
+      ...{ file, planes: [new StreamPlane({ mqtt, thingName: THING })], pal, received },
+      rttHint: link.rtt,
+      rateHint: link.bandwidth,
       onHead: () => {},
       onProgress: () => {},
-      onComplete: () => finish(false),
-      onFailed: () => finish(true),
-      onRefresh: () => {},
+      tell: (event) => {
+        if (event !== RequestJobDocument) finish(event !== FileComplete);
+      },
     });
     download.start();
   };

@@ -9,6 +9,7 @@ import { NodeMqttConnection } from "../hosts/node/mqtt-connection.js";
 import { ImageServer } from "../service/http.js";
 import { DevelopmentService } from "../service/index.js";
 import { memoryFile } from "../service/streams.js";
+import { RequestJobDocument } from "../src/events.js";
 import type { HttpClient } from "../src/ports.js";
 import type { OtaPal } from "../src/slot/pal.js";
 import type { DataPlane } from "../src/transfer/data-plane.js";
@@ -107,26 +108,24 @@ async function transfer(plane: DataPlane, image: Uint8Array, blockSize: number, 
     writeBlock: (offset: number, data: Uint8Array) => received.set(data, offset),
   };
   await new Promise<void>((resolve, reject) => {
-    const download = new Download({
-      ...{ plane, blockSize, maxBlockSize: blockSize, clock: nodeClock, random: nodeRandom },
+    const options = {
+      ...{ blockSize, maxBlockSize: blockSize, clock: nodeClock, random: nodeRandom },
+      ...{ maxOutstandingBytes: 262_144, noProgressTimeoutMs: PATIENCE_MS, totalDeadlineMs: PATIENCE_MS },
+    };
+    const download = new Download(options, {
+      planes: [plane],
       file: { ...jobFile(image.length, STREAM), url },
       pal: pal as unknown as OtaPal,
       received: { has: () => false, byteLength: 0 },
-      maxOutstandingBytes: 262_144,
-      noProgressTimeoutMs: PATIENCE_MS,
-      totalDeadlineMs: PATIENCE_MS,
       onHead: () => {},
       onProgress: () => {},
-      onComplete: () => {
-        // What follows the last block, such as the end of a subscription, belongs to the image as well.
+      tell: (event, error) => {
+        if (event === RequestJobDocument) return;
         download.close();
+        if (error) return reject(error);
+        // What follows the last block, such as the end of a subscription, belongs to the image as well.
         setTimeout(resolve, 50);
       },
-      onFailed: (error) => {
-        download.close();
-        reject(error);
-      },
-      onRefresh: () => {},
     });
     download.start();
   });

@@ -517,10 +517,9 @@ export class Agent {
   }
 
   #startTransfer(active: ActiveJob): undefined {
-    const download = new Download({
-      ...this.#options,
+    const download = new Download(this.#options, {
       file: active.file,
-      plane: active.planes[0],
+      planes: active.planes,
       pal: active.pal,
       received: active.received as Received,
       rttHint: this.#jobs.roundTrip,
@@ -531,10 +530,7 @@ export class Agent {
         if (active.judging) this.#post(Event.NextFile, undefined, active);
       },
       onProgress: (blocks, total, bytes) => this.#progress(active, blocks, total, bytes),
-      onComplete: () => this.#transferEnded(active, Event.FileComplete),
-      onFailed: (error) => this.#transferEnded(active, Event.TransferFailed, error),
-      onRefresh: () => this.#post(Event.RequestJobDocument),
-      hasAlternative: () => active.planes.length > 1,
+      tell: (event, error) => this.#transferTold(active, event, error),
     });
     active.download = download;
     download.start();
@@ -565,9 +561,11 @@ export class Agent {
     }
   }
 
-  #transferEnded(active: ActiveJob, event: number, error?: OtaError): void {
-    active.outcome = event;
-    active.failure = error;
+  #transferTold(active: ActiveJob, event: number, error?: OtaError): void {
+    if (event !== Event.RequestJobDocument) {
+      active.outcome = event;
+      active.failure = error;
+    }
     this.#post(event, error);
   }
 
@@ -597,7 +595,7 @@ export class Agent {
     if (!next || !isPlaneError(error.code)) return this.#another(active, error);
     this.#options.log("warn", `${error.message}; going on over ${next.protocol}`);
     active.planes = planes.slice(1);
-    download?.switchPlane(next, file);
+    download?.switchPlanes(active.planes, file);
     return this.#state;
   }
 

@@ -17,7 +17,7 @@ import { type Broker, connectBroker, publication, Wire } from "./broker.js";
 declare const gc: () => void;
 declare global {
   /** Bytes of buffers made so far, where the host counts them. */
-  var allocated: number | undefined;
+  var buffers: WeakRef<ArrayBufferLike>[] | undefined;
 }
 declare const config: {
   fileSize: number;
@@ -256,6 +256,8 @@ Object.assign(globalThis, {
   handleCommand(command: ArrayBuffer) {
     perform(text(new Uint8Array(command)));
     const processed = agent?.statistics?.packetsProcessed;
-    return { result: bytes(JSON.stringify({ state, processed, allocated: globalThis.allocated })).buffer };
+    let held = 0;
+    for (const buffer of globalThis.buffers ?? []) held += buffer.deref()?.byteLength ?? 0;
+    return { result: bytes(JSON.stringify({ state, processed, held })).buffer };
   },
 });

@@ -6,6 +6,7 @@
 
 import type { JobFile } from "../control/job-document.js";
 import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
+import * as Event from "../events.js";
 import type { AppDescription, Clock, Random, Timer } from "../ports.js";
 import type { OtaPal, Received } from "../slot/pal.js";
 import type { BlockSink, DataPlane } from "./data-plane.js";
@@ -59,12 +60,8 @@ const WANTED = 2;
 const ASKED = 4;
 const AGAIN = 8;
 
+/** How any transfer is to go: the agent's own options, shared rather than copied, since each member takes heap. */
 export interface DownloadOptions {
-  file: JobFile;
-  plane: DataPlane;
-  pal: OtaPal;
-  /** What an earlier transfer left on flash. */
-  received: Received;
   clock: Clock;
   random: Random;
   /** Bytes in a block; undefined: chosen, within `maxBlockSize`. */
@@ -72,9 +69,6 @@ export interface DownloadOptions {
   maxBlockSize: number;
   /** Most bytes asked for and not yet here. */
   maxOutstandingBytes: number;
-  /** A round-trip to the service measured elsewhere, milliseconds, and the least rate seen there, bytes a second. */
-  rttHint?: number;
-  rateHint?: number;
   /** Without a new block for this long, waits for the connection not counted: "no-progress". Milliseconds. */
   noProgressTimeoutMs: number;
   /** Not complete after this long: "too-slow". Milliseconds. */
@@ -87,18 +81,29 @@ export interface DownloadOptions {
   blockIntervalMs?: number;
   /** Told what goes wrong. */
   failureLog?: TransferLog;
+}
+
+/** What one transfer is about, and who is told of it. */
+export interface DownloadTask {
+  file: JobFile;
+  /** What it can be fetched with, the best first. */
+  planes: readonly DataPlane[];
+  pal: OtaPal;
+  /** What an earlier transfer left on flash. */
+  received: Received;
+  /** A round-trip to the service measured elsewhere, milliseconds, and the least rate seen there, bytes a second. */
+  rttHint?: number;
+  rateHint?: number;
   /** The image's head was accepted. */
   onHead(app: AppDescription | undefined): void;
   /** A block has been written: blocks here, blocks of the file, bytes here. */
   onProgress(received: number, total: number, bytes: number): void;
-  /** Everything is on flash. */
-  onComplete(): void;
-  /** The transfer has stopped; `switchPlane` may revive it. */
-  onFailed(error: OtaError): void;
-  /** A fresh job document is needed; `renew` brings what it says. */
-  onRefresh(): void;
-  /** Whether another plane is left to fetch the file with. */
-  hasAlternative?(): boolean;
+  /**
+   * Told the rest as events of the agent (`events.ts`): FileComplete when everything is on flash; TransferFailed with an
+   * `OtaError` when the transfer has stopped, which `switchPlanes` may revive; RequestJobDocument when a fresh job document
+   * is needed, and `renew` brings what it says.
+   */
+  tell(event: number, error?: OtaError): void;
 }
 
 /** `OTA_GetStatistics`, and what shows how a transfer went. Counts of this life alone. */
@@ -136,8 +141,9 @@ export interface TransferLog {
 
 export class Download implements BlockSink {
   readonly #options: DownloadOptions;
+  readonly #task: DownloadTask;
   #file: JobFile;
-  #plane: DataPlane;
+  #planes: readonly DataPlane[];
   /** What earlier lives left on flash. */
   #received: Received;
   #blockSize = 0;
@@ -202,21 +208,15 @@ export class Download implements BlockSink {
   #requests = 0;
   #refusals = 0;
 
-  constructor(options: DownloadOptions) {
-    const {
-      file,
-      blockSize,
-      maxBlockSize,
-      rateLimit = maxBlockSize,
-      rttHint = 0,
-      rateHint = 0,
-      totalDeadlineMs,
-    } = options;
+  constructor(options: DownloadOptions, task: DownloadTask) {
+    const { blockSize, maxBlockSize, rateLimit = maxBlockSize, totalDeadlineMs } = options;
+    const { file, rttHint = 0, rateHint = 0 } = task;
     this.#options = options;
+    this.#task = task;
     this.#file = file;
-    this.#plane = options.plane;
-    this.#received = options.received;
-    this.#headLength = Math.min(options.pal.headLength, file.fileSize);
+    this.#planes = task.planes;
+    this.#received = task.received;
+    this.#headLength = Math.min(task.pal.headLength, file.fileSize);
     // Where nothing is known of the rate, a first window might lie in the way of the application's messages.
     this.#eager = rttHint >= LONG_WAY_MS && rateHint > 0;
     this.#endAt = options.clock.now() + (totalDeadlineMs ?? NEVER);
@@ -258,10 +258,10 @@ export class Download implements BlockSink {
     this.#reopen();
   }
 
-  /** Goes on with another plane, or with the same one after it failed; what is here is kept. */
-  switchPlane(plane: DataPlane, file: JobFile): void {
+  /** Goes on with other planes, or with the same ones after they failed; what is here is kept. */
+  switchPlanes(planes: readonly DataPlane[], file: JobFile): void {
     this.#plane.close();
-    this.#plane = plane;
+    this.#planes = planes;
     this.#file = file;
     this.start();
   }
@@ -329,11 +329,12 @@ export class Download implements BlockSink {
 
   refused(error: OtaError, remedy: "retry" | "refresh" | "final", afterMs = 0): void {
     if (!this.#running) return;
-    const { clock, random, hasAlternative } = this.#options;
+    const { clock, random } = this.#options;
     this.#refusals++;
     this.#lastRefusal = error.message;
     this.#cause(`refused: ${error.message}`);
-    if (remedy === "final" || (this.#refused + 1 >= PATIENCE && hasAlternative?.())) return this.#fail(error);
+    if (remedy === "final" || (this.#refused + 1 >= PATIENCE && this.#planes.length > 1))
+      return this.#fail(error);
     const now = clock.now();
     const wait = Math.max(afterMs, Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** this.#refused++));
     this.#forget(now);
@@ -395,17 +396,18 @@ export class Download implements BlockSink {
   }
 
   #judge(head: Uint8Array): void {
-    const { pal, onHead } = this.#options;
-    const app = pal.inspect(this.#file, head);
+    const task = this.#task;
+    const app = task.pal.inspect(this.#file, head);
     this.#judged = true;
-    onHead(app);
+    task.onHead(app);
   }
 
   #write(index: number, payload: Uint8Array): void {
     const options = this.#options;
+    const task = this.#task;
     const blockSize = this.#blockSize;
     const { length } = payload;
-    options.pal.writeBlock(index * blockSize, payload);
+    task.pal.writeBlock(index * blockSize, payload);
     this.#state[index] &= AGAIN;
     const left = this.#left - length;
     this.#left = left;
@@ -418,7 +420,7 @@ export class Download implements BlockSink {
     this.#silentAt = now + options.noProgressTimeoutMs;
     const blocks = this.#blocks;
     const missing = ((left + blockSize - 1) / blockSize) | 0;
-    options.onProgress(blocks - missing, blocks, this.#file.fileSize - left);
+    task.onProgress(blocks - missing, blocks, this.#file.fileSize - left);
   }
 
   /** Makes blocks of `blockSize` bytes of the file, none of which has come in this life. */
@@ -426,13 +428,12 @@ export class Download implements BlockSink {
     const {
       clock,
       random,
-      rttHint,
-      rateHint = 0,
       rateLimit,
       blockIntervalMs = 0,
       maxOutstandingBytes,
       noProgressTimeoutMs,
     } = this.#options;
+    const { rttHint, rateHint = 0 } = this.#task;
     const { fileSize } = this.#file;
     const capacity = Math.max(1, Math.min(MAX_OUTSTANDING, maxOutstandingBytes / blockSize) | 0);
     const first = this.#eager
@@ -461,7 +462,7 @@ export class Download implements BlockSink {
 
   #ended(): void {
     this.#stop();
-    this.#options.onComplete();
+    this.#task.tell(Event.FileComplete);
   }
 
   // What to do next
@@ -473,7 +474,7 @@ export class Download implements BlockSink {
   #next(now: number, late: number): void {
     if (this.#running && !this.#opened) this.#open();
     if (!this.#running) return;
-    const { noProgressTimeoutMs, totalDeadlineMs, minRate, onRefresh } = this.#options;
+    const { noProgressTimeoutMs, totalDeadlineMs, minRate } = this.#options;
     const window = this.#window;
     // The sums are those the timer was armed with: rounded otherwise, it would never find this very moment come.
     if (now >= this.#endAt) return this.#give("too-slow", `not complete after ${totalDeadlineMs} ms`);
@@ -487,7 +488,7 @@ export class Download implements BlockSink {
       }
       if (now >= this.#askAt && this.#refreshing) {
         this.#askAt = now + REFRESH_MS;
-        onRefresh();
+        this.#task.tell(Event.RequestJobDocument);
       }
       const probes = this.#losses(late);
       if (late && probes) this.#cause("no answer in time");
@@ -607,6 +608,10 @@ export class Download implements BlockSink {
     return count;
   }
 
+  get #plane(): DataPlane {
+    return this.#planes[0];
+  }
+
   get #active(): boolean {
     return this.#online && !this.#paused;
   }
@@ -642,7 +647,7 @@ export class Download implements BlockSink {
   }
 
   #open(): void {
-    const { pal } = this.#options;
+    const { pal } = this.#task;
     const blockSize = this.#blockSize;
     this.#opened = true;
     this.#turn(false, this.#paused);
@@ -720,6 +725,6 @@ export class Download implements BlockSink {
 
   #fail(error: unknown): void {
     this.#stop();
-    this.#options.onFailed(asOtaError(error, "flash-write"));
+    this.#task.tell(Event.TransferFailed, asOtaError(error, "flash-write"));
   }
 }

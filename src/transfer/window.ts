@@ -43,6 +43,8 @@ const MAX_PROBES = 2;
 /** The shortest round-trip is measured anew this often, milliseconds: the way to the service may change. */
 const MIN_RTT_LIFE_MS = 10_000;
 const NEVER = Number.POSITIVE_INFINITY;
+/** Most places in the ring for blocks that are here while an older one is missing, beside those on their way. */
+const SPARE = 64;
 /** After so many answers to repeats without a token, none of them needless, the service is taken to repeat none. */
 const PLAIN_ANSWERS = 4;
 /** Marks a place in the ring whose block arrived or was lost. */
@@ -128,7 +130,7 @@ export class Window {
     longest: number,
     rttHint = INITIAL_RTT_MS,
   ) {
-    const places = 2 << (32 - Math.clz32(capacity - 1));
+    const places = capacity + Math.min(capacity, SPARE);
     this.#capacity = capacity;
     this.#random = random;
     this.#longest = longest;
@@ -157,7 +159,7 @@ export class Window {
    * @param token 0; for a block that had been asked for before its request's token, 1 to 63
    */
   ask(block: number, token: number, now: number): void {
-    const place = this.#tail++ & (this.#ring.length - 1);
+    const place = this.#tail++ % this.#ring.length;
     this.#ring[place] = block * TOKENS + token;
     this.#times[place] = now;
     if (token) this.repeated++;
@@ -176,16 +178,16 @@ export class Window {
    */
   arrived(block: number, token: number, now: number): void {
     const ring = this.#ring;
-    const mask = ring.length - 1;
+    const { length } = ring;
     const tail = this.#tail;
     let n = this.#head;
-    while (n < tail && ring[n & mask] >>> 6 !== block) n++;
+    while (n < tail && ring[n % length] >>> 6 !== block) n++;
     this.active = now;
     if (token) this.#echo = true;
     // Not on its way: it had been taken for lost.
     if (n === tail) return this.needless();
-    const asked = ring[n & mask] & 63;
-    const rtt = (now - this.#times[n & mask]) | 0;
+    const asked = ring[n % length] & 63;
+    const rtt = (now - this.#times[n % length]) | 0;
     this.#resolve(n);
     if (
       asked !== token &&
@@ -252,7 +254,7 @@ export class Window {
       }
     } else if (now < this.deadline(now)) return -1;
     else this.#expire(now);
-    const block = this.#ring[n & (this.#ring.length - 1)] >>> 6;
+    const block = this.#ring[n % this.#ring.length] >>> 6;
     this.#resolve(n);
     return block;
   }
@@ -317,7 +319,7 @@ export class Window {
 
   /** When the oldest block was asked for. */
   #asked(now: number): number {
-    return now - ((now - this.#times[this.#head & (this.#ring.length - 1)]) | 0);
+    return now - ((now - this.#times[this.#head % this.#ring.length]) | 0);
   }
 
   #lossTime(now: number): number {
@@ -330,13 +332,13 @@ export class Window {
 
   #resolve(n: number): void {
     const ring = this.#ring;
-    const mask = ring.length - 1;
+    const { length } = ring;
     const tail = this.#tail;
-    ring[n & mask] = NONE;
+    ring[n % length] = NONE;
     this.outstanding--;
     if (n !== this.#head) return;
     do n++;
-    while (n < tail && ring[n & mask] === NONE);
+    while (n < tail && ring[n % length] === NONE);
     this.#head = n;
   }
 

@@ -5,10 +5,11 @@
 
 import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/errors.js";
+import { FileComplete } from "../../src/events.js";
 import type { AppDescription } from "../../src/ports.js";
 import type { OtaPal, Received } from "../../src/slot/pal.js";
 import type { BlockSink, DataPlane } from "../../src/transfer/data-plane.js";
-import { Download, type DownloadOptions } from "../../src/transfer/download.js";
+import { Download, type DownloadOptions, type DownloadTask } from "../../src/transfer/download.js";
 import { fail } from "./assert.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -147,6 +148,12 @@ export class MemoryPal {
   }
 }
 
+export interface TransferSetup extends Partial<DownloadOptions & DownloadTask> {
+  plane?: ScriptedPlane;
+  /** There is another plane to go on with. */
+  hasAlternative?: boolean;
+}
+
 /** A download with everything around it. */
 export class Transfer {
   readonly clock: VirtualClock;
@@ -161,32 +168,31 @@ export class Transfer {
   readonly failures: OtaError[] = [];
   readonly progress: [number, number, number][] = [];
 
-  constructor(fileSize: number, options: Partial<DownloadOptions> = {}) {
+  constructor(fileSize: number, options: TransferSetup = {}) {
     this.clock = (options.clock as VirtualClock) ?? new VirtualClock();
     this.content = contentOf(fileSize);
     this.file = options.file ?? fileOf(fileSize);
-    this.plane = (options.plane as ScriptedPlane) ?? new ScriptedPlane();
+    this.plane = options.plane ?? new ScriptedPlane();
     this.pal = new MemoryPal(fileSize);
-    this.download = new Download({
+    const all = {
       received: NOTHING,
       random: () => 0.5,
       maxOutstandingBytes: 524_288,
       maxBlockSize: 4096,
       noProgressTimeoutMs: 60_000,
       onHead: () => this.events.push("head"),
-      onProgress: (...numbers) => this.progress.push(numbers),
-      onComplete: () => this.events.push("complete"),
-      onFailed: (error) => {
-        this.events.push(error.code);
-        this.failures.push(error);
+      onProgress: (...numbers: [number, number, number]) => this.progress.push(numbers),
+      tell: (event: number, error?: OtaError) => {
+        this.events.push(error?.code ?? (event === FileComplete ? "complete" : "refresh"));
+        if (error) this.failures.push(error);
       },
-      onRefresh: () => this.events.push("refresh"),
       ...options,
       clock: this.clock,
       file: this.file,
-      plane: this.plane,
+      planes: options.hasAlternative ? [this.plane, new ScriptedPlane()] : [this.plane],
       pal: this.pal as unknown as OtaPal,
-    });
+    };
+    this.download = new Download(all, all);
   }
 
   /** Starts, and lets the first requests be sent. */

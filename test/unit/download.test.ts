@@ -1,7 +1,6 @@
 import { OtaError } from "../../src/errors.js";
-import type { DownloadOptions } from "../../src/transfer/download.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
-import { fileOf, having, ScriptedPlane, Transfer } from "../support/transfer.js";
+import { fileOf, having, ScriptedPlane, Transfer, type TransferSetup } from "../support/transfer.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const KB = 1024;
@@ -15,7 +14,7 @@ function refusal(): OtaError {
 }
 
 describe("download: the size of a block", () => {
-  const sizeOf = (options: Partial<DownloadOptions>) => new Transfer(40 * KB, options).start().blockSize;
+  const sizeOf = (options: TransferSetup) => new Transfer(40 * KB, options).start().blockSize;
 
   it("is what memory allows, as a power of two", () => {
     for (const [maxBlockSize, size] of [
@@ -44,7 +43,7 @@ describe("download: the size of a block", () => {
   });
 
   /** A way that lets no longer message pass than `limit` bytes. */
-  function narrow(limit: number, options: Partial<DownloadOptions> = {}): Transfer {
+  function narrow(limit: number, options: TransferSetup = {}): Transfer {
     const t = new Transfer(40 * KB, options);
     t.answer(50, () => t.blockSize > limit);
     return t.start();
@@ -199,7 +198,7 @@ describe("download: the head decides", () => {
     const t = new Transfer(2000, { blockSize: 256 }).start();
     t.deliver(0);
     const other = new ScriptedPlane("HTTP");
-    t.download.switchPlane(other, t.file);
+    t.download.switchPlanes([other], t.file);
     t.clock.run(0);
     deepEqual([t.pal.heads, other.requests], [[], [[1]]]);
     other.sink?.block(1, t.payload(1), 0);
@@ -263,10 +262,7 @@ describe("download: blocks", () => {
   });
 
   /** Blocks that do not fit the file, one for each request. */
-  function misfitting(
-    options: Partial<DownloadOptions> = {},
-    good: (at: number) => boolean = () => false,
-  ): Transfer {
+  function misfitting(options: TransferSetup = {}, good: (at: number) => boolean = () => false): Transfer {
     const t = new Transfer(40 * KB, options);
     t.plane.onRequest = ([first]) =>
       void t.clock.set(() => {
@@ -651,7 +647,7 @@ describe("download: connection lost and found", () => {
     const t = new Transfer(24 * KB).start();
     t.deliver(0, 1, 2);
     const other = new ScriptedPlane("HTTP");
-    t.download.switchPlane(other, t.file);
+    t.download.switchPlanes([other], t.file);
     equal(t.plane.sink, undefined);
     t.clock.run(0);
     deepEqual(other.requests, [[3, 4, 5]]);
@@ -662,7 +658,7 @@ describe("download: connection lost and found", () => {
     t.plane.sink?.refused(refusal(), "final");
     deepEqual(t.events, ["stream-refused"]);
     const other = new ScriptedPlane("HTTP");
-    t.download.switchPlane(other, t.file);
+    t.download.switchPlanes([other], t.file);
     t.clock.run(0);
     other.sink?.block(0, t.payload(0), 0);
     other.sink?.block(1, t.payload(1), 0);
@@ -676,7 +672,7 @@ describe("download: connection lost and found", () => {
     t.deliver(1);
     t.pal.fault = undefined;
     const other = new ScriptedPlane("HTTP");
-    t.download.switchPlane(other, t.file);
+    t.download.switchPlanes([other], t.file);
     t.clock.run(0);
     deepEqual(other.requests, [[1, 2, 3]]);
   });

@@ -16,10 +16,10 @@ interface Setup {
   noProgressTimeoutMs?: number;
   blockSize?: number;
   url?: string;
-  hasAlternative?: () => boolean;
+  hasAlternative?: boolean;
 }
 
-/** A transfer over HTTP; fresh job documents are answered as `onRefresh` says. */
+/** A transfer over HTTP; fresh job documents are answered as the test says. */
 class HttpTransfer extends Transfer {
   readonly http: VirtualHttp;
 
@@ -435,7 +435,7 @@ describe("HTTP data plane: misbehaving servers", () => {
       const t: HttpTransfer = new HttpTransfer({
         server: () => ({ ...answer }),
         noProgressTimeoutMs: 300_000,
-        hasAlternative: () => true,
+        hasAlternative: true,
       });
       const refreshed = () => t.events.filter((event) => event === "refresh").length;
       t.start();
@@ -454,7 +454,7 @@ describe("HTTP data plane: misbehaving servers", () => {
     const t = new HttpTransfer({
       server: () => ({ status: 0, refused: true }),
       noProgressTimeoutMs: 30_000,
-      hasAlternative: () => false,
+      hasAlternative: false,
     });
     t.fails("no-progress", "");
     ok(t.events.includes("refresh"), "a fresh document names another server, perhaps");
@@ -502,7 +502,7 @@ describe("HTTP data plane: misbehaving servers", () => {
     t.start();
     t.clock.run(100);
     const other = new ScriptedPlane();
-    t.download.switchPlane(other, t.file);
+    t.download.switchPlanes([other], t.file);
     t.clock.run(1);
     deepEqual(late[0](), { headers: false, bytes: 0 });
     deepEqual([other.asked, t.pal.writes, t.events], [[0], [], []]);
@@ -544,7 +544,7 @@ describe("HTTP data plane: fallback in the middle", () => {
     deepEqual([t.failures[0]?.code, t.pal.writes.length], ["http", 5]);
     const other = new ScriptedPlane();
     other.maxBlocks = 5;
-    t.download.switchPlane(other, t.file);
+    t.download.switchPlanes([other], t.file);
     t.clock.run(0);
     for (let turn = 0; !t.complete && turn < 20; turn++)
       for (const block of other.take().flat()) {

@@ -250,7 +250,7 @@ describe("MQTT data plane: a whole transfer over a bad network", () => {
     const t = new Transfer(300_001, {
       clock,
       random: seeded(seed + 1),
-      plane: new StreamPlane({ mqtt, thingName: "thing-1" }),
+      plane: new StreamPlane({ mqtt, thingName: "thing-1" }) as never,
     });
     if (outage) {
       clock.time.at(1_000, () => mqtt.disconnect());
