@@ -3,7 +3,7 @@
  * @module
  */
 import { Facts } from "./devices.js";
-import { place, plural } from "./format.js";
+import { grouped, place, plural } from "./format.js";
 import { html, useEffect, useState } from "./htm.js";
 import { announce, ask } from "./service.js";
 
@@ -151,7 +151,7 @@ function Preview({ preview: { things, offline, warnings, size, payloads }, anywa
 
 function payloadText({ base, things, size }, whole) {
   const share = (100 * size) / whole;
-  const saving = `${size.toLocaleString()} bytes, ${share.toFixed(share < 10 ? 1 : 0)} % of the image`;
+  const saving = `${grouped(size)} bytes, ${share.toFixed(share < 10 ? 1 : 0)} % of the image`;
   return base === undefined
     ? `Compressed: ${saving}.`
     : `Delta from ${base}: ${saving}; ${plural(things, "device")} ${things === 1 ? "runs" : "run"} it.`;
@@ -165,7 +165,7 @@ function Inspection({ inspection: { app, chip, imageSize, problem, refusal } }) 
     ["Project", app?.projectName ?? "unknown"],
     ["Version", app?.version ?? "unknown"],
     ["Chip", chip],
-    ["Size", `${imageSize.toLocaleString()} bytes`],
+    ["Size", `${grouped(imageSize)} bytes`],
     ["Compiled", app?.compileTime],
     ["Secure version", app?.secureVersion || undefined],
   ];

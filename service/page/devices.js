@@ -2,7 +2,7 @@
  * The list of devices with the distribution of versions, and the page of one device.
  * @module
  */
-import { clock, moment, Phase, place, plural, titleOf } from "./format.js";
+import { clock, grouped, moment, Phase, place, plural, titleOf } from "./format.js";
 import { html, useState } from "./htm.js";
 import { Table } from "./list.js";
 import { ask, useAnswer } from "./service.js";
@@ -33,7 +33,7 @@ export function Devices({ query, go, revision }) {
       <p class="quiet">None has been heard of yet. Start one with <code>xs-ota device</code>.</p>
     `;
   return html`
-    <h2>Devices <span class="quiet">${matching === total ? plural(total, "device") : `${matching.toLocaleString()} of ${total.toLocaleString()}`}, ${online.toLocaleString()} connected</span></h2>
+    <h2>Devices <span class="quiet">${matching === total ? plural(total, "device") : `${grouped(matching)} of ${grouped(total)}`}, ${grouped(online)} connected</span></h2>
     <${Chart} versions=${versions} total=${total} chosen=${query.version} onChoose=${(version) => set({ version })} />
     <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
       <label>Show <input type="search" placeholder="name, version, state or group" value=${query.text ?? ""} onInput=${({ target }) => set({ text: target.value })} /></label>
@@ -99,7 +99,7 @@ function Chart({ versions, total, chosen, onChoose }) {
             <button type="button" aria-pressed=${version === chosen} title=${version} onClick=${() => onChoose(version === chosen ? "" : version)}>
               <span class="name">${version}</span>
               <meter min="0" max=${total} value=${count} aria-label="Devices that run ${version}" />
-              <span class="count">${count.toLocaleString()}, ${Math.round((count * 100) / total)} %</span>
+              <span class="count">${grouped(count)}, ${Math.round((count * 100) / total)} %</span>
             </button>
           </li>
         `,

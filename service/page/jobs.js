@@ -3,7 +3,7 @@
  * @module
  */
 import { Facts } from "./devices.js";
-import { moment, Phase, Phases, place, plural, titleOf } from "./format.js";
+import { grouped, moment, Phase, Phases, place, plural, titleOf } from "./format.js";
 import { html, useState } from "./htm.js";
 import { Table } from "./list.js";
 import { ask, useAnswer } from "./service.js";
@@ -22,7 +22,7 @@ export function Jobs({ query, go, revision }) {
   const { total, matching, rows } = data;
   if (total === 0) return html`<h2>Deployments</h2><p class="quiet">None yet.</p>`;
   return html`
-    <h2>Deployments <span class="quiet">${matching === total ? total.toLocaleString() : `${matching.toLocaleString()} of ${total.toLocaleString()}`}</span></h2>
+    <h2>Deployments <span class="quiet">${matching === total ? grouped(total) : `${grouped(matching)} of ${grouped(total)}`}</span></h2>
     <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
       <label>Show <input type="search" placeholder="version, project, status, group or id" value=${query.text ?? ""} onInput=${({ target }) => go(place("jobs", { text: target.value }))} /></label>
     </form>
@@ -71,12 +71,10 @@ export function Job({ jobId, go, revision }) {
   const facts = [
     ["File", image?.fileName],
     ["Chip", image?.chip],
-    ["Size", image && `${image.size.toLocaleString()} bytes`],
+    ["Size", image && `${grouped(image.size)} bytes`],
     [
       "Files",
-      job.files
-        ?.map(({ type, path, size }) => `${path} (type ${type}): ${size.toLocaleString()} bytes`)
-        .join("; "),
+      job.files?.map(({ type, path, size }) => `${path} (type ${type}): ${grouped(size)} bytes`).join("; "),
     ],
     ["Transfer", job.protocols.join(" or ")],
     ["Groups", job.groups?.join(", ")],
