@@ -31,7 +31,7 @@ import {
 const LIMIT = 16_384;
 
 /** An entry that was found. */
-interface Found {
+export interface Found {
   readonly type: number;
   readonly chunk: number;
   /** Bytes 24 to 32: the value, or what describes it. */
@@ -41,7 +41,7 @@ interface Found {
 }
 
 /** Where pages with content begin, oldest first, and their states of entries. */
-function pagesOf(flash: Flash): { readonly at: number; readonly head: Uint8Array }[] {
+export function nvsPages(flash: Flash): { readonly at: number; readonly head: Uint8Array }[] {
   const pages: { at: number; head: Uint8Array; sequence: number }[] = [];
   const { size } = flash.status();
   for (let at = 0; at + PAGE_SIZE <= size; at += PAGE_SIZE) {
@@ -62,10 +62,9 @@ function hasKey(entry: Uint8Array, key: string): boolean {
   return entry[8 + key.length] === 0;
 }
 
-/** All entries of a namespace's index with a key, oldest first. */
-function find(flash: Flash, namespace: number, key: string): Found[] {
-  const found: Found[] = [];
-  for (const { at, head } of pagesOf(flash))
+/** Tells all entries that are written and whole, oldest page first, with their 32 bytes. */
+export function eachNvsEntry(flash: Flash, visit: (entry: Uint8Array, found: Found) => void): void {
+  for (const { at, head } of nvsPages(flash))
     for (let i = 0; i < ENTRY_COUNT; ) {
       const isWritten = ((head[STATES_OFFSET + (i >> 2)] >> (2 * (i & 3))) & 3) === ENTRY_WRITTEN;
       const place = at + ENTRIES_OFFSET + i++ * ENTRY_SIZE;
@@ -74,12 +73,19 @@ function find(flash: Flash, namespace: number, key: string): Found[] {
       flash.read(entry, place);
       const view = new DataView(entry.buffer, 24);
       if (new DataView(entry.buffer).getUint32(4, true) !== entryCrc(entry)) continue;
-      const [index, type, span, chunk] = entry;
+      const [, type, span, chunk] = entry;
       if (!span || i + span - 1 > ENTRY_COUNT) continue;
       i += span - 1;
-      if (index === namespace && hasKey(entry, key))
-        found.push({ type, chunk, view, data: place + ENTRY_SIZE });
+      visit(entry, { type, chunk, view, data: place + ENTRY_SIZE });
     }
+}
+
+/** All entries of a namespace's index with a key, oldest first. */
+function find(flash: Flash, namespace: number, key: string): Found[] {
+  const found: Found[] = [];
+  eachNvsEntry(flash, (entry, item) => {
+    if (entry[0] === namespace && hasKey(entry, key)) found.push(item);
+  });
   return found;
 }
 

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { buildComponent, buildStatement } from "../../hosts/formats/component-builder.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
+import { buildNvs } from "../../hosts/formats/nvs-builder.js";
 import {
   encodeEntry,
   makeEntry,
@@ -205,6 +207,84 @@ describe("xs-ota inspect", () => {
     equal(meaning, "entry 0 is the valid one with the highest sequence: ota_2 boots");
   });
 
+  it("takes for otadata what is an entry a sector and otherwise erased, no other file of two sectors", async () => {
+    const bytes = new Uint8Array(0x2000).fill(0xff);
+    bytes[0x1234] = 0;
+    folder.write("other.bin", bytes);
+    const { code, stderr } = await folder.run("inspect", "other.bin");
+    equal(code, 2);
+    ok(stderr.includes("NVS partition"), stderr);
+    ok((await inspect("other.bin", "--as", "otadata")).meaning.startsWith("never written"));
+  });
+
+  it("reads an NVS partition, without its values: it was taken for otadata", async () => {
+    const entries = [
+      { namespace: "wifi", key: "ssid", value: "workshop" },
+      { namespace: "wifi", key: "password", value: "do not tell" },
+      { namespace: "app", key: "model", value: new Uint8Array(5000) },
+      { namespace: "app", key: "count", value: -3 },
+      { namespace: "app", key: "on", value: true },
+    ];
+    const partition = buildNvs(entries, 0x4000);
+    folder.write("nvs.bin", partition);
+    const found = await inspect("nvs.bin");
+    equal(found.kind, "nvs");
+    deepEqual(
+      found.entries.map(({ namespace, key, type, bytes, damaged }: Record<string, unknown>) =>
+        [namespace, key, type, bytes, damaged].join(" "),
+      ),
+      [
+        "wifi ssid text 8 false",
+        "wifi password text 11 false",
+        "app model blob 5000 false",
+        "app count i32 4 false",
+        "app on u8 1 false",
+      ],
+    );
+    const text = await folder.good("inspect", "nvs.bin");
+    ok(/wifi +password +text +11/.test(text), text);
+    ok(!text.includes("do not"), text);
+    // A byte of a value: the entry is told to be damaged.
+    const at = Buffer.from(partition).indexOf("do not tell");
+    partition[at] ^= 1;
+    folder.write("damaged.bin", partition);
+    const damaged = (await inspect("damaged.bin")).entries as { key: string; damaged: boolean }[];
+    equal(damaged.find(({ key }) => key === "password")?.damaged, true);
+  });
+
+  it("reads files of components and statements of sets", async () => {
+    const header = {
+      name: "assets",
+      projectName: "my-app",
+      version: "1.2.0",
+      minFirmware: "1.0",
+      maxFirmware: "",
+    };
+    const file = buildComponent(header, new Uint8Array(100));
+    folder.write("assets.xac", file);
+    const digest = new Uint8Array(sha256().update(file).digest());
+    folder.write(
+      "set.xas",
+      buildStatement({
+        sequence: 7,
+        projectName: "my-app",
+        entries: [{ name: "assets", version: "1.2.0", digest }],
+      }),
+    );
+    ok(
+      /Component +assets 1.2.0 of my-app\nFirmware +from 1.0\n/.test(
+        await folder.good("inspect", "assets.xac"),
+      ),
+    );
+    const { sequence, members } = await inspect("set.xas");
+    equal(sequence, 7);
+    deepEqual(members, [{ name: "assets", version: "1.2.0", sha256: (await inspect("assets.xac")).sha256 }]);
+    folder.write("cut.xas", new Uint8Array(readFileSync(folder.file("set.xas")).subarray(0, 60)));
+    const { code, stderr } = await folder.run("inspect", "cut.xas");
+    equal(code, 2);
+    ok(stderr.includes("damaged"), stderr);
+  });
+
   describe("of a whole flash", () => {
     const image = (version: string) => buildImage({ projectName: "p", version, size: 20_000 }, sha256);
     const dump = (otadata: Parameters<typeof buildFlashDump>[0]["otadata"], second = image("2.0.0")) =>
@@ -264,7 +344,7 @@ describe("xs-ota inspect", () => {
       "noise.bin",
       Uint8Array.from({ length: 5000 }, (_, i) => (i * 17 + 3) & 0xff),
     );
-    await folder.bad(2, "noise.bin is no ESP32 image, partition table", "inspect", "noise.bin");
+    await folder.bad(2, "noise.bin is no ESP32 image, component, partition table", "inspect", "noise.bin");
     await folder.bad(
       2,
       "noise.bin is no whole ESP32 image: first byte is 0x3",

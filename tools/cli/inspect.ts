@@ -14,11 +14,14 @@ import {
   TABLE_OFFSET,
 } from "../../hosts/formats/partition-table.js";
 import { fitSlots, type ImageInspection, inspectImageBytes } from "../../service/inspection.js";
+import { OtaError } from "../../src/errors.js";
 import { compareImages } from "./comparison.js";
 import { FAILED, Failure, OK } from "./failure.js";
 import { readBytes } from "./files.js";
+import { inspectComponent, inspectSet, reportComponent, reportSet } from "./inspect/component.js";
 import { detectKind, KINDS, type Kind } from "./inspect/detect.js";
 import { inspectFlash, inspectOtadata, inspectTable } from "./inspect/inspections.js";
+import { inspectNvs, reportNvs } from "./inspect/nvs.js";
 import { inspectPayload, reportPayload } from "./inspect/payload.js";
 import {
   reportComparison,
@@ -45,10 +48,10 @@ interface InspectOptions {
 
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .summary("show what an image, partition table, otadata or flash dump holds")
+    .summary("show what an image, component, partition table, partition or flash dump holds")
     .description(
-      "Shows what a file holds: an ESP32 application image, a delta or compressed image, a partition table (CSV or binary), an otadata " +
-        "partition, or a dump of a whole flash chip, with the slot that would boot from it and why.",
+      "Shows what a file holds: an ESP32 application image, a delta or compressed image, a component, a partition table (CSV or " +
+        "binary), an otadata or NVS partition (of that the names, not the values), or a dump of a whole flash chip, with the slot that would boot from it and why.",
     )
     .argument("<file>", "what to look at")
     .argument("[running]", "what runs where an image is to go, an image or a version: how do they compare?")
@@ -96,6 +99,12 @@ function inspect(file: string, running: string | undefined, options: InspectOpti
     switch (kind) {
       case "payload":
         return showPayload(file, bytes, options);
+      case "component":
+        return showPlain(inspectComponent(bytes), reportComponent, options);
+      case "set":
+        return showPlain(inspectSet(bytes), reportSet, options);
+      case "nvs":
+        return showPlain(inspectNvs(bytes), reportNvs, options);
       case "image":
         return showImage(bytes, running, options);
       case "table":
@@ -108,15 +117,26 @@ function inspect(file: string, running: string | undefined, options: InspectOpti
         return showFlash(file, bytes, options);
       default:
         throw new Failure(
-          `${file} is no ESP32 image, partition table, otadata partition or flash dump (or it is encrypted)`,
+          `${file} is no ESP32 image, component, partition table, otadata or NVS partition, or flash dump (or it is encrypted)`,
         );
     }
   } catch (error) {
     if (error instanceof ImageError) throw new Failure(`${file} is no whole ESP32 image: ${error.message}`);
+    if (error instanceof OtaError) throw new Failure(`${file} is damaged: ${error.message}`);
     if (error instanceof PartitionTableError)
       throw new Failure(`${file} holds no usable partition table: ${error.message}`);
     throw error;
   }
+}
+
+function showPlain<Inspection>(
+  inspection: Inspection,
+  report: (inspection: Inspection) => string[],
+  { json }: InspectOptions,
+): number {
+  if (json) printJson(inspection);
+  else print(...report(printableData(inspection)));
+  return OK;
 }
 
 function showImage(
