@@ -6,7 +6,10 @@
 import { NativeMods } from "moddable:xs-ota-agent/mods-native";
 import { bootControl, openPartition } from "moddable:xs-ota-agent/platform";
 import { ModdableClock, ModdableCrypto } from "xs-ota-agent/device";
-import { type ModComponents, type ModEngine, Mods, type ModsOptions } from "xs-ota-agent/mods";
+import { type ModComponents, Mods, type ModsOptions } from "xs-ota-agent/mods";
+import { MachineEngine, type ModGrants, startArchive } from "./mod-machine.js";
+
+export type { ModGrants } from "./mod-machine.js";
 
 export interface DeviceModsOptions
   extends Pick<ModsOptions, "fileType" | "name" | "guardMs" | "maxStarts" | "wellMs" | "onNotice"> {
@@ -16,56 +19,7 @@ export interface DeviceModsOptions
   readonly links?: string;
 }
 
-/** What the product gives its mod; it has nothing else, no globals of the host and no agent. */
-export interface ModGrants {
-  /** Global variables. */
-  readonly globals?: Readonly<Record<string, unknown>>;
-  /** Modules it may import: the host's, by the specifier the mod imports them with, each as its namespace. */
-  readonly modules?: Readonly<Record<string, object>>;
-  /** The mod's module that is imported first. Default: "main". */
-  readonly main?: string;
-}
-
-/** As XS has it (documentation/xs/XS Compartment.md of the SDK). */
-interface CompartmentLike {
-  importNow(specifier: string): Record<string, unknown>;
-}
-type CompartmentConstructor = new (options: {
-  globals: object;
-  modules: Record<string, object>;
-  resolveHook: (specifier: string, referrer: string) => string;
-}) => CompartmentLike;
-
 const PLACES = Object.freeze(["mod_0", "mod_1"] as const);
-
-class Engine implements ModEngine {
-  readonly xs: readonly [number, number, number];
-  readonly host: Uint8Array;
-  readonly codeSizes: Int8Array;
-  readonly profileCode: number;
-  readonly #native: NativeMods;
-
-  constructor(native: NativeMods) {
-    this.#native = native;
-    const version = native.version();
-    this.xs = [version >> 16, (version >> 8) & 0xff, version & 0xff];
-    this.host = new Uint8Array(native.host());
-    this.codeSizes = new Int8Array(native.codeSizes());
-    this.profileCode = native.profile();
-  }
-
-  get keyRoom(): number {
-    return this.#native.keyRoom();
-  }
-
-  has(name: Uint8Array): boolean {
-    return this.#native.has(name);
-  }
-
-  id(name: Uint8Array): number {
-    return this.#native.id(name);
-  }
-}
 
 export class DeviceMods extends Mods {
   readonly #native: NativeMods;
@@ -76,7 +30,7 @@ export class DeviceMods extends Mods {
     const native = new NativeMods();
     super({
       ...options,
-      engine: new Engine(native),
+      engine: new MachineEngine(native),
       places: [openPartition(places[0]), openPartition(places[1])],
       links: openPartition(links),
       firmware: bootControl().running.version,
@@ -100,27 +54,10 @@ export class DeviceMods extends Mods {
     const { place, offset, byteLength } = prepared;
     try {
       const archive = this.#native.open(this.#labels[place] as string, offset, byteLength);
-      const modules: Record<string, object> = {};
-      const given = grants.modules ?? {};
-      for (const name of Object.keys(given)) modules[name] = { namespace: given[name] };
-      for (const path of this.#native.paths(archive)) modules[path] = { archive, path };
-      const { Compartment } = globalThis as unknown as { Compartment: CompartmentConstructor };
-      const compartment = new Compartment({ globals: { ...grants.globals }, modules, resolveHook });
-      return compartment.importNow(grants.main ?? "main");
+      return startArchive(this.#native, archive, grants);
     } catch (error) {
       this.fail(error, components);
       return undefined;
     }
   }
-}
-
-/** Modules of an archive have paths without an extension; imports of each other begin with a dot. */
-function resolveHook(specifier: string, referrer: string): string {
-  if (!specifier.startsWith(".")) return specifier;
-  const parts = referrer.split("/").slice(0, -1);
-  for (const part of specifier.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== ".") parts.push(part);
-  }
-  return parts.join("/").replace(/\.m?js$/, "");
 }

@@ -4,16 +4,20 @@
  * @module
  */
 import type { FlashPartition } from "../../hosts/emulated/flash-partition.js";
+import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import type { ComponentsOptions } from "../../src/components/options.js";
-import { Mods, type ModsOptions, type PreparedMod } from "../../src/mods/index.js";
+import { type ModEngine, Mods, type ModsOptions, type PreparedMod } from "../../src/mods/index.js";
 import type { Flash } from "../../src/ports.js";
 import { ComponentRig, MOD, SECTORS } from "./component-rig.js";
 import { type Program, StandInEngine } from "./mod-engine.js";
 import { testCrypto } from "./test-crypto.js";
 
-const PLACE = 4;
 const LINKS = 3;
-const MORE = 2 * PLACE + LINKS;
+
+/** A machine of a host, which runs what it is given. */
+export interface RigEngine extends ModEngine {
+  run(archive: Uint8Array): Program;
+}
 
 /** A partition whose sectors must not change while a mod runs from it: on the chip its byte code would change. */
 class Guarded implements Flash {
@@ -51,6 +55,10 @@ export interface ModRigOptions {
   room?: number;
   /** XS version of a build of the firmware. */
   xs?: (firmware: string) => readonly [number, number, number];
+  /** A machine of a build of the firmware. Default: the stand-in. */
+  engine?: (firmware: string) => RigEngine;
+  /** Sectors of each place. Default: 4. */
+  placeSectors?: number;
 }
 
 /** The guard in native code, as far as a test has to know. */
@@ -68,7 +76,7 @@ export class ModRig {
   readonly rig: ComponentRig;
   /** Survives restarts, not the power. */
   starts = 0;
-  engine!: StandInEngine;
+  engine!: RigEngine;
   mods!: Mods;
   readonly guard = new Guard();
   prepared: PreparedMod | undefined;
@@ -78,10 +86,13 @@ export class ModRig {
   violation: string | undefined;
   #guards!: [Guarded, Guarded];
   readonly #options: ModRigOptions;
+  readonly #placeSectors: number;
 
   constructor(options: ModRigOptions = {}) {
     this.#options = options;
-    this.rig = new ComponentRig((rig) => this.#product(rig), options.encrypted, MORE);
+    this.#placeSectors = options.placeSectors ?? 4;
+    const more = 2 * this.#placeSectors + LINKS;
+    this.rig = new ComponentRig((rig) => this.#product(rig), options.encrypted, more);
     this.#run();
   }
 
@@ -101,11 +112,16 @@ export class ModRig {
   }
 
   get places(): readonly FlashPartition[] {
-    return [0, 1].map((n) => this.rig.partition(SECTORS + n * PLACE, PLACE, this.#options.encrypted));
+    return [0, 1].map((n) => this.#place(this.rig, n));
+  }
+
+  /** Where the first place begins on flash, and the record of the links. */
+  get offsets(): { readonly place: number; readonly links: number } {
+    return { place: SECTORS * SECTOR_SIZE, links: (SECTORS + 2 * this.#placeSectors) * SECTOR_SIZE };
   }
 
   get links(): FlashPartition {
-    return this.rig.partition(SECTORS + 2 * PLACE, LINKS);
+    return this.#links(this.rig);
   }
 
   accept(): void {
@@ -114,21 +130,27 @@ export class ModRig {
     components.setPlatformImageState("accepted");
   }
 
+  #place(rig: ComponentRig, n: number): FlashPartition {
+    const sectors = this.#placeSectors;
+    return rig.partition(SECTORS + n * sectors, sectors, this.#options.encrypted);
+  }
+
+  #links(rig: ComponentRig): FlashPartition {
+    return rig.partition(SECTORS + 2 * this.#placeSectors, LINKS);
+  }
+
   #product(rig: ComponentRig): Partial<ComponentsOptions> {
-    const [first, second] = [0, 1].map((n) =>
-      rig.partition(SECTORS + n * PLACE, PLACE, this.#options.encrypted),
-    ) as [FlashPartition, FlashPartition];
     const { version } = rig.boot.running;
-    const { room, xs, mods, components } = this.#options;
-    this.engine = new StandInEngine(version, room, xs?.(version));
+    const { room, xs, mods, components, engine } = this.#options;
+    this.engine = engine?.(version) ?? new StandInEngine(version, room, xs?.(version));
     const told = (what: string) => {
       this.violation = what;
     };
-    this.#guards = [new Guarded(first, told), new Guarded(second, told)];
+    this.#guards = [new Guarded(this.#place(rig, 0), told), new Guarded(this.#place(rig, 1), told)];
     this.mods = new Mods({
       engine: this.engine,
       places: this.#guards,
-      links: rig.partition(SECTORS + 2 * PLACE, LINKS),
+      links: this.#links(rig),
       fileType: MOD,
       firmware: version,
       crypto: testCrypto,

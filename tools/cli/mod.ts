@@ -245,7 +245,7 @@ function build(files: readonly string[], options: BuildOptions): void {
     ...{ name, projectName: project, version, minFirmware, maxFirmware, newNames },
     host: host === undefined ? undefined : new Uint8Array(Buffer.from(host, "hex")),
   };
-  const archive = archives.length ? readBytes(files[0] as string) : compile(files, name);
+  const archive = archives.length ? readBytes(files[0] as string) : compileMod(files, name);
   let file: Uint8Array;
   try {
     file = buildModFile(description, archive);
@@ -260,7 +260,7 @@ function build(files: readonly string[], options: BuildOptions): void {
 }
 
 /** Compiles and links with the SDK's tools, as mcrun does, without what it adds. @throws Failure */
-function compile(files: readonly string[], name: string): Uint8Array {
+export function compileMod(files: readonly string[], name: string): Uint8Array {
   const names = files.map((file) => basename(file).replace(/\.m?js$/, ""));
   files.forEach((file, index) => {
     if (!/\.m?js$/.test(file))

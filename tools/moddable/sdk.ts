@@ -31,7 +31,11 @@ export interface BuildOptions {
   readonly platform: string;
   /** With instrumentation, for memory figures. */
   readonly instrument?: boolean;
+  /** With AddressSanitizer: what reads or writes beyond the end of memory ends the program. */
+  readonly sanitize?: boolean;
 }
+
+const SANITIZE = "-fsanitize=address";
 
 export class Sdk {
   readonly path: string;
@@ -39,7 +43,7 @@ export class Sdk {
   /** Where builds go; removed by `close` unless it was given. */
   readonly output: string;
   readonly #kept: boolean;
-  #runner = "";
+  readonly #runners = new Map<boolean, string>();
 
   /** @param output where builds go and stay; default: thrown away @throws MissingError naming all that is missing */
   static find(output?: string): Sdk {
@@ -94,11 +98,16 @@ export class Sdk {
     return { ...process.env, MODDABLE: this.path, PATH: path };
   }
 
-  /** Runs a program to its end. @throws BuildError with its output */
-  async call(command: string, args: readonly string[], directory: string): Promise<string> {
+  /** Runs a program to its end. @param more of its environment @throws BuildError with its output */
+  async call(
+    command: string,
+    args: readonly string[],
+    directory: string,
+    more: NodeJS.ProcessEnv = {},
+  ): Promise<string> {
     const child = spawn(command, args, {
       cwd: directory,
-      env: this.environment,
+      env: { ...this.environment, ...more },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: BUILD_MS,
     });
@@ -113,11 +122,12 @@ export class Sdk {
    * Builds for the simulator. The target is always "build": the default one of a debug build ends other processes.
    * @returns the application's library
    */
-  async build({ directory, platform, instrument }: BuildOptions): Promise<string> {
+  async build({ directory, platform, instrument, sanitize }: BuildOptions): Promise<string> {
     const kind = instrument ? ["-i"] : [];
-    const output = join(this.output, "out");
+    const output = join(this.output, sanitize ? "out-asan" : "out");
     mkdirSync(output, { recursive: true });
-    await this.call("mcconfig", [...kind, "-m", "-p", platform, "-t", "build", "-o", output], directory);
+    const args = [...kind, "-m", "-p", platform, "-t", "build", "-o", output];
+    await this.call("mcconfig", args, directory, sanitize ? { CC: `gcc ${SANITIZE} -g` } : {});
     const name = directory.split("/").at(-1) as string;
     return join(output, "bin", platform, "mc", instrument ? "instrument" : "release", name, "mc.so");
   }
@@ -132,12 +142,16 @@ export class Sdk {
    * Starts an application without a display.
    * @param seconds the run is ended after so long
    * @param restarts how often the application may restart
+   * @param sanitize whether it was built so
    */
-  async run(library: string, seconds: number, restarts: number): Promise<ChildProcess> {
-    this.#runner ||= await this.#compileRunner();
-    return spawn(this.#runner, [String(seconds), String(restarts), library], {
+  async run(library: string, seconds: number, restarts: number, sanitize = false): Promise<ChildProcess> {
+    const runner = this.#runners.get(sanitize) ?? (await this.#compileRunner(sanitize));
+    this.#runners.set(sanitize, runner);
+    // The engine frees little of what it has when it ends.
+    const options = sanitize ? { ASAN_OPTIONS: "detect_leaks=0" } : {};
+    return spawn(runner, [String(seconds), String(restarts), library], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: this.environment,
+      env: { ...this.environment, ...options },
     });
   }
 
@@ -145,15 +159,19 @@ export class Sdk {
     if (!this.#kept) rmSync(this.output, { recursive: true, force: true });
   }
 
-  async #compileRunner(): Promise<string> {
-    const runner = join(this.output, "runner");
+  async #compileRunner(sanitize: boolean): Promise<string> {
+    const runner = join(this.output, sanitize ? "runner-asan" : "runner");
     const flags = spawnSync("pkg-config", ["--cflags", "--libs", "glib-2.0"], { encoding: "utf8" });
     if (flags.status !== 0)
       throw new MissingError("- GLib for development (Debian: apt-get install pkg-config libglib2.0-dev)");
     const source = join(ROOT, "tools/moddable/runner.c");
     const include = `-I${join(this.path, "build/simulators/modules")}`;
     const glib = flags.stdout.trim().split(/\s+/);
-    await this.call("gcc", ["-O1", include, source, "-o", runner, ...glib, "-ldl"], ROOT);
+    await this.call(
+      "gcc",
+      [...(sanitize ? [SANITIZE] : []), "-O1", include, source, "-o", runner, ...glib, "-ldl"],
+      ROOT,
+    );
     return runner;
   }
 }

@@ -19,6 +19,11 @@ export interface SuiteOptions {
   readonly seconds: number;
   /** The SDK's modules are the stand-ins of test/support/sdk, as in the same tests on Node. */
   readonly standIns?: boolean;
+  /** Modules besides, by name: paths without extension. */
+  readonly modules?: Readonly<Record<string, string>>;
+  /** A directory of resources. */
+  readonly data?: string;
+  readonly sanitize?: boolean;
 }
 
 export interface SuiteResult {
@@ -37,6 +42,7 @@ const SDK_MODULES = [
   "time",
   "net",
   "file",
+  "Resource",
   "mqtt",
   "mqtt/js",
   "crypt",
@@ -71,11 +77,11 @@ async function bundle(file: string, target: string, standIns = false): Promise<v
 }
 
 export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
-  const { sdk, name, files, include, seconds, standIns } = options;
+  const { sdk, name, files, include, seconds, standIns, data, sanitize } = options;
   const directory = join(sdk.output, name);
   mkdirSync(directory, { recursive: true });
   await bundle(RUNNER, join(directory, "runner.js"));
-  const modules: Record<string, string> = { "*": "./main", "test/runner": "./runner" };
+  const modules: Record<string, string> = { "*": "./main", "test/runner": "./runner", ...options.modules };
   const imports = ['import { runAll } from "test/runner";'];
   for (const [index, file] of files.entries()) {
     await bundle(file, join(directory, `t${index}.js`), standIns);
@@ -86,6 +92,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   const manifest = {
     include: ["examples/manifest_base.json", ...include].map((path) => `$(MODDABLE)/${path}`),
     modules,
+    data: data ? { "*": join(data, "*") } : {},
     creation: {
       static: 0,
       chunk: { initial: 1_048_576, incremental: 262_144 },
@@ -97,7 +104,12 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
     strip: [],
   };
   writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest));
-  const child = await sdk.run(await sdk.build({ directory, platform: "lin" }), seconds, 0);
+  const child = await sdk.run(
+    await sdk.build({ directory, platform: "lin", sanitize }),
+    seconds,
+    0,
+    sanitize,
+  );
   let output = "";
   let summary = "";
   let last = "";

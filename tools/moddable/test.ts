@@ -3,20 +3,22 @@
  * ESP32 link step, and what the agent costs. Needs a Moddable SDK (MODDABLE), nothing of ESP-IDF.
  * @module
  */
-import { readdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command } from "commander";
 import { connectAsync } from "mqtt";
 import { generateIdentity } from "../../service/signer.js";
 import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
+import { compileMod } from "../cli/mod.js";
 import { type DeskOptions, updateOnDesk } from "./desk.js";
 import { prepareExample } from "./example.js";
 import { measureRom, romRows } from "./figures.js";
 import { linkForEsp32 } from "./link.js";
+import { DESK_MODS, updateModsOnDesk } from "./mods.js";
 import { makeMutualTls } from "./mutual-tls.js";
 import { BuildError, MissingError, ROOT, Sdk } from "./sdk.js";
-import { runSuite } from "./suite.js";
+import { runSuite, type SuiteOptions } from "./suite.js";
 
 interface Options {
   size: string;
@@ -86,17 +88,28 @@ async function step(title: string, action: () => Promise<string>): Promise<void>
   }
 }
 
-async function suite(sdk: Sdk, name: string, files: readonly string[], standIns = false): Promise<string> {
-  const { passed, failed, output } = await runSuite({
-    sdk,
-    name,
-    files,
-    include: SUITE_INCLUDE,
-    seconds: SECONDS,
-    standIns,
-  });
+async function suite(
+  sdk: Sdk,
+  name: string,
+  files: readonly string[],
+  more: Partial<SuiteOptions> = {},
+): Promise<string> {
+  const options = { sdk, name, files, include: SUITE_INCLUDE, seconds: SECONDS };
+  const { passed, failed, output } = await runSuite({ ...options, ...more });
   if (failed) throw new Error(`${failed} of ${passed + failed} tests failed\n${output}`);
   return `${passed} tests`;
+}
+
+/** The agent's bundle as the archive of a mod. @returns a directory with nothing else in it */
+function largeArchive(sdk: Sdk): string {
+  const [source, data] = ["large-mod", "large-archive"].map((name) => join(sdk.output, name)) as [
+    string,
+    string,
+  ];
+  for (const directory of [source, data]) mkdirSync(directory, { recursive: true });
+  copyFileSync(join(ROOT, "dist/index.js"), join(source, "main.js"));
+  writeFileSync(join(data, "large.xsa"), compileMod([join(source, "main.js")], "large"));
+  return data;
 }
 
 async function update(
@@ -185,6 +198,19 @@ async function updates(sdk: Sdk): Promise<void> {
         throw new Error(`${text}\n${lines.join("\n")}`);
       return text;
     });
+    await step("mods: one, one that throws, one that aborts, another one", async () => {
+      const lines: string[] = [];
+      const line = (text: string) => void lines.push(text);
+      const executions = await updateModsOnDesk({ sdk, mods: DESK_MODS, seconds: SECONDS, line });
+      const statuses = executions.map(({ status }) => status).join(", ");
+      const starts = lines.filter((text) => text.startsWith("mod: ")).join("\n");
+      if (statuses !== "SUCCEEDED, FAILED, FAILED, SUCCEEDED" || !lines.includes("mod: clock"))
+        throw new Error(`${statuses}\n${lines.slice(-60).join("\n")}`);
+      // What was accepted came back twice.
+      if (starts.split("mod: hello\n").length < 4)
+        throw new Error(`the first mod did not come back\n${starts}`);
+      return statuses;
+    });
     await step("update of 200000 bytes over mutual TLS, broker mosquitto", async () => {
       const { settings, nvs } = await makeMutualTls(sdk);
       const port = await freePort();
@@ -240,13 +266,20 @@ async function main(): Promise<void> {
         sdk,
         "unit",
         files.map((name) => join(unit, name)),
-        true,
+        { standIns: true },
       ),
     );
     for (const name of ["ports", "mqtt", "http"])
       await step(`${name} on the runtime`, () =>
         suite(sdk, name, [join(ROOT, "test/moddable", `${name}.test.ts`)]),
       );
+    await step("bytes of mods inverted, on the runtime with AddressSanitizer", () => {
+      const data = largeArchive(sdk);
+      const modules = { "test/mods": join(ROOT, "hosts/esp32/mods") };
+      const include = [...SUITE_INCLUDE, "modules/files/resource/manifest.json"];
+      const file = join(ROOT, "test/moddable/mods.test.ts");
+      return suite(sdk, "mods", [file], { include, modules, data, sanitize: true });
+    });
     await updates(sdk);
     const { certificatePem } = await generateIdentity();
     await step("build of all options for lin", async () => {

@@ -1,0 +1,102 @@
+/**
+ * A product whose logic is a mod (examples/mod) on the desk: built for the simulator, run without a display, and given one
+ * mod after the other by the development service, bad ones among them.
+ * @module
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { buildModFile } from "../../hosts/formats/mod-archive.js";
+import { DevelopmentService } from "../../service/index.js";
+import type { Execution } from "../../service/job-records.js";
+import { generateIdentity } from "../../service/signer.js";
+import { compileMod } from "../cli/mod.js";
+import { prepareExample } from "./example.js";
+import { ROOT, type Sdk } from "./sdk.js";
+
+const THING = "desk";
+const PROJECT = "desk";
+const FILE_TYPE = 12;
+const EXAMPLE = join(ROOT, "examples/mod");
+/** Each mod restarts the device once, a bad one twice. */
+const RESTARTS = 8;
+
+/** A mod that is deployed: its modules, by name, or those of a directory of the example. */
+export interface DeskMod {
+  readonly version: string;
+  readonly files?: readonly string[];
+  readonly main?: string;
+}
+
+/** What the example has, and what can go wrong: the module throws; the engine aborts. */
+export const DESK_MODS: readonly DeskMod[] = Object.freeze([
+  { version: "1.0.0", files: ["hello/main.js"] },
+  { version: "2.0.0", main: 'throw new Error("this mod fails");\n' },
+  { version: "3.0.0", main: "function more(n) {\n  return more(n + 1) + n;\n}\nmore(0);\n" },
+  { version: "4.0.0", files: ["clock/main.js", "clock/seconds.js"] },
+]);
+
+export interface DeskModsOptions {
+  readonly sdk: Sdk;
+  readonly mods: readonly DeskMod[];
+  /** The whole run may take so long, seconds. */
+  readonly seconds: number;
+  /** Told each line the application writes. */
+  readonly line: (text: string) => void;
+}
+
+/** @returns how the job of each mod ended @throws Error when the application ends, or a job does not */
+export async function updateModsOnDesk({ sdk, mods, seconds, line }: DeskModsOptions): Promise<Execution[]> {
+  const identity = await generateIdentity();
+  const service = await DevelopmentService.start({ identity });
+  const { hostname, port } = new URL(service.url);
+  const { config } = JSON.parse(readFileSync(join(EXAMPLE, "manifest.json"), "utf8"));
+  const directory = prepareExample(sdk, EXAMPLE, identity.certificatePem, {
+    thingName: THING,
+    host: hostname,
+    port: Number(port),
+    ota: {
+      ...config.ota,
+      flashFile: join(sdk.output, `flash-mods-${Date.now()}.bin`),
+      projectName: PROJECT,
+      version: "1.0.0",
+    },
+  });
+  try {
+    const images = mods.map((mod) => fileOf(sdk, mod));
+    const library = await sdk.build({ directory, platform: "lin" });
+    const child = await sdk.run(library, seconds, RESTARTS);
+    createInterface({ input: child.stdout! }).on("line", line);
+    child.stderr!.on("data", (data) => line(String(data).trimEnd()));
+    const ended = new Promise<never>((_resolve, reject) => {
+      child.once("exit", (code) => reject(new Error(`the application ended with ${code}`)));
+    });
+    try {
+      await Promise.race([new Promise<void>((resolve) => service.once("device", () => resolve())), ended]);
+      const executions: Execution[] = [];
+      for (const image of images) {
+        const job = service.deploy({ image, things: [THING], certFile: "desk.pem", fileType: FILE_TYPE });
+        executions.push(await Promise.race([service.ended(job.jobId, THING, seconds * 1000), ended]));
+      }
+      return executions;
+    } finally {
+      ended.catch(() => {});
+      if (child.exitCode === null) child.kill();
+    }
+  } finally {
+    await service.close();
+  }
+}
+
+function fileOf(sdk: Sdk, { version, files, main }: DeskMod): Uint8Array {
+  const paths = files?.map((name) => join(EXAMPLE, name)) ?? [join(sdk.output, `mod-${version}`, "main.js")];
+  if (main !== undefined) {
+    mkdirSync(join(sdk.output, `mod-${version}`), { recursive: true });
+    writeFileSync(paths[0] as string, main);
+  }
+  const description = {
+    ...{ name: "mod", projectName: PROJECT, version, minFirmware: "", maxFirmware: "" },
+    ...{ newNames: 0, host: undefined },
+  };
+  return buildModFile(description, compileMod(paths, "mod"));
+}
