@@ -3,7 +3,7 @@
  * updated by the development service.
  * @module
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildImage } from "../../hosts/formats/image-builder.js";
@@ -14,12 +14,11 @@ import { generateIdentity } from "../../service/signer.js";
 import { prepareExample } from "./example.js";
 import type { Sdk } from "./sdk.js";
 
-export interface DeskOptions {
+/** An application that runs without a display, with a service of its own. */
+export interface DeskSetup {
   readonly sdk: Sdk;
   /** Directory of the application, with its manifest. */
   readonly application: string;
-  /** Bytes of the new image. */
-  readonly size: number;
   /** A broker that runs already; default: the service's own. */
   readonly broker?: string;
   readonly instrument?: boolean;
@@ -27,17 +26,25 @@ export interface DeskOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Content of the device's partition "nvs". */
   readonly nvs?: Uint8Array;
-  /** Whether the new image is confirmed. Default: "pass". */
-  readonly behaviour?: string;
-  readonly protocols?: readonly ("MQTT" | "HTTP")[];
+  /** How often the application may restart. Default: 4. */
+  readonly restarts?: number;
   /** The run may take so long, seconds. */
   readonly seconds: number;
   /** Told each line the application writes. */
   readonly line: (text: string) => void;
 }
 
+export interface DeskOptions extends DeskSetup {
+  /** Bytes of the new image. */
+  readonly size: number;
+  /** Whether the new image is confirmed. Default: "pass". */
+  readonly behaviour?: string;
+  readonly protocols?: readonly ("MQTT" | "HTTP")[];
+}
+
 const THING = "desk";
-const PROJECT = "desk";
+/** The product that images and files of components are made for. */
+export const PROJECT = "desk";
 const RESTARTS = 4;
 
 export interface DeskResult {
@@ -45,50 +52,53 @@ export interface DeskResult {
   readonly milliseconds: number;
 }
 
-/** @throws Error when the application does not connect, or the job does not end in time */
-export async function updateOnDesk(options: DeskOptions): Promise<DeskResult> {
-  const { sdk, application, size, seconds, line } = options;
+type Deployment = Parameters<DevelopmentService["deploy"]>[0];
+
+/** Deploys a file to the application. @returns how its job ended */
+export type Deploy = (image: Uint8Array, options?: Partial<Deployment>) => Promise<Execution>;
+
+/**
+ * Builds and starts an application, and has something done with it once it is connected.
+ * @throws Error when it does not connect, ends, or a job does not end in time
+ */
+export async function onDesk<Result>(
+  setup: DeskSetup,
+  action: (deploy: Deploy) => Promise<Result>,
+): Promise<Result> {
+  const { sdk, application, seconds, line, restarts = RESTARTS } = setup;
   const identity = await generateIdentity();
-  const service = await DevelopmentService.start({ broker: options.broker, identity });
+  const service = await DevelopmentService.start({ broker: setup.broker, identity });
   const { hostname, port } = new URL(service.url);
   const flashFile = join(sdk.output, `flash-${Date.now()}.bin`);
-  const nvsFile = options.nvs && join(sdk.output, "nvs.bin");
-  if (options.nvs && nvsFile) writeFileSync(nvsFile, options.nvs);
+  const nvsFile = setup.nvs && join(sdk.output, "nvs.bin");
+  if (setup.nvs && nvsFile) writeFileSync(nvsFile, setup.nvs);
+  const { config } = JSON.parse(readFileSync(join(application, "manifest.json"), "utf8"));
   const directory = prepareExample(sdk, application, identity.certificatePem, {
     thingName: THING,
     host: hostname,
     port: Number(port),
-    ...options.config,
-    ota: { flashFile, projectName: PROJECT, version: "1.0.0", nvsFile },
+    ...setup.config,
+    ota: { ...config?.ota, flashFile, projectName: PROJECT, version: "1.0.0", nvsFile },
   });
   try {
-    const library = await sdk.build({ directory, platform: "lin", instrument: options.instrument });
-    const child = await sdk.run(library, seconds, RESTARTS);
-    const output = createInterface({ input: child.stdout! });
-    output.on("line", line);
+    const library = await sdk.build({ directory, platform: "lin", instrument: setup.instrument });
+    const child = await sdk.run(library, seconds, restarts);
+    createInterface({ input: child.stdout! }).on("line", line);
     child.stderr!.on("data", (data) => line(String(data).trimEnd()));
     const ended = new Promise<never>((_resolve, reject) => {
       child.once("exit", (code) =>
         reject(new Error(`the application ended with ${code}; flash in ${flashFile}`)),
       );
     });
+    const deploy: Deploy = (image, options) => {
+      const deployment = { image, things: [THING], certFile: "desk.pem", ...options };
+      const { jobId } = service.deploy(deployment as Deployment);
+      return Promise.race([service.ended(jobId, THING, seconds * 1000), ended]);
+    };
     try {
       const device = new Promise<void>((resolve) => service.once("device", () => resolve()));
       await Promise.race([device, ended]);
-      const sha256 = () => nodeCrypto.sha256();
-      const { behaviour } = options;
-      const image = buildImage(
-        { chip: "esp32", projectName: PROJECT, version: "2.0.0", size, behaviour },
-        sha256,
-      );
-      const started = performance.now();
-      const deployed = { image, things: [THING], certFile: "desk.pem" };
-      const protocols = options.protocols && { protocols: options.protocols };
-      const job = service.deploy({ ...deployed, ...protocols } as Parameters<
-        DevelopmentService["deploy"]
-      >[0]);
-      const execution = await Promise.race([service.ended(job.jobId, THING, seconds * 1000), ended]);
-      return { execution, milliseconds: performance.now() - started };
+      return await action(deploy);
     } finally {
       ended.catch(() => {});
       if (child.exitCode === null) child.kill();
@@ -96,4 +106,17 @@ export async function updateOnDesk(options: DeskOptions): Promise<DeskResult> {
   } finally {
     await service.close();
   }
+}
+
+/** @throws Error as `onDesk` */
+export function updateOnDesk(options: DeskOptions): Promise<DeskResult> {
+  const { size, behaviour, protocols } = options;
+  return onDesk(options, async (deploy) => {
+    const image = buildImage({ chip: "esp32", projectName: PROJECT, version: "2.0.0", size, behaviour }, () =>
+      nodeCrypto.sha256(),
+    );
+    const started = performance.now();
+    const execution = await deploy(image, protocols && { protocols });
+    return { execution, milliseconds: performance.now() - started };
+  });
 }

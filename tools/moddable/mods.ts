@@ -3,19 +3,14 @@
  * mod after the other by the development service, bad ones among them.
  * @module
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { buildModFile } from "../../hosts/formats/mod-archive.js";
-import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
-import { generateIdentity } from "../../service/signer.js";
 import { compileMod } from "../cli/mod.js";
-import { prepareExample } from "./example.js";
+import { onDesk, PROJECT } from "./desk.js";
 import { ROOT, type Sdk } from "./sdk.js";
 
-const THING = "desk";
-const PROJECT = "desk";
 const FILE_TYPE = 12;
 const EXAMPLE = join(ROOT, "examples/mod");
 /** Each mod restarts the device once, a bad one twice. */
@@ -46,46 +41,14 @@ export interface DeskModsOptions {
 }
 
 /** @returns how the job of each mod ended @throws Error when the application ends, or a job does not */
-export async function updateModsOnDesk({ sdk, mods, seconds, line }: DeskModsOptions): Promise<Execution[]> {
-  const identity = await generateIdentity();
-  const service = await DevelopmentService.start({ identity });
-  const { hostname, port } = new URL(service.url);
-  const { config } = JSON.parse(readFileSync(join(EXAMPLE, "manifest.json"), "utf8"));
-  const directory = prepareExample(sdk, EXAMPLE, identity.certificatePem, {
-    thingName: THING,
-    host: hostname,
-    port: Number(port),
-    ota: {
-      ...config.ota,
-      flashFile: join(sdk.output, `flash-mods-${Date.now()}.bin`),
-      projectName: PROJECT,
-      version: "1.0.0",
-    },
+export function updateModsOnDesk({ sdk, mods, seconds, line }: DeskModsOptions): Promise<Execution[]> {
+  const images = mods.map((mod) => fileOf(sdk, mod));
+  const setup = { sdk, application: EXAMPLE, seconds, line, restarts: RESTARTS };
+  return onDesk(setup, async (deploy) => {
+    const executions: Execution[] = [];
+    for (const image of images) executions.push(await deploy(image, { fileType: FILE_TYPE }));
+    return executions;
   });
-  try {
-    const images = mods.map((mod) => fileOf(sdk, mod));
-    const library = await sdk.build({ directory, platform: "lin" });
-    const child = await sdk.run(library, seconds, RESTARTS);
-    createInterface({ input: child.stdout! }).on("line", line);
-    child.stderr!.on("data", (data) => line(String(data).trimEnd()));
-    const ended = new Promise<never>((_resolve, reject) => {
-      child.once("exit", (code) => reject(new Error(`the application ended with ${code}`)));
-    });
-    try {
-      await Promise.race([new Promise<void>((resolve) => service.once("device", () => resolve())), ended]);
-      const executions: Execution[] = [];
-      for (const image of images) {
-        const job = service.deploy({ image, things: [THING], certFile: "desk.pem", fileType: FILE_TYPE });
-        executions.push(await Promise.race([service.ended(job.jobId, THING, seconds * 1000), ended]));
-      }
-      return executions;
-    } finally {
-      ended.catch(() => {});
-      if (child.exitCode === null) child.kill();
-    }
-  } finally {
-    await service.close();
-  }
 }
 
 function fileOf(sdk: Sdk, { version, files, main }: DeskMod): Uint8Array {

@@ -11,6 +11,7 @@ import { generateIdentity } from "../../service/signer.js";
 import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
 import { compileMod } from "../cli/mod.js";
+import { updatePageOnDesk } from "./components.js";
 import { type DeskOptions, updateOnDesk } from "./desk.js";
 import { prepareExample } from "./example.js";
 import { measureRom, romRows } from "./figures.js";
@@ -48,7 +49,7 @@ for (const [name, value] of Object.entries({ size: IMAGE, seconds: SECONDS, turn
   if (!(value > 0)) command.error(`error: --${name} is a number above 0`);
 /** Those of the SDK with Wi-Fi. */
 const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3", "esp32/esp32c6", "esp32/qtpys2"];
-const EXAMPLES = ["minimal", "shared-connection"];
+const EXAMPLES = ["minimal", "shared-connection", "components", "mod"];
 /** Applications of other shapes, below test/moddable/apps. */
 const APPS = {
   javascript: "in JavaScript",
@@ -197,6 +198,13 @@ async function updates(sdk: Sdk): Promise<void> {
       if (status !== "FAILED" || !text.includes("rolled-back"))
         throw new Error(`${text}\n${lines.join("\n")}`);
       return text;
+    });
+    await step("components: a page, one that is none, firmware and page together", async () => {
+      const lines: string[] = [];
+      const line = (text: string) => void lines.push(text);
+      return updatePageOnDesk({ sdk, seconds: SECONDS, line }).catch((error: Error) => {
+        throw new Error(`${error.message}\n${lines.slice(-40).join("\n")}`);
+      });
     });
     await step("mods: one, one that throws, one that aborts, another one", async () => {
       const lines: string[] = [];

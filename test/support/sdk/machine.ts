@@ -57,7 +57,10 @@ class Machine {
   }
 }
 
-export const sdk = new Machine();
+const KEY = "xs-ota-agent stand-ins";
+const holder = globalThis as unknown as Record<string, Machine | undefined>;
+/** One for the whole program, where each file of tests is bundled with a copy of this module: they share its globals. */
+export const sdk = (holder[KEY] ??= new Machine());
 
 Object.assign(globalThis, {
   trace: (...parts: unknown[]) => void sdk.lines.push(parts.join("")),
