@@ -3,7 +3,7 @@
  * @module
  */
 import type { ActiveJob } from "./control/active-job.js";
-import type { ControlPlane, ControlPlaneFactory } from "./control/control-plane.js";
+import type { ControlPlane } from "./control/control-plane.js";
 import { EndedExecutions } from "./control/ended-executions.js";
 import { FailedImages } from "./control/failed-images.js";
 import { spread } from "./control/jitter.js";
@@ -49,7 +49,7 @@ const DAY_MS = 86_400_000;
 /** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
 const MAX_DEFER_MS = 2_147_483_647;
 
-export class Agent {
+export class OtaAgent {
   readonly #options: CheckedOptions;
   readonly #planes: readonly DataPlane[];
   readonly #jobs: ControlPlane;
@@ -81,17 +81,14 @@ export class Agent {
   #restart = false;
 
   /**
-   * @param plane makes the control plane, unless the options have one
    * @throws TypeError naming an option that is missing or of the wrong type
    * @throws RangeError naming an option that is out of range
    */
-  constructor(options: OtaAgentOptions, plane: ControlPlaneFactory) {
+  constructor(options: OtaAgentOptions) {
     this.#options = checkOptions(options);
     this.#planes = this.#options.dataPlanes ?? [new StreamPlane(this.#options)];
     this.#failedImages = new FailedImages(this.#options.store, this.#options.imageAttempts);
-    this.#jobs = (this.#options.controlPlane ?? plane)(this.#options, (event, data) =>
-      this.#post(event, data),
-    );
+    this.#jobs = this.#options.controlPlane(this.#options, (event, data) => this.#post(event, data));
     this.#options.failureLog?.begin(this.#options);
   }
 

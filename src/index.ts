@@ -2,6 +2,8 @@
  * The package: the agent, the porting layer for flash partitions, and the types a host needs.
  * @module
  */
+
+export { OtaAgent } from "./agent.js";
 export { decodeUtf8, encodeUtf8, toHex } from "./bytes.js";
 export type {
   ControlContext,
@@ -30,7 +32,6 @@ export type {
   UpdateDecision,
   VersionReporter,
 } from "./options.js";
-export { OtaAgent } from "./ota-agent.js";
 export type {
   AppDescription,
   BootControl,

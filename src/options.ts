@@ -6,6 +6,7 @@
 import type { ControlPlaneFactory } from "./control/control-plane.js";
 import type { OtaJob } from "./control/job-document.js";
 import type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
+import { awsJobs } from "./control/jobs.js";
 import type { OtaError } from "./errors.js";
 import type { AppDescription, Clock, Log, LogLevel, MqttConnection, Random, Store } from "./ports.js";
 import type { OtaPal } from "./slot/pal.js";
@@ -223,7 +224,8 @@ type Defaulted =
   | "pollMs"
   | "imageAttempts";
 /** `mqtt` is undefined with a `controlPlane` and without it. */
-export type CheckedOptions = OtaAgentOptions & Required<Pick<OtaAgentOptions, Defaulted | "log" | "mqtt">>;
+export type CheckedOptions = OtaAgentOptions &
+  Required<Pick<OtaAgentOptions, Defaulted | "log" | "mqtt" | "controlPlane">>;
 
 /**
  * @throws TypeError naming an option that is missing or of the wrong type
@@ -257,5 +259,6 @@ export function checkOptions(options: OtaAgentOptions): CheckedOptions {
       // There is nobody left to tell.
     }
   };
+  checked["controlPlane"] ??= awsJobs;
   return checked as unknown as CheckedOptions;
 }
