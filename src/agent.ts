@@ -49,6 +49,13 @@ const DAY_MS = 86_400_000;
 /** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
 const MAX_DEFER_MS = 2_147_483_647;
 
+/** Of errors of the porting layer that have no code, by the event it was called for. */
+const PAL_ERRORS: Readonly<Record<number, OtaErrorCode>> = {
+  [Event.CreateFile]: "file-create",
+  [Event.FileComplete]: "file-close",
+  [Event.ActivateImage]: "activate-failed",
+};
+
 export class OtaAgent {
   readonly #options: CheckedOptions;
   readonly #planes: readonly DataPlane[];
@@ -244,9 +251,22 @@ export class OtaAgent {
     const next = transition(this.#state, event);
     if (next < 0) return;
     const life = this.#life;
-    const found = this.#handle(event, data);
+    let found: number | undefined;
+    try {
+      found = this.#handle(event, data);
+    } catch (cause) {
+      found = this.#unknown(cause);
+    }
     // Whoever is told that the agent has stopped may have started it again by now.
     if (this.#started && life === this.#life) this.#setState(found ?? next);
+  }
+
+  /** The porting layer cannot tell what is there: an update under way ends with that, otherwise the job is looked at again. */
+  #unknown(cause: unknown): number | undefined {
+    if (this.#active?.planes.length) return this.#finish(asOtaError(cause, "activate-failed"));
+    this.#notice(asOtaError(cause, "bad-image-state"));
+    this.#after(Event.RequestJobDocument, spread(SUBSCRIBE_RETRY_MS, this.#options));
+    return;
   }
 
   /** Does what is to be done about an event; what it returns overrides the state the transition table names. */
@@ -310,6 +330,8 @@ export class OtaAgent {
       active.pal.abort(false);
       this.#closeDownload(active);
       this.#jobs.dropUpdates(active.job.jobId);
+      // The porting layer has forgotten all files of a set with it: the job is begun anew.
+      if (active.set) this.#active = undefined;
     }
     this.#jobs.cancelRequest();
     this.#deferred = "";
@@ -494,7 +516,9 @@ export class OtaAgent {
   /** Asks the porting layer for what takes its time; the answer is the event that follows in number. */
   #callPal(event: number, active: ActiveJob): undefined {
     const { pal } = active;
-    const done = (error?: OtaError, received?: Received) => {
+    const done = (cause?: Error, received?: Received) => {
+      // Whatever an operation that follows the call throws is told by some as it is.
+      const error = cause && asOtaError(cause, PAL_ERRORS[event] as OtaErrorCode);
       active.received = received;
       this.#post(error ? Event.TransferFailed : event + 1, error, active);
     };
@@ -509,7 +533,7 @@ export class OtaAgent {
       }
     } catch (error) {
       // A porting layer that throws instead of calling back must not leave the agent waiting.
-      done(asOtaError(error, "file-create"));
+      done(asOtaError(error, PAL_ERRORS[event] as OtaErrorCode));
     }
   }
 

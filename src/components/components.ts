@@ -7,7 +7,7 @@
  */
 import { equalBytes, toHex } from "../bytes.js";
 import type { JobFile } from "../control/job-document.js";
-import { OtaError, type OtaErrorCode } from "../errors.js";
+import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
 import type { AppDescription, Flash } from "../ports.js";
 import { FlashPal } from "../slot/flash-pal.js";
 import { digestOf } from "../slot/journal.js";
@@ -85,6 +85,8 @@ export class Components implements OtaPal {
   #statement: Statement | undefined;
   /** Types of the job's files. */
   #types: readonly number[] = [];
+  /** Counts jobs given up: what went on for one of them has no effect any more. */
+  #life = 0;
 
   /**
    * Finds out which places are current. A trial without firmware uses up one of its attempts here: whatever happens to
@@ -223,7 +225,14 @@ export class Components implements OtaPal {
     const [first] = records;
     const place = this.#placeOf(first);
     const { places } = this.#definitionOf(first);
-    const version = place === NO_PLACE ? "none" : this.#headerIn(places[place]).version;
+    let version = "none";
+    try {
+      if (place !== NO_PLACE) version = this.#headerIn(places[place]).version;
+    } catch (error) {
+      // What is on trial is not to be taken for something else; what is in use must be replaceable all the same.
+      if (this.#records.trial) throw error;
+      version = "unreadable";
+    }
     return this.#named(
       version,
       records.map((record) => this.#idOf(record)),
@@ -284,6 +293,7 @@ export class Components implements OtaPal {
       this.#paper = new Paper(file, crypto, clock, trustedKeys);
       this.#paper.create(done);
     } else {
+      if (!this.#types.includes(file.fileType)) refuse("file-create", "a file that is not one of the set");
       this.#work = this.#workOf(file);
       this.#work.pal.createFile(file, done);
     }
@@ -340,7 +350,11 @@ export class Components implements OtaPal {
   closeFile(done: (error: OtaError | undefined, left?: Received) => void, applied?: Applied): void {
     const work = this.#work;
     const { firmware } = this.#options;
-    if (this.#paper) this.#paper.close((error, statement) => done(error ?? this.#believe(statement)));
+    const life = this.#life;
+    if (this.#paper)
+      this.#paper.close((error, statement) => {
+        if (life === this.#life) done(error ?? this.#believe(statement));
+      });
     else if (work) this.#prove(work, done);
     else
       firmware.closeFile((error, left) => {
@@ -350,6 +364,7 @@ export class Components implements OtaPal {
 
   abort(discard: boolean): void {
     this.#pal.abort(discard);
+    this.#life++;
     this.#works = [];
     this.#types = [];
     this.#firmware = this.#coming = this.#work = this.#paper = this.#statement = undefined;
@@ -591,7 +606,9 @@ export class Components implements OtaPal {
   /** Reads the file back, verifies it, judges it as it was signed, and records it. */
   #prove(work: Work, done: (error: OtaError | undefined, left?: Received) => void): void {
     const { record, place, id, definition } = work;
+    const life = this.#life;
     work.pal.closeFile((error, left) => {
+      if (life !== this.#life) return;
       if (error) return done(error, left);
       let failure: OtaError | undefined;
       try {
@@ -635,7 +652,7 @@ export class Components implements OtaPal {
       if (named.length !== this.#types.length - 1)
         refuse("signature-check", "the set's statement names files the job does not have");
     } catch (error) {
-      return error as OtaError;
+      return asOtaError(error, "file-close");
     }
     this.#statement = statement;
     return undefined;
@@ -646,7 +663,7 @@ export class Components implements OtaPal {
     try {
       if (this.#statement) requireMember(this.#statement, name, digest);
     } catch (error) {
-      return error as OtaError;
+      return asOtaError(error, "file-close");
     }
     return undefined;
   }
@@ -659,7 +676,7 @@ export class Components implements OtaPal {
     try {
       this.#write();
     } catch (error) {
-      return error as OtaError;
+      return asOtaError(error, "flash-write");
     }
     return undefined;
   }

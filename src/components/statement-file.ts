@@ -3,7 +3,7 @@
  * @module
  */
 import type { JobFile } from "../control/job-document.js";
-import { OtaError } from "../errors.js";
+import { asOtaError, OtaError } from "../errors.js";
 import type { Clock, Crypto } from "../ports.js";
 import { digestOf } from "../slot/journal.js";
 import type { Received } from "../slot/pal.js";
@@ -38,7 +38,7 @@ export class Paper implements Received {
           throw new OtaError("file-too-large", `a statement of ${this.#file.fileSize} bytes`);
         this.#keys.require(this.#file);
       } catch (cause) {
-        error = cause as OtaError;
+        error = asOtaError(cause, "file-create");
       }
       done(error, this);
     }, 0);
@@ -51,7 +51,7 @@ export class Paper implements Received {
         this.#keys.verify(this.#crypto, digestOf(this.#crypto, this.bytes), this.#file);
         statement = parseStatement(this.bytes);
       } catch (cause) {
-        return done(cause as OtaError);
+        return done(asOtaError(cause, "file-close"));
       }
       done(undefined, statement);
     }, 0);

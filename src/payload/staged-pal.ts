@@ -67,6 +67,8 @@ class OpenPayload {
   header: PayloadHeader | undefined;
   /** The image it makes, a file of its own. */
   image: FlashPal | undefined;
+  /** The same while it is being opened. */
+  making: FlashPal | undefined;
   made = NOTHING;
   /** Something was written for it, in this life. */
   begun = false;
@@ -177,6 +179,10 @@ export class StagedPal implements OtaPal {
   /** Sectors of the slot before the journal of the image. */
   readonly #sectors: number;
   #open: OpenPayload | undefined;
+  /** The file that is being created. */
+  #opening: OpenPayload | undefined;
+  /** Counts files given up. */
+  #life = 0;
   /** What runs, once it was summed up: it does not change in this life. */
   #base: readonly RunningImage[] | undefined;
   /** Files of the job at hand, which are one image. */
@@ -301,7 +307,8 @@ export class StagedPal implements OtaPal {
       if (!error) this.#open = open;
       done(error, open.received);
     };
-    stage.createFile(file, (error, received) => {
+    this.#opening = open;
+    const looked = this.#still((error: OtaError | undefined, received: Received) => {
       open.staged = received;
       if (error || !received.has(0, startLength)) return created(error);
       let header: PayloadHeader;
@@ -318,6 +325,7 @@ export class StagedPal implements OtaPal {
         this.#restart(open, header, created);
       });
     });
+    stage.createFile(file, looked);
   }
 
   /** Opens the image as a file that is made of the payload. */
@@ -340,12 +348,14 @@ export class StagedPal implements OtaPal {
     const { signature } = file;
     // A signature over the payload says nothing of the image until the payload was summed up: the image goes by its digest.
     const own = variant.signed && signature ? { ...signature, bytes: imageDigest } : signature;
-    image.createFile({ ...file, fileSize: imageLength, signature: own }, (error, received) => {
+    open.making = image;
+    const created = this.#still((error: OtaError | undefined, received: Received) => {
       open.header = header;
       open.image = image;
       open.made = received;
       done(error);
     });
+    image.createFile({ ...file, fileSize: imageLength, signature: own }, created);
   }
 
   /** Forgets what was made of the image, to make it anew. */
@@ -412,7 +422,7 @@ export class StagedPal implements OtaPal {
       header = open.readHeader();
       this.#requireRoom(open, header);
     } catch (error) {
-      return this.#later(() => done(error as OtaError));
+      return this.#later(() => done(asOtaError(error, "file-close")));
     }
     // What was in the way of the transfer is here now.
     if (!open.image) {
@@ -453,11 +463,12 @@ export class StagedPal implements OtaPal {
       (error) => {
         if (!error) return this.#apply(open, header, done, applied);
         // It may be good and the flash not: what its records no longer vouch for is fetched again.
-        stage.createFile(file, (problem, received) => {
+        const looked = this.#still((problem: OtaError | undefined, received: Received) => {
           open.staged = received;
           const isWhole = received.byteLength === file.fileSize;
           done(problem ?? error, problem || isWhole ? undefined : open.received);
         });
+        stage.createFile(file, looked);
       },
     );
   }
@@ -495,7 +506,11 @@ export class StagedPal implements OtaPal {
       },
       (error) => {
         if (error) return done(error);
-        image.closeFile((problem, left) => this.#closed(open, header, done, problem, left, applied));
+        image.closeFile(
+          this.#still((problem: OtaError | undefined, left: Received | undefined) =>
+            this.#closed(open, header, done, problem, left, applied),
+          ),
+        );
       },
       1,
     );
@@ -523,7 +538,7 @@ export class StagedPal implements OtaPal {
     if (open.repairs++ >= MAX_REPAIRS) return done(error);
     // Flash lost some of the image: it is made again of what is still there, or fetched again.
     open.made = left;
-    stage.createFile(file, (problem, received) => {
+    const looked = this.#still((problem: OtaError | undefined, received: Received) => {
       open.staged = received;
       if (problem) return done(problem);
       const fetch = (failure?: OtaError) => done(failure ?? error, failure ? undefined : open.received);
@@ -531,14 +546,24 @@ export class StagedPal implements OtaPal {
       if (open.received.byteLength < file.fileSize) return fetch();
       this.#apply(open, header, done, applied);
     });
+    stage.createFile(file, looked);
+  }
+
+  /** @returns `action` as long as the file at hand is not given up: afterwards it would get in the way of the next one */
+  #still<A, B>(action: (a: A, b: B) => void): (a: A, b?: B) => void {
+    const life = this.#life;
+    return (a, b) => {
+      if (life === this.#life) action(a, b as B);
+    };
   }
 
   abort(discard: boolean): void {
-    const open = this.#open;
+    const open = this.#open ?? this.#opening;
     this.#slices.stop();
-    this.#open = undefined;
+    this.#life++;
+    this.#open = this.#opening = undefined;
     if (!open) return this.#whole.abort(discard);
-    open.image?.abort(discard);
+    (open.image ?? open.making)?.abort(discard);
     open.stage.abort(discard);
   }
 

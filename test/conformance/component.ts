@@ -214,6 +214,7 @@ export function componentConformance(title: string, create: () => ComponentHarne
         life.pal.abort(false);
       }
       const { file, bytes } = device.file("2.0.0", first);
+      life.pal.plan?.([file]);
       wait<Received>((done) => life.pal.createFile(file, done));
       const none = bytes.slice(0, life.pal.headLength).fill(0);
       equal(

@@ -693,9 +693,9 @@ describe("agent: several in one engine", () => {
 describe("agent: a porting layer of somebody else", () => {
   for (const [call, input, code] of [
     ["createFile", "job", "file-create"],
-    ["closeFile", "block i=0 l=100", "file-create"],
-    ["activate", "activate", "file-create"],
-  ] as const)
+    ["closeFile", "block i=0 l=100", "file-close"],
+    ["activate", "activate", "activate-failed"],
+  ] as const) {
     it(`${call} that throws fails the job and leaves the agent alive`, async () => {
       const player = new TracePlayer();
       player.pal[call] = () => {
@@ -708,6 +708,39 @@ describe("agent: a porting layer of somebody else", () => {
       await player.playAll("accepted", "reply {}");
       equal(player.agent.state, "WaitingForJob");
     });
+
+    it(`${call} that calls back with an error of another kind fails the job with a code; it was "undefined"`, async () => {
+      const player = new TracePlayer();
+      player.pal[call] = (...args: unknown[]) => {
+        const done = args.find((argument) => typeof argument === "function") as (error: Error) => void;
+        player.clock.set(() => done(new Error("deliberate")), 0);
+      };
+      await player.playAll("start", "job size=100", "block i=0 l=100");
+      if (call === "activate") await player.playAll("accepted", "activate");
+      await player.play("wait 0");
+      const { status, statusDetails } = player.mqtt.json("/update").at(-1);
+      deepEqual([status, statusDetails.code, statusDetails.message], ["FAILED", code, "deliberate"], input);
+    });
+  }
+
+  it("that cannot tell what runs is asked again: its error reached the connection", async () => {
+    const player = new TracePlayer();
+    await player.play("start");
+    let broken = true;
+    Object.defineProperty(player.pal, "rolledBack", {
+      get() {
+        if (broken) throw new Error("deliberate");
+        return true;
+      },
+    });
+    const job = "job self_test=ready updatedBy=0x01000000 image=9.9.9+00000001";
+    await player.play(job);
+    const told = player.events.at(-1);
+    deepEqual([told?.type, told?.type === "notice" && told.error.message], ["notice", "deliberate"]);
+    broken = false;
+    await player.playAll("wait 40000", job);
+    equal(player.mqtt.json("/update").at(-1).statusDetails.code, "rolled-back");
+  });
 
   for (const call of ["createFile", "closeFile"] as const)
     it(`${call} that calls back after the job was given up does no harm`, async () => {
