@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ADDITIONS } from "./additions.js";
 import { HOSTS } from "./hosts.js";
 import { LIFE } from "./life.js";
 import { type Mutation, mutations } from "./mutation.js";
@@ -132,4 +133,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...LIFE,
   ...HOSTS,
   ...SERVICE,
+  ...ADDITIONS,
 ];
