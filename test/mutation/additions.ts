@@ -127,9 +127,25 @@ export const ADDITIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
+    "src/components/host-range.ts",
+    ["test/unit/components.test.ts", "test/unit/components-world.test.ts"],
+    [
+      [
+        "firmware may be too old for a component",
+        "minFirmware && !(compareVersions(host, minFirmware) >= 0)",
+        "false",
+      ],
+    ],
+  ),
+  ...mutations(
     "src/components/components.ts",
     ["test/unit/components.test.ts", "test/unit/components-world.test.ts"],
     [
+      [
+        "a component that was given up is proven all the same",
+        "      if (life !== this.#life) return;\n",
+        "",
+      ],
       [
         "several files need no statement",
         "if (files.length > 1 && !types.includes(statementType) && !allowLooseSets)",
@@ -139,11 +155,6 @@ export const ADDITIONS: readonly Mutation[] = [
         "a component without a way back goes with others",
         "if (definition && definition.places.length === 1 && files.length > 1)",
         "if (definition && definition.places.length === 0)",
-      ],
-      [
-        "firmware may be too old for a component",
-        "minFirmware && !(compareVersions(host, minFirmware) >= 0)",
-        "false",
       ],
       [
         "a trial that is not counted takes place",

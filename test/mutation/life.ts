@@ -195,8 +195,8 @@ export const LIFE: readonly Mutation[] = [
     [
       [
         "ready is repeated during a pause",
-        "      this.#jobs.dropUpdates(active.job.jobId);\n    }\n",
-        "    }\n",
+        "      this.#jobs.dropUpdates(active.job.jobId);\n      // The porting",
+        "      // The porting",
       ],
       [
         "the end of a self-test waits behind what was said before",
