@@ -3,8 +3,19 @@
  * stand-in for ESP-IDF, over the same flash file as the model of the boot loader.
  * @module
  */
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,9 +47,54 @@ function gcc(...args: string[]): void {
   execFileSync("gcc", [...FLAGS, ...INCLUDE, ...args], { stdio: ["ignore", "ignore", "pipe"] });
 }
 
+/** machine.c's program, asked and answered without a turn of the event loop: what asks is `native` code. */
+class Engine {
+  /** Ends of named pipes. */
+  readonly #requests: number;
+  readonly #answers: number;
+
+  /** @param pipes paths of two named pipes */
+  constructor(program: string, pipes: readonly [string, string]) {
+    execFileSync("mkfifo", [...pipes]);
+    const [requests, answers] = pipes.map((path) => {
+      // The first end of a pipe opens at once when it is both.
+      const both = openSync(path, "r+");
+      const ends = { read: openSync(path, "r"), write: openSync(path, "w") };
+      closeSync(both);
+      return ends;
+    });
+    this.#requests = requests!.write;
+    this.#answers = answers!.read;
+    spawn(program, { stdio: [requests!.read, answers!.write, "inherit"] });
+    closeSync(requests!.read);
+    closeSync(answers!.write);
+  }
+
+  /** @returns what was printed, and the exit code */
+  ask(...fields: readonly string[]): [text: string, code: number] {
+    writeSync(this.#requests, fields.map((field) => `${field}\0`).join(""));
+    const bytes = Buffer.alloc(4096);
+    let answer = "";
+    while (answer.split("\0").length < 3) {
+      const length = readSync(this.#answers, bytes);
+      if (length === 0) throw new Error("the engine has ended");
+      answer += bytes.toString("utf8", 0, length);
+    }
+    const [text, code] = answer.split("\0");
+    return [text!, Number(code)];
+  }
+
+  /** The program ends when nobody can ask any more. */
+  close(): void {
+    closeSync(this.#requests);
+    closeSync(this.#answers);
+  }
+}
+
 describe("boot hook in C", () => {
   let directory: string;
-  let machine: string;
+  let machine: Engine;
+  const engines: Engine[] = [];
   let EspBootControl: {
     new (store: Store): BootControl & { readonly resetReason: string };
     begin(store: Store): boolean;
@@ -51,22 +107,31 @@ describe("boot hook in C", () => {
     machine = build("machine");
   });
 
+  /** Compiled once: what no flag of the build changes. */
+  function compiled(source: string): string {
+    const object = join(directory, source.replace(/c$/, "o"));
+    if (!existsSync(object)) gcc("-c", join(STAND_IN, source), "-o", object);
+    return object;
+  }
+
   /** The engine with boot.c, compiled with these flags. */
-  function build(name: string, ...flags: string[]): string {
+  function build(name: string, ...flags: string[]): Engine {
     const program = join(directory, name);
     const objects = readdirSync(OBJECTS).filter((name) => name.endsWith(".o") && !FOREIGN.has(name));
     gcc(
       ...flags,
       join(ROOT, "hosts/esp32/boot.c"),
-      join(STAND_IN, "idf.c"),
-      join(STAND_IN, "machine.c"),
+      ...["idf.c", "machine.c"].map(compiled),
       ...objects.map((name) => join(OBJECTS, name)),
       ...["-lm", "-lpthread", "-o", program],
     );
-    return program;
+    const engine = new Engine(program, [`${program}-requests`, `${program}-answers`]);
+    engines.push(engine);
+    return engine;
   }
 
   after(() => {
+    for (const engine of engines) engine.close();
     rmSync(directory, { recursive: true, force: true });
     Reflect.deleteProperty(globalThis, "native");
   });
@@ -81,16 +146,16 @@ describe("boot hook in C", () => {
     beforeBoot = () => {};
     readonly #path: string;
     readonly #scene: BootScene;
-    readonly #machine: string;
+    readonly #machine: Engine;
 
-    constructor(scene: BootScene = { title: "" }, program = machine) {
+    constructor(scene: BootScene = { title: "" }, engine = machine) {
       const path = join(directory, `flash-${Math.random().toString(36).slice(2)}.bin`);
       const dump = sceneDump(scene, sha256);
       writeFileSync(path, dump);
       super(scene, new NorFlash(new FileStorage(path, () => dump)), sha256);
       this.#path = path;
       this.#scene = scene;
-      this.#machine = program;
+      this.#machine = engine;
     }
 
     /** Runs a script in the life of the running application. @returns its value; "restart" when the chip was reset */
@@ -100,12 +165,10 @@ describe("boot hook in C", () => {
       const numbers = [SCENE_SLOT_SIZE, slots, factory, encrypted, true, running, this.resetReason].map(
         (n) => `${Number(n)}`,
       );
-      const { status, stdout, stderr } = spawnSync(this.#machine, [this.#path, ...numbers, script], {
-        encoding: "utf8",
-      });
-      if (status === RESTART) return "restart";
-      if (status !== 0) throw new Error(stderr.trim() || `status ${status}`);
-      return JSON.parse(stdout);
+      const [text, code] = this.#machine.ask(this.#path, ...numbers, script);
+      if (code === RESTART) return "restart";
+      if (code !== 0) throw new Error(text || `status ${code}`);
+      return JSON.parse(text);
     }
 
     /** What the XS compiler makes of `native`, and a store. What never changes is asked for once. */

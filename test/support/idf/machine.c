@@ -1,10 +1,15 @@
 /*
- * A real XS engine with the functions of boot.c:
- *   machine flash.bin slot-size slots factory encrypted mods running-slot reset-reason script
- * Prints the script's value as JSON; exit code 99 when the chip was reset.
+ * A real XS engine with the functions of boot.c, for one script a life of a device. Each life is asked for on the standard
+ * input by nine texts, each with a zero behind it:
+ *   flash.bin slot-size slots factory encrypted mods running-slot reset-reason script
+ * and lived by a process of its own, forked from an engine in which nothing has run. The answer is two such texts: what it
+ * printed, the script's value as JSON or the exception, and its exit code: 0, 1 for an exception, 99 when the chip was
+ * reset, 128 and more when a signal ended it.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "xs.h"
 #include "idf.h"
 
@@ -27,23 +32,63 @@ static void letTimePass(xsMachine *the)
 	idf_let_time_pass();
 }
 
-int main(int argc, char *argv[])
+#define FIELDS 9
+/* Longest a life takes, in seconds. */
+#define PATIENCE 60
+
+/* Installs the functions and runs the script. Returns the exit code. */
+static int live(xsMachine *the, const char *script)
 {
-	xsCreation creation = {0};
-	idf_device_t device;
-	xsMachine *the;
 	int code = 0;
 
-	if (argc != 10)
-		return 64;
-	device.slotSize = (uint32_t)strtoul(argv[2], NULL, 0);
-	device.slots = atoi(argv[3]);
-	device.factory = atoi(argv[4]);
-	device.encrypted = atoi(argv[5]);
-	device.mods = atoi(argv[6]);
-	device.running = atoi(argv[7]);
-	device.resetReason = atoi(argv[8]);
-	idf_open(argv[1], &device);
+	xsBeginHost(the);
+	{
+		xsVars(2);
+		xsTry {
+			xsVar(0) = xsNewObject();
+#define INSTALL(NAME) xsVar(1) = xsNewHostFunction(xs_ota_##NAME, 0); xsSet(xsVar(0), xsID(#NAME), xsVar(1));
+#define INSTALL_HOST(NAME) xsVar(1) = xsNewHostFunction(NAME, 0); xsSet(xsVar(0), xsID(#NAME), xsVar(1));
+			HOOKS(INSTALL)
+			INSTALL_HOST(watchdog)
+			INSTALL_HOST(letTimePass)
+			xsSet(xsGlobal, xsID("hook"), xsVar(0));
+			xsResult = xsCall1(xsGlobal, xsID("eval"), xsString(script));
+			xsVar(0) = xsGet(xsGlobal, xsID("JSON"));
+			xsResult = xsCall1(xsVar(0), xsID("stringify"), xsResult);
+			printf("%s", xsTypeOf(xsResult) == xsUndefinedType ? "null" : xsToString(xsResult));
+		}
+		xsCatch {
+			xsStringValue message = xsToString(xsException);
+			printf("%s", message);
+			code = 1;
+		}
+	}
+	xsEndHost(the);
+	return code;
+}
+
+static int one(xsMachine *the, char *fields[FIELDS])
+{
+	idf_device_t device;
+
+	device.slotSize = (uint32_t)strtoul(fields[1], NULL, 0);
+	device.slots = atoi(fields[2]);
+	device.factory = atoi(fields[3]);
+	device.encrypted = atoi(fields[4]);
+	device.mods = atoi(fields[5]);
+	device.running = atoi(fields[6]);
+	device.resetReason = atoi(fields[7]);
+	idf_open(fields[0], &device);
+	return live(the, fields[8]);
+}
+
+int main(void)
+{
+	char *fields[FIELDS] = {0};
+	size_t sizes[FIELDS] = {0};
+	xsCreation creation = {0};
+	xsMachine *the;
+
 	creation.initialChunkSize = 1 << 20;
 	creation.incrementalChunkSize = 1 << 18;
 	creation.initialHeapCount = 1 << 16;
@@ -58,29 +103,23 @@ int main(int argc, char *argv[])
 	the = xsCreateMachine(&creation, "boot", NULL);
 	if (!the)
 		return 70;
-	xsBeginHost(the);
-	{
-		xsVars(2);
-		xsTry {
-			xsVar(0) = xsNewObject();
-#define INSTALL(NAME) xsVar(1) = xsNewHostFunction(xs_ota_##NAME, 0); xsSet(xsVar(0), xsID(#NAME), xsVar(1));
-#define INSTALL_HOST(NAME) xsVar(1) = xsNewHostFunction(NAME, 0); xsSet(xsVar(0), xsID(#NAME), xsVar(1));
-			HOOKS(INSTALL)
-			INSTALL_HOST(watchdog)
-			INSTALL_HOST(letTimePass)
-			xsSet(xsGlobal, xsID("hook"), xsVar(0));
-			xsResult = xsCall1(xsGlobal, xsID("eval"), xsString(argv[9]));
-			xsVar(0) = xsGet(xsGlobal, xsID("JSON"));
-			xsResult = xsCall1(xsVar(0), xsID("stringify"), xsResult);
-			printf("%s\n", xsTypeOf(xsResult) == xsUndefinedType ? "null" : xsToString(xsResult));
+	for (;;) {
+		int i, status;
+		pid_t child;
+
+		for (i = 0; i < FIELDS; i++)
+			if (getdelim(&fields[i], &sizes[i], 0, stdin) < 1)
+				return i == 0 ? 0 : 64;
+		child = fork();
+		if (child < 0)
+			return 71;
+		if (child == 0) {
+			alarm(PATIENCE);
+			exit(one(the, fields));
 		}
-		xsCatch {
-			xsStringValue message = xsToString(xsException);
-			fprintf(stderr, "%s\n", message);
-			code = 1;
-		}
+		if (waitpid(child, &status, 0) != child)
+			return 71;
+		printf("%c%d%c", 0, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), 0);
+		fflush(stdout);
 	}
-	xsEndHost(the);
-	fflush(stdout);
-	return code;
 }
