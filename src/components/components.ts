@@ -606,9 +606,7 @@ export class Components implements OtaPal {
   /** Reads the file back, verifies it, judges it as it was signed, and records it. */
   #prove(work: Work, done: (error: OtaError | undefined, left?: Received) => void): void {
     const { record, place, id, definition } = work;
-    const life = this.#life;
     work.pal.closeFile((error, left) => {
-      if (life !== this.#life) return;
       if (error) return done(error, left);
       let failure: OtaError | undefined;
       try {

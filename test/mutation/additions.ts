@@ -142,11 +142,6 @@ export const ADDITIONS: readonly Mutation[] = [
     ["test/unit/components.test.ts", "test/unit/components-world.test.ts"],
     [
       [
-        "a component that was given up is proven all the same",
-        "      if (life !== this.#life) return;\n",
-        "",
-      ],
-      [
         "several files need no statement",
         "if (files.length > 1 && !types.includes(statementType) && !allowLooseSets)",
         "if (files.length > 1e9)",
