@@ -101,7 +101,9 @@ function isIn(device: DeviceView, state: string): boolean {
 }
 
 function orderOf({ sort = "name" }: ListQuery): (a: DeviceView, b: DeviceView) => number {
-  const byName = (a: DeviceView, b: DeviceView) => compare(a.thingName, b.thingName);
+  // By what is shown, so that the list is in the order one sees.
+  const byName = (a: DeviceView, b: DeviceView) =>
+    compare(a.label || a.thingName, b.label || b.thingName) || compare(a.thingName, b.thingName);
   switch (sort) {
     case "version":
       return (a, b) => compare(a.firmware.version ?? "", b.firmware.version ?? "") || byName(a, b);

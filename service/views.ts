@@ -92,6 +92,8 @@ export interface JobView {
   /** Why the job was cancelled. */
   readonly reasonCode?: string;
   readonly comment?: string;
+  /** Why nobody else is offered it, in words: it is paused, or was cancelled. */
+  readonly held?: string;
 }
 
 interface UpdateDocument {
@@ -208,7 +210,17 @@ export function jobView(job: Job, executions: readonly Execution[], facts: Rollo
     ended: !isOpen,
     ...{ description, targetSelection, groups, rollout, abort, schedule, paused, reasonCode, comment },
     stage: rollout?.stages ? stageOf(rollout, facts) : undefined,
+    held: heldText(job, Math.max(0, targets.length - latest.size)),
   };
+}
+
+/** @param left targets that were never offered it */
+function heldText({ status, paused, reasonCode = "", comment }: Job, left: number): string | undefined {
+  if (paused !== undefined) return `Stands still: ${paused}`;
+  if (status !== "CANCELED") return undefined;
+  const why = [CANCELED_BY[reasonCode] ?? reasonCode, comment].filter(Boolean).join(": ");
+  const spared = left === 1 ? "1 device was" : `${left} devices were`;
+  return `Cancelled${why && ` ${why}`}${left > 0 ? `; ${spared} never offered it` : ""}`;
 }
 
 /** @param executions of this device, in the order queued */
@@ -223,6 +235,13 @@ export function deviceView(device: Device, executions: readonly Execution[]): De
     update: update && executionView(update),
   };
 }
+
+/** By the codes jobs have as AWS names them. */
+const CANCELED_BY: Readonly<Record<string, string>> = Object.freeze({
+  USER_INITIATED: "by an operator",
+  END_TIME_REACHED: "at the end of its time",
+  ABORT_THRESHOLD_REACHED: "by its threshold",
+});
 
 /** Details that `textOf` and the phase have put into words already, and those of the original agent. */
 const SHOWN: readonly string[] = Object.freeze(["receive", "self_test", "message", "updatedBy"]);

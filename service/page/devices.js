@@ -104,7 +104,7 @@ function Chart({ versions, total, chosen, onChoose }) {
           </li>
         `,
       )}
-      ${rest > 0 && html`<li class="quiet">${rest} run others</li>`}
+      ${rest > 0 && html`<li class="quiet">${grouped(rest)} run others</li>`}
     </ul>
   `;
 }
@@ -173,7 +173,7 @@ export function Execution({ execution, title, href }) {
   const facts = history?.at(-1)?.facts ?? [];
   return html`
     <details class="execution" open=${!ended || ["failed", "rolled back", "refused"].includes(phase)}>
-      <summary><strong class="long">${title}</strong>${attempt > 1 ? `, attempt ${attempt}` : ""} <${Phase} phase=${phase} /> <span class="quiet">${moment(queuedAt)}</span></summary>
+      <summary><strong class="long">${title}</strong>${attempt > 1 ? `, attempt ${attempt}` : ""} <${Phase} phase=${phase} /> <time class="quiet">${moment(queuedAt)}</time></summary>
       <p>${text} ${href && html`<a href=${href}>more</a>`}</p>
       ${facts.length > 0 && html`<${Facts} facts=${facts.map(([name, lines]) => [name, lines.length > 1 ? html`<ul class="lines">${lines.map((line) => html`<li>${line}</li>`)}</ul>` : lines[0]])} />`}
       <ol>

@@ -28,10 +28,21 @@ export function Phase({ phase, children }) {
 
 /** How many are in which phase. */
 export function Phases({ phases, waiting = 0 }) {
-  const known = [...ORDER, ...LATER].filter((phase) => phases[phase]);
-  const parts = known.map((phase) => html`<${Phase} phase=${phase}>${phases[phase]} ${phase}<//>`);
-  if (waiting > 0) parts.push(html`<span class="quiet">${waiting} wait</span>`);
+  const parts = known(phases).map(
+    (phase) => html`<${Phase} phase=${phase}>${grouped(phases[phase])} ${phase}<//>`,
+  );
+  if (waiting > 0) parts.push(html`<span class="quiet">${grouped(waiting)} wait</span>`);
   return parts.map((part, index) => (index === 0 ? part : [", ", part]));
+}
+
+/** The same as text. */
+export function phasesText(phases, waiting) {
+  const parts = known(phases).map((phase) => `${grouped(phases[phase])} ${phase}`);
+  return (waiting > 0 ? [...parts, `${grouped(waiting)} wait`] : parts).join(", ");
+}
+
+function known(phases) {
+  return [...ORDER, ...LATER].filter((phase) => phases[phase]);
 }
 
 export function titleOf({ image, jobId }) {

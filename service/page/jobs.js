@@ -3,13 +3,13 @@
  * @module
  */
 import { Facts } from "./devices.js";
-import { grouped, moment, Phase, Phases, place, plural, titleOf } from "./format.js";
+import { grouped, moment, Phase, Phases, phasesText, place, plural, titleOf } from "./format.js";
 import { html, useState } from "./htm.js";
 import { Table } from "./list.js";
 import { ask, useAnswer } from "./service.js";
 
 const HEADS = [
-  { name: "Image" },
+  { name: "Image", className: "image" },
   { name: "Made", className: "made" },
   { name: "Status", className: "version" },
   { name: "Devices" },
@@ -46,8 +46,10 @@ function Row({ job, index }) {
       <th scope="row"><a href=${place(`jobs/${jobId}`)} title=${jobId}>${titleOf(job)}</a></th>
       <td class="made">${moment(createdAt)}</td>
       <td class="version">${statusText(job)}</td>
-      <td class="update"><${Phases} phases=${phases} waiting=${waiting} />
-        ${!ended && html`<progress max="1" value=${progress} aria-label="Progress of ${titleOf(job)}" />`}</td>
+      <td class="update" title=${phasesText(phases, waiting)}>
+        ${!ended && html`<progress max="1" value=${progress} aria-label="Progress of ${titleOf(job)}" />${" "}`}
+        <${Phases} phases=${phases} waiting=${waiting} />
+      </td>
     </tr>
   `;
 }
@@ -62,7 +64,7 @@ export function Job({ jobId, go, revision }) {
   const [problem, setProblem] = useState("");
   if (!data) return html`<h2>${jobId}</h2><p class="quiet">${error ?? "…"}</p>`;
   const { job, executions, reasons } = data;
-  const { image, status, paused, comment, reasonCode, stage, phases, waiting, things } = job;
+  const { image, status, paused, stage, phases, waiting, things } = job;
   const isOpen = status === "IN_PROGRESS" || status === "SCHEDULED";
   const act = (question, method, path, then = () => {}) => {
     if (question && !confirm(question)) return;
@@ -99,9 +101,8 @@ export function Job({ jobId, go, revision }) {
   ];
   return html`
     <p><a href=${place("jobs")}>All deployments</a></p>
-    <h2 class="long">${titleOf(job)} <span class="quiet">${statusText(job)}, ${moment(job.createdAt)}</span></h2>
-    ${paused && html`<p class="note" role="status">It stands still: ${paused}.</p>`}
-    ${status === "CANCELED" && html`<p class="note">${comment ?? reasonCode ?? "Cancelled."}</p>`}
+    <h2 class="long">${titleOf(job)} <span class="quiet">${statusText(job)}, <time>${moment(job.createdAt)}</time></span></h2>
+    ${job.held && html`<p class="note" role="status">${job.held}.</p>`}
     <p><${Phases} phases=${phases} waiting=${waiting} /></p>
     <${Shares} phases=${phases} waiting=${waiting} total=${things} />
     <${Facts} facts=${facts} />

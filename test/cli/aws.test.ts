@@ -91,6 +91,7 @@ describe("xs-ota aws deploy, against a local stand-in", () => {
     for (const part of [
       "PutObject …",
       "CreateOTAUpdate …",
+      "The job is AFR_OTA-one: xs-ota aws watch",
       "IN_PROGRESS: 1 QUEUED",
       "COMPLETED: 1 SUCCEEDED",
       "1 of 1 devices SUCCEEDED",

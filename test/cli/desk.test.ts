@@ -66,6 +66,33 @@ describe("xs-ota at a desk", function () {
     await folder.bad(1, 'There is no device "board-1"', "devices", "board-1");
   });
 
+  it("says who waits and who was never offered a job, on narrow terminals too: watch told 100 % while others waited", async () => {
+    await start("--data", "stages");
+    const deploy = ["deploy", "v2.bin", "--thing", "front-door,back-door,cellar", "--new"];
+    const { jobId } = JSON.parse(await folder.good(...deploy, "--stages", "1", "--no-wait", "--json"));
+    const watch = folder.startOnTerminal(44, "watch");
+    await watch.until(/^0 % {2}2\.0\.0 1 offered, 2 wait, stage 1/m);
+    await watch.stop("SIGTERM");
+    equal((await json("jobs", jobId)).job.waiting, 2);
+    await folder.good("jobs", jobId, "--pause");
+    ok(
+      (await folder.good("jobs", jobId)).includes(
+        "Stage 1 of 2, 2 devices wait\nStands still: paused by an operator\n",
+      ),
+    );
+    const cancelled = await folder.good("jobs", jobId, "--cancel");
+    ok(cancelled.includes("Cancelled by an operator; 2 devices were never offered it\n"), cancelled);
+    const ended = await folder.run(...deploy, "--any", "--stages", "1", "--online");
+    equal(ended.code, 1, ended.stderr);
+    ok(
+      /1 offered, 2 wait after .*\n(.*\n)*Only devices that are not connected are left/.test(ended.stdout),
+      ended.stdout,
+    );
+    const follow = folder.startOnTerminal(30, ...deploy, "--any");
+    await follow.until(/(front-door|front.*-door) +0 % {2}offered/);
+    await follow.stop("SIGTERM");
+  });
+
   it("stores an image once, however many jobs have it, and keeps as many ended jobs as it is told", async () => {
     await start("--data", "once");
     // Nothing that a database could make smaller.

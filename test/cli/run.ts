@@ -57,7 +57,18 @@ export class Folder {
   }
 
   start(...args: readonly string[]): Running {
-    const child = spawn(process.execPath, [...PROGRAM, ...args], {
+    return this.#spawn(args, process.execPath, [...PROGRAM, ...args]);
+  }
+
+  /** As `start`, on a terminal of so many columns: what is drawn there stands in `stdout`. */
+  startOnTerminal(columns: number, ...args: readonly string[]): Running {
+    const words = [process.execPath, ...PROGRAM, ...args].map((word) => `'${word}'`);
+    const command = `stty cols ${columns} rows 24; exec ${words.join(" ")}`;
+    return this.#spawn(args, "script", ["-qec", command, "/dev/null"]);
+  }
+
+  #spawn(args: readonly string[], program: string, words: readonly string[]): Running {
+    const child = spawn(program, words, {
       cwd: this.path,
       env: { ...process.env, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],

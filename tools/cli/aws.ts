@@ -155,9 +155,16 @@ async function awsDeploy(file: string, options: AwsOptions): Promise<number> {
       tell(options, { event: "call", operation: call.operation }, `${call.operation} …`);
       await cloud.send(call);
     }
+    // The OTA service names its job like this as well, some time after the call.
+    const jobId = otaJobId(update.updateId);
+    tell(options, { event: "made", jobId }, `The job is ${jobId}: xs-ota aws watch, jobs or cancel it.`);
     if (!options.wait) return OK;
-    const jobId = options.via === "job" ? otaJobId(update.updateId) : undefined;
-    return await follow(cloud, { jobId, updateId: update.updateId }, options, stop);
+    return await follow(
+      cloud,
+      { ...(options.via === "job" && { jobId }), updateId: update.updateId },
+      options,
+      stop,
+    );
   } finally {
     cloud.close();
   }

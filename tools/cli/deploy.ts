@@ -55,6 +55,8 @@ interface Outcome {
   readonly reason?: string;
   readonly seconds: number;
   readonly phases: Partial<Record<Phase, number>>;
+  /** Devices the job was not offered to. */
+  readonly waiting: number;
 }
 
 const GAVE_UP = Object.freeze({
@@ -253,9 +255,10 @@ async function follow(
     ok: latest.length > 0 && latest.every(({ phase }) => phase === "accepted") && job?.waiting === 0,
     jobId,
     gaveUp: stop.aborted ? "interrupted" : limit.signal.aborted ? "timeout" : held,
-    reason: job?.paused ?? job?.comment,
+    reason: job?.held,
     seconds: (performance.now() - started) / 1000,
     phases: countPhases(latest),
+    waiting: job?.waiting ?? 0,
   };
 }
 
@@ -270,6 +273,7 @@ async function conclude(
     return;
   }
   const counts = Object.entries(outcome.phases).map(([phase, count]) => `${count} ${phase}`);
+  if (outcome.waiting > 0) counts.push(`${outcome.waiting} wait`);
   const summary = `${counts.join(", ")} after ${outcome.seconds.toFixed(1)} s`;
   print(outcome.ok ? paint("green", summary) : paint("red", summary));
   const megabytes = (bytes: number) => `${Math.round(bytes / 1_048_576)} MB`;
@@ -312,10 +316,15 @@ function introduction({ jobId, things: count, image, protocols }: JobView): stri
   return `${jobId}: ${what}${size}, to ${count} device${count === 1 ? "" : "s"} over ${protocols.join(" or ")}`;
 }
 
-/** Whether all that is left of a job is with devices that are not connected. */
-function onlyOffline(live: LiveState, { jobId, waiting }: JobView): boolean {
+/** Whether all that is left of a job is with devices that are not connected, or waits for a stage that only these hold up. */
+function onlyOffline(live: LiveState, { jobId, waiting, stage, rollout }: JobView): boolean {
   const open = live.latest(jobId).filter(({ ended }) => !ended);
-  return waiting === 0 && open.every(({ thingName }) => live.devices.get(thingName)?.connected !== true);
+  const hasRate = rollout?.maximumPerMinute !== undefined || rollout?.exponentialRate !== undefined;
+  const isHeldUp = stage !== undefined && stage.stage < stage.stages && !hasRate && open.length > 0;
+  return (
+    (waiting === 0 || isHeldUp) &&
+    open.every(({ thingName }) => live.devices.get(thingName)?.connected !== true)
+  );
 }
 
 function countPhases(executions: readonly ExecutionView[]): Partial<Record<Phase, number>> {

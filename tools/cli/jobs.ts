@@ -207,8 +207,9 @@ async function showJob(client: ServiceClient, jobId: string, json: boolean): Pro
   const { image } = job;
   print(`${job.jobId}  ${job.status}  ${localTime(job.createdAt)}`);
   if (job.description) print(job.description);
-  if (job.stage) print(`Stage ${job.stage.stage} of ${job.stage.stages}, ${job.waiting} devices wait`);
-  const held = job.paused ? `Stands still: ${job.paused}` : (job.comment ?? job.reasonCode);
+  const { stage, waiting, held } = job;
+  const wait = waiting > 0 ? `, ${waiting} ${waiting === 1 ? "device waits" : "devices wait"}` : "";
+  if (stage) print(`Stage ${stage.stage} of ${stage.stages}${wait}`);
   if (held) print(paint("yellow", held));
   if (image)
     print(`${image.fileName}: ${[image.project, image.version, image.chip].filter(Boolean).join(" ")}`);

@@ -93,14 +93,15 @@ function picture(live: LiveState, { rows, columns }: Screen): string[] {
   const lines = devices.length > 0 ? liveTable(devices, columns) : ["No device has been heard of yet."];
   const shown = lines.slice(0, Math.max(3, rows - jobs.length * 2 - 3));
   if (shown.length < lines.length) shown.push(paint("dim", `… ${lines.length - shown.length} more`));
-  for (const { jobId, image, phases } of jobs) {
-    const latest = live.latest(jobId);
-    const share = latest.reduce((sum, { progress }) => sum + progress, 0) / Math.max(1, latest.length);
+  for (const { jobId, image, phases, progress, waiting, stage, paused } of jobs) {
     const counts = Object.entries(phases).map(([phase, count]) =>
       phaseText(phase as ExecutionView["phase"], `${count} ${phase}`),
     );
-    const line = `${percent(share)}  ${image?.version ?? ""} ${counts.join(", ")}  ${paint("dim", jobId)}`;
-    shown.push("", columns < WIDE ? line.trimStart() : `${bar(share)} ${line}`);
+    if (waiting > 0) counts.push(`${waiting} wait`);
+    if (paused) counts.push(paint("yellow", "stands still"));
+    else if (stage) counts.push(`stage ${stage.stage} of ${stage.stages}`);
+    const line = `${percent(progress)}  ${image?.version ?? ""} ${counts.join(", ")}  ${paint("dim", jobId)}`;
+    shown.push("", columns < WIDE ? line.trimStart() : `${bar(progress)} ${line}`);
   }
   return [...shown, paint("dim", `${new Date().toTimeString().slice(0, 8)}  Ctrl-C ends`)];
 }
