@@ -259,6 +259,10 @@ describe(`the page with ${DEVICES} devices and ${JOBS} jobs, in Chromium`, funct
       await show(hash, "main h2");
       const width = await page.evaluate<number>("document.documentElement.scrollWidth");
       ok(width <= 390, `${hash} is ${width} pixels wide`);
+      const cut = await page.evaluate<string[]>(
+        "[...document.querySelectorAll('thead th')].filter((head) => head.scrollWidth > head.clientWidth).map((head) => head.textContent)",
+      );
+      deepEqual(cut, [], `heads of columns that are cut off on ${hash}`);
     }
     await page.screenshot({ path: `${PICTURES}fleet-phone.png` });
     await page.setViewportSize({ width: 1280, height: 900 });

@@ -163,6 +163,8 @@ describe("service: the desk", () => {
     equal(names({ text: "BOARD 12" }), "1/12: 12");
     equal(names({ state: "online" }), "0/12: ");
     equal(names({ version: "unknown", limit: 1 }), "12/12: 1");
+    await desk.editDevice("board-7", { label: "a pump" });
+    equal(names({}), "12/12: 7,1,2,3,4", "by the name that is shown");
     const { versions, groups } = desk.listDevices({ offset: 0, limit: 0 });
     deepEqual(versions, [["unknown", 12]]);
     deepEqual(groups, [
