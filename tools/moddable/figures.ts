@@ -113,7 +113,7 @@ export async function measureRom(sdk: Sdk): Promise<RomFigures> {
   // The agent has the error class anyway.
   const decoder = (await alone("src/payload/decoder.ts")) - (await alone("src/errors.ts"));
   return {
-    agent: await alone("src/ota-agent.ts"),
+    agent: await alone("src/agent.ts"),
     bundle: await alone("src/index.ts"),
     package: whole - floor,
     sdk: floor - base,
