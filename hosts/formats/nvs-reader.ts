@@ -124,8 +124,17 @@ export function readNvs(flash: Flash, namespace: string, key: string, limit = LI
   const isIndex = ({ type }: Found) => type === TYPE_U8;
   const index = find(flash, 0, namespace).filter(isIndex).at(-1)?.view.getUint8(0);
   if (!index) return undefined;
-  const entries = find(flash, index, key);
-  const value = entries.filter(({ type }) => type !== TYPE_BLOB_DATA).at(-1);
+  return nvsValue(flash, find(flash, index, key), limit);
+}
+
+/** What counts of all entries of a key, oldest first: the newest one that is not a part of a blob. */
+export function newestOf(entries: readonly Found[]): Found | undefined {
+  return entries.filter(({ type }) => type !== TYPE_BLOB_DATA).at(-1);
+}
+
+/** As `readNvs`, of all entries of a key, oldest first. */
+export function nvsValue(flash: Flash, entries: readonly Found[], limit = LIMIT): Uint8Array | undefined {
+  const value = newestOf(entries);
   if (value?.type === TYPE_TEXT) return dataOf(flash, value)?.slice(0, -1);
   if (value?.type === TYPE_OLD_BLOB) return dataOf(flash, value);
   return value?.type === TYPE_BLOB_INDEX ? blobOf(flash, entries, value, limit) : undefined;

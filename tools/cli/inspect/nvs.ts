@@ -7,13 +7,12 @@ import { MemoryStorage, NorFlash } from "../../../hosts/emulated/nor-flash.js";
 import {
   KEY_LENGTH,
   PAGE_SIZE,
-  TYPE_BLOB_DATA,
   TYPE_BLOB_INDEX,
   TYPE_OLD_BLOB,
   TYPE_TEXT,
   TYPE_U8,
 } from "../../../hosts/formats/nvs-format.js";
-import { eachNvsEntry, nvsPages, readNvs } from "../../../hosts/formats/nvs-reader.js";
+import { eachNvsEntry, type Found, newestOf, nvsPages, nvsValue } from "../../../hosts/formats/nvs-reader.js";
 import type { Flash } from "../../../src/ports.js";
 import { paint, table } from "../text.js";
 
@@ -54,30 +53,40 @@ export function isNvs(bytes: Uint8Array): boolean {
 export function inspectNvs(bytes: Uint8Array): NvsInspection {
   const flash = flashOf(bytes);
   const namespaces = new Map<number, string>();
-  // Of two values of a key the newer one counts.
-  const found = new Map<string, { index: number; key: string; type: number; view: DataView }>();
-  eachNvsEntry(flash, (entry, { type, view }) => {
+  const keys = new Map<string, { index: number; key: string; found: Found[] }>();
+  eachNvsEntry(flash, (entry, found) => {
+    const { type, view } = found;
     const key = Buffer.from(entry.subarray(8, 8 + KEY_LENGTH))
       .toString("latin1")
       .split("\0", 1)[0];
     const index = entry[0];
     if (index === 0 && type === TYPE_U8) namespaces.set(view.getUint8(0), key);
-    else if (index > 0 && type !== TYPE_BLOB_DATA) found.set(`${index}:${key}`, { index, key, type, view });
+    else if (index > 0) {
+      const name = `${index}:${key}`;
+      const known = keys.get(name);
+      if (known) known.found.push(found);
+      else keys.set(name, { index, key, found: [found] });
+    }
   });
-  const entries = [...found.values()].map(({ index, key, type, view }): NvsEntryInspection => {
-    const namespace = namespaces.get(index) ?? `namespace ${index}`;
-    const digits = `0x${type.toString(16).padStart(2, "0")}`;
-    if (NUMBERS.test(digits))
-      return {
-        ...{ namespace, key, damaged: false, bytes: type & 15 },
-        type: `${type & 16 ? "i" : "u"}${8 * (type & 15)}`,
-      };
-    const value = readNvs(flash, namespace, key, bytes.length);
-    const isBlob = type === TYPE_BLOB_INDEX || type === TYPE_OLD_BLOB;
-    const stated = type === TYPE_BLOB_INDEX ? view.getUint32(0, true) : view.getUint16(0, true);
-    const kind = type === TYPE_TEXT ? "text" : isBlob ? "blob" : digits;
-    return { namespace, key, type: kind, bytes: value?.length ?? stated, damaged: value === undefined };
-  });
+  const entries = [...keys.values()]
+    .filter(({ found }) => newestOf(found))
+    .map(({ index, key, found }): NvsEntryInspection => {
+      const { type, view } = newestOf(found) as Found;
+      const name = namespaces.get(index);
+      const namespace = name ?? `namespace ${index}`;
+      const digits = `0x${type.toString(16).padStart(2, "0")}`;
+      if (NUMBERS.test(digits))
+        return {
+          ...{ namespace, key, damaged: false, bytes: type & 15 },
+          type: `${type & 16 ? "i" : "u"}${8 * (type & 15)}`,
+        };
+      // Nobody reads what is in a namespace without a name.
+      const value = name === undefined ? undefined : nvsValue(flash, found, bytes.length);
+      const isBlob = type === TYPE_BLOB_INDEX || type === TYPE_OLD_BLOB;
+      const stated = type === TYPE_BLOB_INDEX ? view.getUint32(0, true) : view.getUint16(0, true);
+      const kind = type === TYPE_TEXT ? "text" : isBlob ? "blob" : digits;
+      return { namespace, key, type: kind, bytes: value?.length ?? stated, damaged: value === undefined };
+    });
   const pages = { used: nvsPages(flash).length, all: bytes.length / PAGE_SIZE };
   return { kind: "nvs", size: bytes.length, pages, entries };
 }
