@@ -7,21 +7,10 @@
 import { openPartition } from "moddable:xs-ota-agent/platform";
 import { NativeEngine } from "../moddable/mods-engine.js";
 import { FileStore, storeFile } from "./file-store.js";
+import { MemoryEngine } from "./mods-memory.js";
 import { power } from "./power.js";
 
 const STARTS = "mod-starts";
-
-/** mods.c. The compiler takes each body for a binding only when it is this call and nothing else. */
-class Native {
-  open(bytes: Uint8Array, offset: number, byteLength: number): object {
-    return native("xs_ota_modOpen").call(
-      this,
-      bytes as never,
-      offset as never,
-      byteLength as never,
-    ) as object;
-  }
-}
 
 function store(): FileStore {
   return new FileStore(storeFile(power().flashFile));
@@ -31,7 +20,7 @@ export class NativeMods extends NativeEngine {
   open(label: string, offset: number, byteLength: number): object {
     const bytes = new Uint8Array(byteLength);
     openPartition(label).read(bytes, offset);
-    return new Native().open(bytes, 0, byteLength);
+    return new MemoryEngine().open(bytes, 0, byteLength);
   }
 
   guard(_ms: number): void {}

@@ -7,7 +7,7 @@ import Resource from "Resource";
 import * as agent from "xs-ota-agent";
 import { ModdableCrypto } from "../../hosts/moddable/crypto.js";
 import { MachineEngine, startArchive } from "../../hosts/moddable/mod-machine.js";
-import { NativeEngine } from "../../hosts/moddable/mods-engine.js";
+import { MemoryEngine } from "../../hosts/sim/mods-memory.js";
 import { GREET_ARCHIVE } from "../data/greet-archive.js";
 import { ok } from "../support/assert.js";
 import { hex } from "../support/hex.js";
@@ -16,27 +16,15 @@ import { type Flipped, flipMods, MOD_FLIPS } from "../support/mod-flips.js";
 import type { RigEngine } from "../support/mod-rig.js";
 import { testCrypto } from "../support/test-crypto.js";
 
-/** mods.c, as the simulator's host has it. */
-class Native extends NativeEngine {
-  open(bytes: Uint8Array, offset: number, byteLength: number): object {
-    return native("xs_ota_modOpen").call(
-      this,
-      bytes as never,
-      offset as never,
-      byteLength as never,
-    ) as object;
-  }
-}
-
 type Exports = Record<string, unknown>;
 
 /** The machine this test runs in. What a mod tells its contract, and what `use` makes of its exports, is what it says. */
 class Machine extends MachineEngine implements RigEngine {
-  readonly #calls: Native;
+  readonly #calls: MemoryEngine;
   readonly #main: string;
   readonly #use: (exports: Exports) => readonly string[];
 
-  constructor(calls: Native, main: string, use: (exports: Exports) => readonly string[]) {
+  constructor(calls: MemoryEngine, main: string, use: (exports: Exports) => readonly string[]) {
     super(calls);
     this.#calls = calls;
     this.#main = main;
@@ -53,7 +41,7 @@ class Machine extends MachineEngine implements RigEngine {
   }
 }
 
-const calls = new Native();
+const calls = new MemoryEngine();
 // What it costs is the engine's own: the digests of a place at each start.
 const crypto = { ...testCrypto, sha256: () => new ModdableCrypto().sha256() };
 
