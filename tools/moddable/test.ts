@@ -113,19 +113,27 @@ function largeArchive(sdk: Sdk): string {
   return data;
 }
 
-async function update(
-  options: Omit<DeskOptions, "seconds" | "line">,
-): Promise<{ seconds: number; lines: string[] }> {
+/** Keeps what an application writes. @throws Error with the end of it, when `action` throws */
+async function listening<Result>(
+  action: (line: (text: string) => void, lines: readonly string[]) => Promise<Result>,
+): Promise<Result> {
   const lines: string[] = [];
-  const line = (text: string) => void lines.push(text);
   try {
+    return await action((text) => void lines.push(text), lines);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${lines.slice(-60).join("\n")}`);
+  }
+}
+
+function update(
+  options: Omit<DeskOptions, "seconds" | "line">,
+): Promise<{ seconds: number; lines: readonly string[] }> {
+  return listening(async (line, lines) => {
     const { execution, milliseconds } = await updateOnDesk({ ...options, seconds: SECONDS, line });
     const { status, statusDetails } = execution;
     if (status !== "SUCCEEDED") throw new Error(`${status} ${JSON.stringify(statusDetails)}`);
     return { seconds: milliseconds / 1000, lines };
-  } catch (error) {
-    throw new Error(`${(error as Error).message}\n${lines.slice(-30).join("\n")}`);
-  }
+  });
 }
 
 /** What the line that begins with `name` says, as JSON. */
@@ -187,38 +195,33 @@ async function updates(sdk: Sdk): Promise<void> {
         const { seconds } = await update({ sdk, application: app, size: 100_000, broker: mosquitto.url });
         return `100000 bytes in ${seconds.toFixed(1)} s`;
       });
-    await step("image that crashes is rolled back", async () => {
-      const lines: string[] = [];
-      const { execution } = await updateOnDesk({
-        ...{ sdk, application, size: 100_000, broker: mosquitto.url, behaviour: "crash", seconds: SECONDS },
-        line: (text) => void lines.push(text),
-      });
-      const { status, statusDetails } = execution;
-      const text = `${status} ${JSON.stringify(statusDetails)}`;
-      if (status !== "FAILED" || !text.includes("rolled-back"))
-        throw new Error(`${text}\n${lines.join("\n")}`);
-      return text;
-    });
-    await step("components: a page, one that is none, firmware and page together", async () => {
-      const lines: string[] = [];
-      const line = (text: string) => void lines.push(text);
-      return updatePageOnDesk({ sdk, seconds: SECONDS, line }).catch((error: Error) => {
-        throw new Error(`${error.message}\n${lines.slice(-40).join("\n")}`);
-      });
-    });
-    await step("mods: one, one that throws, one that aborts, another one", async () => {
-      const lines: string[] = [];
-      const line = (text: string) => void lines.push(text);
-      const executions = await updateModsOnDesk({ sdk, mods: DESK_MODS, seconds: SECONDS, line });
-      const statuses = executions.map(({ status }) => status).join(", ");
-      const starts = lines.filter((text) => text.startsWith("mod: ")).join("\n");
-      if (statuses !== "SUCCEEDED, FAILED, FAILED, SUCCEEDED" || !lines.includes("mod: clock"))
-        throw new Error(`${statuses}\n${lines.slice(-60).join("\n")}`);
-      // What was accepted came back twice.
-      if (starts.split("mod: hello\n").length < 4)
-        throw new Error(`the first mod did not come back\n${starts}`);
-      return statuses;
-    });
+    await step("image that crashes is rolled back", () =>
+      listening(async (line) => {
+        const { execution } = await updateOnDesk({
+          ...{ sdk, application, size: 100_000, broker: mosquitto.url, behaviour: "crash", seconds: SECONDS },
+          line,
+        });
+        const { status, statusDetails } = execution;
+        const text = `${status} ${JSON.stringify(statusDetails)}`;
+        if (status !== "FAILED" || !text.includes("rolled-back")) throw new Error(text);
+        return text;
+      }),
+    );
+    await step("components: a page, one that is none, firmware and page together", () =>
+      listening((line) => updatePageOnDesk({ sdk, seconds: SECONDS, line })),
+    );
+    await step("mods: one, one that throws, one that aborts, another one", () =>
+      listening(async (line, lines) => {
+        const executions = await updateModsOnDesk({ sdk, mods: DESK_MODS, seconds: SECONDS, line });
+        const statuses = executions.map(({ status }) => status).join(", ");
+        const starts = lines.filter((text) => text.startsWith("mod: ")).join("\n");
+        if (statuses !== "SUCCEEDED, FAILED, FAILED, SUCCEEDED" || !lines.includes("mod: clock"))
+          throw new Error(statuses);
+        // What was accepted came back twice.
+        if (starts.split("mod: hello\n").length < 4) throw new Error("the first mod did not come back");
+        return statuses;
+      }),
+    );
     await step("update of 200000 bytes over mutual TLS, broker mosquitto", async () => {
       const { settings, nvs } = await makeMutualTls(sdk);
       const port = await freePort();
