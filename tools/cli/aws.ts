@@ -159,12 +159,8 @@ async function awsDeploy(file: string, options: AwsOptions): Promise<number> {
     const jobId = otaJobId(update.updateId);
     tell(options, { event: "made", jobId }, `The job is ${jobId}: xs-ota aws watch, jobs or cancel it.`);
     if (!options.wait) return OK;
-    return await follow(
-      cloud,
-      { ...(options.via === "job" && { jobId }), updateId: update.updateId },
-      options,
-      stop,
-    );
+    const job = { jobId: options.via === "job" ? jobId : undefined, updateId: update.updateId };
+    return await follow(cloud, job, options, stop);
   } finally {
     cloud.close();
   }
