@@ -49,13 +49,6 @@ const DAY_MS = 86_400_000;
 /** Longest an update can be put off at a time: what timers take (2^31 − 1), milliseconds. */
 const MAX_DEFER_MS = 2_147_483_647;
 
-/** Of errors of the porting layer that have no code, by the event it was called for. */
-const PAL_ERRORS: Readonly<Record<number, OtaErrorCode>> = {
-  [Event.CreateFile]: "file-create",
-  [Event.FileComplete]: "file-close",
-  [Event.ActivateImage]: "activate-failed",
-};
-
 export class OtaAgent {
   readonly #options: CheckedOptions;
   readonly #planes: readonly DataPlane[];
@@ -327,11 +320,10 @@ export class OtaAgent {
     active?.download?.pause();
     if (this.#state >= State.ClosingFile && !active.verified) {
       // Verification is repeated after the pause; blocks are not.
-      active.pal.abort(false);
-      this.#closeDownload(active);
+      this.#release(false);
       this.#jobs.dropUpdates(active.job.jobId);
-      // The porting layer has forgotten all files of a set with it: the job is begun anew.
-      if (active.set) this.#active = undefined;
+      // The porting layer has forgotten all files of a set with it: then the job is begun anew.
+      if (!active.set) this.#active = active;
     }
     this.#jobs.cancelRequest();
     this.#deferred = "";
@@ -518,7 +510,7 @@ export class OtaAgent {
     const { pal } = active;
     const done = (cause?: Error, received?: Received) => {
       // Whatever an operation that follows the call throws is told by some as it is.
-      const error = cause && asOtaError(cause, PAL_ERRORS[event] as OtaErrorCode);
+      const error = cause && asOtaError(cause, codeFor(event));
       active.received = received;
       this.#post(error ? Event.TransferFailed : event + 1, error, active);
     };
@@ -533,7 +525,7 @@ export class OtaAgent {
       }
     } catch (error) {
       // A porting layer that throws instead of calling back must not leave the agent waiting.
-      done(asOtaError(error, PAL_ERRORS[event] as OtaErrorCode));
+      done(asOtaError(error, codeFor(event)));
     }
   }
 
@@ -892,6 +884,12 @@ export class OtaAgent {
 
 function cancelled(phase?: "self-test"): OtaError {
   return new OtaError("cancelled", "cancelled or replaced", phase);
+}
+
+/** Of an error that has none, from the porting layer when it was called for `event`. */
+function codeFor(event: number): OtaErrorCode {
+  if (event === Event.CreateFile) return "file-create";
+  return event === Event.FileComplete ? "file-close" : "activate-failed";
 }
 
 /** Failures another data plane may not have. */

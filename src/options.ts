@@ -6,7 +6,7 @@
 import type { ControlPlaneFactory } from "./control/control-plane.js";
 import type { OtaJob } from "./control/job-document.js";
 import type { JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
-import { awsJobs } from "./control/jobs.js";
+import { Jobs } from "./control/jobs.js";
 import type { OtaError } from "./errors.js";
 import type { AppDescription, Clock, Log, LogLevel, MqttConnection, Random, Store } from "./ports.js";
 import type { OtaPal } from "./slot/pal.js";
@@ -259,6 +259,6 @@ export function checkOptions(options: OtaAgentOptions): CheckedOptions {
       // There is nobody left to tell.
     }
   };
-  checked["controlPlane"] ??= awsJobs;
+  checked["controlPlane"] ??= ((context, tell) => new Jobs(context, tell)) satisfies ControlPlaneFactory;
   return checked as unknown as CheckedOptions;
 }

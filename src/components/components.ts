@@ -85,8 +85,6 @@ export class Components implements OtaPal {
   #statement: Statement | undefined;
   /** Types of the job's files. */
   #types: readonly number[] = [];
-  /** Counts jobs given up: what went on for one of them has no effect any more. */
-  #life = 0;
 
   /**
    * Finds out which places are current. A trial without firmware uses up one of its attempts here: whatever happens to
@@ -350,11 +348,7 @@ export class Components implements OtaPal {
   closeFile(done: (error: OtaError | undefined, left?: Received) => void, applied?: Applied): void {
     const work = this.#work;
     const { firmware } = this.#options;
-    const life = this.#life;
-    if (this.#paper)
-      this.#paper.close((error, statement) => {
-        if (life === this.#life) done(error ?? this.#believe(statement));
-      });
+    if (this.#paper) this.#paper.close((error, statement) => done(error ?? this.#believe(statement)));
     else if (work) this.#prove(work, done);
     else
       firmware.closeFile((error, left) => {
@@ -364,7 +358,7 @@ export class Components implements OtaPal {
 
   abort(discard: boolean): void {
     this.#pal.abort(discard);
-    this.#life++;
+    this.#paper?.stop();
     this.#works = [];
     this.#types = [];
     this.#firmware = this.#coming = this.#work = this.#paper = this.#statement = undefined;

@@ -4,7 +4,7 @@
  */
 import type { JobFile } from "../control/job-document.js";
 import { asOtaError, OtaError } from "../errors.js";
-import type { Clock, Crypto } from "../ports.js";
+import type { Clock, Crypto, Timer } from "../ports.js";
 import { digestOf } from "../slot/journal.js";
 import type { Received } from "../slot/pal.js";
 import type { TrustedKeys } from "../slot/signature.js";
@@ -17,6 +17,7 @@ export class Paper implements Received {
   readonly #crypto: Crypto;
   readonly #clock: Clock;
   readonly #keys: TrustedKeys;
+  #timer: Timer | undefined;
 
   constructor(file: JobFile, crypto: Crypto, clock: Clock, keys: TrustedKeys) {
     this.#file = file;
@@ -31,7 +32,7 @@ export class Paper implements Received {
   }
 
   create(done: (error: OtaError | undefined, received: Received) => void): void {
-    this.#clock.set(() => {
+    this.#timer = this.#clock.set(() => {
       let error: OtaError | undefined;
       try {
         if (!this.bytes.length)
@@ -45,7 +46,7 @@ export class Paper implements Received {
   }
 
   close(done: (error: OtaError | undefined, statement?: Statement) => void): void {
-    this.#clock.set(() => {
+    this.#timer = this.#clock.set(() => {
       let statement: Statement | undefined;
       try {
         this.#keys.verify(this.#crypto, digestOf(this.#crypto, this.bytes), this.#file);
@@ -55,5 +56,10 @@ export class Paper implements Received {
       }
       done(undefined, statement);
     }, 0);
+  }
+
+  /** Nobody is told any more: the file is given up. */
+  stop(): void {
+    this.#clock.clear(this.#timer);
   }
 }

@@ -8,13 +8,7 @@ import { encodeUtf8 } from "../bytes.js";
 import { findRow } from "../errors.js";
 import * as Event from "../events.js";
 import type { MqttObserver, MqttSubscription, Timer } from "../ports.js";
-import type {
-  ControlContext,
-  ControlListener,
-  ControlPlane,
-  ControlPlaneFactory,
-  UpdateDone,
-} from "./control-plane.js";
+import type { ControlContext, ControlListener, ControlPlane, UpdateDone } from "./control-plane.js";
 import { spread } from "./jitter.js";
 import { MAX_JOB_MESSAGE, parseJob, parseReply } from "./job-document.js";
 import type { JobRequest } from "./job-messages.js";
@@ -78,7 +72,6 @@ export class Jobs implements ControlPlane, MqttObserver {
   /** Begins anywhere, so that answers to questions of an earlier life are not taken for answers of this one. */
   #sequence: number;
   #open = false;
-  connected = false;
   roundTrip: number | undefined;
   /** Behind the acknowledgement, on the same connection. */
   rate = 0;
@@ -108,7 +101,6 @@ export class Jobs implements ControlPlane, MqttObserver {
   open(): void {
     const { mqtt } = this.#options;
     this.#open = true;
-    this.connected = mqtt.connected;
     mqtt.addObserver(this);
     let open = this.#subscriptions.length;
     for (const subscription of this.#subscriptions)
@@ -127,6 +119,10 @@ export class Jobs implements ControlPlane, MqttObserver {
     for (const subscription of this.#subscriptions) mqtt.unsubscribe(subscription);
     this.cancelRequest();
     this.dropUpdates();
+  }
+
+  get connected(): boolean {
+    return this.#options.mqtt.connected;
   }
 
   get reporting(): boolean {
@@ -186,16 +182,13 @@ export class Jobs implements ControlPlane, MqttObserver {
   }
 
   online(): void {
-    this.connected = true;
     if (!this.#request) this.#tell(Event.RequestJobDocument);
     else this.#send(this.#request);
     this.#send(this.#updates[0]);
   }
 
   /** Nothing is sent without a connection; `online` begins anew. */
-  offline(): void {
-    this.connected = false;
-  }
+  offline(): void {}
 
   #question(path: string, body: JobRequest, jobId?: string, done?: Question["done"]): Question {
     const head = `${this.#sequence++}:`;
@@ -260,6 +253,3 @@ export class Jobs implements ControlPlane, MqttObserver {
     }
   }
 }
-
-/** The control plane of an agent that is given no other. */
-export const awsJobs: ControlPlaneFactory = (context, tell) => new Jobs(context, tell);

@@ -209,6 +209,25 @@ describe("components: what is refused", () => {
     });
   });
 
+  it("a statement that was given up while it was verified: it told the next job", () => {
+    const rig = new ComponentRig();
+    const { components, clock } = rig;
+    const set = withStatement(one(assets("1")), 1);
+    const [paper, ...rest] = components.plan(
+      [...set].map(([fileType, bytes]) => fileOf(bytes, { fileType })),
+    );
+    const told: string[] = [];
+    components.createFile(paper, () => told.push("created"));
+    clock.run(1000);
+    components.writeBlock(0, set.get(STATEMENT) as Uint8Array);
+    components.closeFile(() => told.push("closed"));
+    components.abort(false);
+    clock.run(1000);
+    equal(told.join(), "created");
+    // Its files belong to no job any more.
+    throws(() => components.createFile(rest[0], () => {}), { code: "file-create" });
+  });
+
   it("a set with one member that is older than what is in use: nothing of it is written", () => {
     const rig = new ComponentRig({ live: true });
     const both = (a: string, c: string) =>
