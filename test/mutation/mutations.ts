@@ -4,10 +4,10 @@
  * @module
  */
 
-import { ADDITIONS } from "./additions.js";
 import { HOSTS } from "./hosts.js";
 import { LIFE } from "./life.js";
 import { type Mutation, mutations } from "./mutation.js";
+import { OPTIONS } from "./options.js";
 import { SERVICE } from "./service.js";
 
 export type { Mutation };
@@ -133,5 +133,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...LIFE,
   ...HOSTS,
   ...SERVICE,
-  ...ADDITIONS,
+  ...OPTIONS,
 ];

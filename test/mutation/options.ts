@@ -4,7 +4,7 @@
  */
 import { type Mutation, mutations } from "./mutation.js";
 
-export const ADDITIONS: readonly Mutation[] = [
+export const OPTIONS: readonly Mutation[] = [
   ...mutations(
     "src/payload/header.ts",
     ["test/unit/payload-decoder.test.ts"],
@@ -141,6 +141,7 @@ export const ADDITIONS: readonly Mutation[] = [
     "src/components/components.ts",
     ["test/unit/components.test.ts", "test/unit/components-world.test.ts"],
     [
+      ["a statement that was given up is told of", "    this.#paper?.stop();\n", ""],
       [
         "several files need no statement",
         "if (files.length > 1 && !types.includes(statementType) && !allowLooseSets)",
