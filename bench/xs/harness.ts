@@ -16,7 +16,7 @@ import { type Broker, connectBroker, publication, Wire } from "./broker.js";
 
 declare const gc: () => void;
 declare global {
-  /** Bytes of buffers made so far, where the host counts them. */
+  /** Buffers made so far, where the host keeps account of them. */
   var buffers: WeakRef<ArrayBufferLike>[] | undefined;
 }
 declare const config: {
