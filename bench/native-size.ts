@@ -51,7 +51,7 @@ export interface NativeSize {
   readonly state: number;
 }
 
-/** @param sdk the SDK's folder, if it is there @returns undefined without the compiler. @throws Error when it can not compile */
+/** @param sdk the SDK's folder, if it is there @returns undefined without the compiler. @throws Error when it cannot compile */
 export function nativeSize(sdk: string | undefined): NativeSize | undefined {
   if (spawnSync(`${COMPILER}gcc`, ["--version"]).error) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "native-size-"));

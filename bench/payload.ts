@@ -42,7 +42,7 @@ export function ownPairs(): Pair[] {
     const image = buildImage({ ...options, version: "1.0.1" }, () => new PureSha256());
     const patched = image.slice();
     const view = new DataView(patched.buffer);
-    // Behind the heads, and before the check sum.
+    // Behind the heads, and before the checksum.
     for (let at = 4096, n = 1; at < patched.length - 4096; at += 200, n = (n * 48_271) % 0x7fffffff)
       if (at % 65_536 > 8192) view.setUint32(at, n, true);
     sealImage(patched, () => new PureSha256());

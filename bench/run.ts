@@ -278,6 +278,6 @@ try {
   process.exitCode = await main();
 } catch (error) {
   if (!(error instanceof MissingError)) throw error;
-  console.error(`ROM can not be measured with this MODDABLE. Missing:\n${error.message}`);
+  console.error(`ROM cannot be measured with this MODDABLE. Missing:\n${error.message}`);
   process.exitCode = 1;
 }

@@ -98,8 +98,8 @@ export class Accounts {
   readonly #good = new Map<string, { readonly entry: AccountEntry; readonly until: number }>();
 
   /**
-   * @param failed told when the file, changed while it is used, can not be: what it was before holds
-   * @throws TypeError when it can not be used; as `readFileSync` when it can not be read
+   * @param failed told when the file, changed while it is used, cannot be: what it was before holds
+   * @throws TypeError when it cannot be used; as `readFileSync` when it cannot be read
    */
   constructor(path: string, failed: (error: Error) => void = () => {}) {
     this.#path = path;

@@ -139,7 +139,7 @@ export class ApiServer {
   #origin = "";
   #toldProblem: string | null = null;
 
-  /** @throws Error when the address can not be used */
+  /** @throws Error when the address cannot be used */
   static async start(options: ApiOptions): Promise<ApiServer> {
     const api = new ApiServer(options);
     await api.#listen(options);

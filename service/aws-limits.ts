@@ -108,7 +108,7 @@ export function stringProblem(value: unknown, limit: StringLimit): string | unde
   if (pattern === PRINTABLE ? isPrintable(value) : new RegExp(`^${pattern}*$`, "u").test(value))
     return undefined;
   return pattern === PRINTABLE
-    ? `${name} has a character that can not be printed.`
+    ? `${name} has a character that cannot be printed.`
     : `${name} may have the characters ${pattern} alone.`;
 }
 

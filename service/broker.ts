@@ -77,7 +77,7 @@ export interface DeviceCredentials {
 /** CONNACK "not authorized" (MQTT 3.1.1 §3.2.2.3). */
 const NOT_AUTHORIZED = 5;
 
-/** @throws Error when the address can not be used */
+/** @throws Error when the address cannot be used */
 export async function startEmbeddedBroker(
   handler: BrokerHandler,
   options: EmbeddedBrokerOptions = {},
@@ -247,7 +247,7 @@ function foreignProblem(topic: string, thingName: string): string | undefined {
   return "the topic is another thing's";
 }
 
-/** A message that can not be delivered is lost, as on any network. */
+/** A message that cannot be delivered is lost, as on any network. */
 function ignore(): void {}
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -82,7 +82,7 @@ export class DdiServer {
   readonly served: Served = { requests: 0, bytes: 0 };
   #origin = "";
 
-  /** @throws Error when the address can not be used */
+  /** @throws Error when the address cannot be used */
   static async start(options: DdiServerOptions): Promise<DdiServer> {
     const server = new DdiServer(options);
     const { host = "127.0.0.1", port = 0, advertise = host, tls } = options;

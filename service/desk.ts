@@ -120,7 +120,7 @@ export interface DeskChange extends DeskState {
 export interface ImageFile {
   readonly name: string;
   readonly inspection?: ImageInspection;
-  /** Why it can not be used. */
+  /** Why it cannot be used. */
   readonly problem?: string;
 }
 
@@ -163,7 +163,7 @@ export class Desk extends EventEmitter<DeskEvents> {
   readonly #stale = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @throws Error when the folder, an address or the broker can not be used */
+  /** @throws Error when the folder, an address or the broker cannot be used */
   static async open(options: DeskOptions): Promise<Desk> {
     const { folder, broker, listen, http, identity } = options;
     makeFolder(folder);
@@ -344,7 +344,7 @@ export class Desk extends EventEmitter<DeskEvents> {
     );
     warn(
       count(({ firmware }) => isUnordered(version, firmware.version)),
-      `run a version of which it can not be told whether ${version} is newer`,
+      `run a version of which it cannot be told whether ${version} is newer`,
     );
     warn(
       count(({ firmware }) => firmware.version === version && version !== undefined),
@@ -491,7 +491,7 @@ export class Desk extends EventEmitter<DeskEvents> {
     } catch (error) {
       throw new ServiceError(
         "ResourceNotFound",
-        `The folder of images can not be read: ${diskProblem(error)}.`,
+        `The folder of images cannot be read: ${diskProblem(error)}.`,
       );
     }
     const wanted = names.filter((name) => name.endsWith(".bin")).slice(0, FOLDER_LIMIT);
@@ -508,7 +508,7 @@ export class Desk extends EventEmitter<DeskEvents> {
     } catch (error) {
       throw new ServiceError(
         "ResourceNotFound",
-        `The image "${name}" can not be used: ${(error as Error).message}.`,
+        `The image "${name}" cannot be used: ${(error as Error).message}.`,
       );
     }
   }

@@ -63,7 +63,7 @@ export class ImageServer {
   readonly served: Served = { requests: 0, bytes: 0 };
   #origin = "";
 
-  /** @throws Error when the address can not be used */
+  /** @throws Error when the address cannot be used */
   static async start(options: ImageServerOptions = {}): Promise<ImageServer> {
     const server = new ImageServer(options);
     await server.#listen();

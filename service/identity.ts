@@ -10,7 +10,7 @@ const PEM = /-----BEGIN ([A-Z0-9 ]+)-----([\sA-Za-z0-9+/=]*)-----END \1-----/g;
 
 /**
  * The private key in a file.
- * @throws TypeError when there is none, it is encrypted, or of a kind that can not sign images
+ * @throws TypeError when there is none, it is encrypted, or of a kind that cannot sign images
  */
 export function readKeyFile(bytes: Uint8Array): KeyObject {
   const key = pemKey(bytes) ?? derKey(bytes);
@@ -19,7 +19,7 @@ export function readKeyFile(bytes: Uint8Array): KeyObject {
   return key;
 }
 
-/** The first certificate in a file. @throws TypeError when there is none, or its key can not sign images */
+/** The first certificate in a file. @throws TypeError when there is none, or its key cannot sign images */
 export function readCertificateFile(bytes: Uint8Array): X509Certificate {
   const blocks = pemBlocks(bytes).filter(({ label }) => label === "CERTIFICATE");
   const der = blocks[0]?.der ?? (bytes[0] === 0x30 ? bytes : undefined);
@@ -28,7 +28,7 @@ export function readCertificateFile(bytes: Uint8Array): X509Certificate {
   try {
     certificate = new X509Certificate(der);
   } catch {
-    throw new TypeError("the certificate can not be read");
+    throw new TypeError("the certificate cannot be read");
   }
   signatureKey(certificate.publicKey);
   return certificate;
@@ -54,7 +54,7 @@ function pemKey(bytes: Uint8Array): KeyObject | undefined {
   try {
     return createPrivateKey({ key: Buffer.from(block.der), format: "der", type });
   } catch {
-    throw new TypeError("the private key can not be read");
+    throw new TypeError("the private key cannot be read");
   }
 }
 

@@ -96,7 +96,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
 
   /**
    * Starts a service.
-   * @throws Error when an address or the state can not be used, or the broker does not answer
+   * @throws Error when an address or the state cannot be used, or the broker does not answer
    */
   static async start(options: ServiceOptions = {}): Promise<DevelopmentService> {
     if (options.state !== undefined && options.restore)
@@ -386,7 +386,7 @@ export class DevelopmentService extends EventEmitter<ServiceEvents> {
     return device && deviceOf(device);
   }
 
-  /** Resolves when every change so far is stored. @throws ServiceError StorageFull when they can not be at present */
+  /** Resolves when every change so far is stored. @throws ServiceError StorageFull when they cannot be at present */
   async settled(): Promise<void> {
     await this.#store?.settled();
   }

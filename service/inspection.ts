@@ -89,7 +89,7 @@ const USUAL_FREQUENCIES: Readonly<Record<number, string>> = Object.freeze({
 
 /**
  * @param source its `size` is what the file or partition holds
- * @throws ImageError when the structure can not be followed
+ * @throws ImageError when the structure cannot be followed
  */
 export function inspectImage(source: ImageSource): ImageInspection {
   const layout = readImageLayout(source);

@@ -137,7 +137,7 @@ export interface ExecutionChange {
   stepTimeoutInMinutes?: number;
 }
 
-/** So that a download that reports every few blocks can not fill the memory. */
+/** So that a download that reports every few blocks cannot fill the memory. */
 export const HISTORY_LIMIT = 200;
 /** Retry configuration: total for all failure types. */
 export const RETRIES_LIMIT = NUMBERS.numberOfRetries.max;

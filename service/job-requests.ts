@@ -196,7 +196,7 @@ function update(service: JobOperations, thingName: string, jobId: string, body: 
   if (isTerminal(execution.status) || late)
     throw new StateError(
       "InvalidStateTransition",
-      `An execution that is ${execution.status} can not become ${status}.`,
+      `An execution that is ${execution.status} cannot become ${status}.`,
       execution,
     );
   const changed = service.change(execution, {

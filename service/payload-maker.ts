@@ -74,10 +74,7 @@ export class PayloadMaker {
         return await this.#make(image, base);
       } catch (error) {
         this.#made.delete(key);
-        throw new ServiceError(
-          "InternalError",
-          `A smaller file can not be made: ${(error as Error).message}`,
-        );
+        throw new ServiceError("InternalError", `A smaller file cannot be made: ${(error as Error).message}`);
       }
     });
     this.#last = next.catch(() => {});

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
-/** A file that can not be used, with the reason in words. */
+/** A file that cannot be used, with the reason in words. */
 export class FileProblem extends Error {
   override readonly name = "FileProblem";
 }
@@ -35,7 +35,7 @@ export function readRegularFile(path: string, limit: number): Uint8Array {
     return bytes.subarray(0, at);
   } catch (error) {
     if (error instanceof FileProblem) throw error;
-    throw new FileProblem("it can not be read");
+    throw new FileProblem("it cannot be read");
   } finally {
     closeSync(file);
   }
@@ -44,5 +44,5 @@ export function readRegularFile(path: string, limit: number): Uint8Array {
 function openProblem({ code }: NodeJS.ErrnoException): string {
   if (code === "ENOENT") return "it is a link to nowhere, or gone";
   if (code === "ELOOP") return "its links lead in a circle";
-  return code === "EACCES" || code === "EPERM" ? "permission denied" : "it can not be read";
+  return code === "EACCES" || code === "EPERM" ? "permission denied" : "it cannot be read";
 }

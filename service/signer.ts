@@ -110,7 +110,7 @@ export function signatureKey(key: KeyObject): SignatureKey {
   throw new TypeError("images are signed with ECDSA P-256, RSA-2048 or RSA-3072 keys");
 }
 
-/** Reads a private key in PEM. @throws TypeError when it is none, or of a kind that can not sign images */
+/** Reads a private key in PEM. @throws TypeError when it is none, or of a kind that cannot sign images */
 export function readPrivateKey(pem: string): KeyObject {
   let key: KeyObject;
   try {
@@ -125,7 +125,7 @@ export function readPrivateKey(pem: string): KeyObject {
 /**
  * Signs the bytes of an image with SHA-256.
  * @param privateKey PEM or key object
- * @throws TypeError for a key that can not sign images
+ * @throws TypeError for a key that cannot sign images
  */
 export function signImage(image: Uint8Array, privateKey: string | KeyObject): ImageSignature {
   const key = typeof privateKey === "string" ? readPrivateKey(privateKey) : privateKey;
@@ -135,7 +135,7 @@ export function signImage(image: Uint8Array, privateKey: string | KeyObject): Im
 /**
  * True when `signature` is the signature of `image`.
  * @param publicKey certificate, public or private key in PEM
- * @throws TypeError when `publicKey` is none, or of a kind that can not sign images
+ * @throws TypeError when `publicKey` is none, or of a kind that cannot sign images
  */
 export function verifyImage(image: Uint8Array, signature: string, publicKey: string): boolean {
   let key: KeyObject;

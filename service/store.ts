@@ -2,7 +2,7 @@
  * The state of the service in a directory: jobs, executions with their history, devices, images. Kept in LevelDB,
  * whose writes survive the end of the process at any moment: what is written is there, whole, or not at all.
  * Changes are gathered and written in one batch while the turn goes on; what depends on them waits for the batch.
- * A batch that can not be written, as on a full disk, is tried again until it can; meanwhile nobody hears of it.
+ * A batch that cannot be written, as on a full disk, is tried again until it can; meanwhile nobody hears of it.
  * @module
  */
 import { statfsSync } from "node:fs";
@@ -51,7 +51,7 @@ export class ServiceStore {
 
   /**
    * Opens a directory, or makes it. One process at a time can have it open.
-   * @throws Error when it can not be used, is in use, or comes from another release
+   * @throws Error when it cannot be used, is in use, or comes from another release
    */
   static async open(directory: string, options: StoreOptions = {}): Promise<ServiceStore> {
     makeFolder(directory);
@@ -66,7 +66,7 @@ export class ServiceStore {
       await meta.put("format", FORMAT);
     } catch (error) {
       await store.#level.close();
-      throw new Error(`the state in ${directory} can not be written: ${diskProblem(error)}`, {
+      throw new Error(`the state in ${directory} cannot be written: ${diskProblem(error)}`, {
         cause: error,
       });
     }
@@ -169,7 +169,7 @@ export class ServiceStore {
     if (this.#waiting.length > WAITING_LIMIT) this.#waiting.shift();
   }
 
-  /** @throws TypeError when the value can not be written as JSON */
+  /** @throws TypeError when the value cannot be written as JSON */
   #put(name: Name, key: string, value: unknown): void {
     const text = JSON.stringify(value);
     this.#add(name, { type: "put", sublevel: this.#sublevel(name, "utf8"), key, value: text });
@@ -232,7 +232,7 @@ export class ServiceStore {
     this.#problem = diskProblem(error);
     if (isNew)
       this.#options.failed?.(
-        new Error(`the state in ${this.#directory} can not be written: ${this.#problem}`, { cause: error }),
+        new Error(`the state in ${this.#directory} cannot be written: ${this.#problem}`, { cause: error }),
       );
   }
 
@@ -257,7 +257,7 @@ export class ServiceStore {
     }
   }
 
-  /** Resolves when everything so far is written. @throws ServiceError StorageFull when it can not be at present */
+  /** Resolves when everything so far is written. @throws ServiceError StorageFull when it cannot be at present */
   async settled(): Promise<void> {
     while (this.#writing) {
       if (this.#problem) throw new ServiceError("StorageFull", `Nothing can be stored: ${this.#problem}.`);
@@ -296,7 +296,7 @@ async function openLevel(directory: string): Promise<Level> {
     const cause = (error as Error).cause as (Error & { code?: string }) | undefined;
     const locked = cause?.code === "LEVEL_LOCKED";
     const reason = locked ? "another process uses it" : diskProblem(error);
-    throw new Error(`the state in ${directory} can not be opened: ${reason}`, { cause: error });
+    throw new Error(`the state in ${directory} cannot be opened: ${reason}`, { cause: error });
   }
   return level;
 }

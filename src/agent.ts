@@ -38,7 +38,7 @@ import type { DataPlane } from "./transfer/data-plane.js";
 import { Download, type DownloadStatistics } from "./transfer/download.js";
 import { StreamPlane } from "./transfer/stream.js";
 
-/** How long a status may take before a restart that can not wait for it, milliseconds. */
+/** How long a status may take before a restart that cannot wait for it, milliseconds. */
 const LAST_WORD_MS = 5_000;
 /** Wait before refused subscriptions are tried again, milliseconds. */
 const SUBSCRIBE_RETRY_MS = 30_000;
@@ -112,7 +112,7 @@ export class OtaAgent {
    * @param timeoutMs how long to wait until the service listens to this agent; 0: do not wait
    * @returns the state then: "RequestingJob" or later when all is well, "Init" when the connection is not
    *   there yet (the agent goes on trying). Never rejects.
-   * @throws what the porting layer throws when it can not tell the state of the running image
+   * @throws what the porting layer throws when it cannot tell the state of the running image
    */
   init(timeoutMs = 0): Promise<OtaState> {
     if (this.#state === State.Stopped) {
@@ -188,7 +188,7 @@ export class OtaAgent {
     } else if (state === "rejected") {
       if (!this.#onTrial && this.#started) throw mismatch(NOT_ON_TRIAL);
     } else if (state !== "accepted") {
-      throw new OtaError("bad-image-state", `can not set ${state}`);
+      throw new OtaError("bad-image-state", `cannot set ${state}`);
     }
     this.#post(Event.ImageDecided, state);
   }

@@ -132,7 +132,7 @@ export interface BootControl {
    * Makes sure that the running image is the one that boots until `setBoot`, whatever comes to lie in the other slot, and
    * again when the image there is given up: `otadata` names the running slot, or, while a factory application runs, none.
    * It may not after a fallback, when the slot that is named is damaged. All is well: no flash operation.
-   * Throws when it can not be had, or the running image is not confirmed.
+   * Throws when it cannot be had, or the running image is not confirmed.
    */
   keepWayBack(): void;
   /**
@@ -149,7 +149,7 @@ export interface BootControl {
   markInvalid(): void;
   /**
    * After a restart amid an update: what a power cut may have left unstable is not what decides about booting any more
-   * (docs/SPEC.md, "What a power cut within a write leaves"). What boots stays as it is. Throws when it can not be had.
+   * (docs/SPEC.md, "What a power cut within a write leaves"). What boots stays as it is. Throws when it cannot be had.
    */
   secure?(): void;
   /** Restarts the device. On a device it does not return; a simulated one ends the agent's life in a later turn. */

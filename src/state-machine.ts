@@ -1,7 +1,7 @@
 /**
  * States and the transition table of the agent, as data. The names are those of the FreeRTOS OTA library
  * (`OtaState_t`, `OtaEvent_t`) where it has such; "WaitingToActivate" and "SelfTesting" are ours, so that an image
- * that is complete, or on trial, can not be mistaken for an idle agent.
+ * that is complete, or on trial, cannot be mistaken for an idle agent.
  * @module
  */
 import * as Event from "./events.js";

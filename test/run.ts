@@ -95,7 +95,7 @@ const GROUPS: readonly Step[] = [
 /** Folders whose tests run elsewhere: on the Moddable runtime, on bundles with faults. */
 const ELSEWHERE = ["moddable", "compaction"];
 
-/** Files of src without a line that runs: they can not be covered. */
+/** Files of src without a line that runs: they cannot be covered. */
 function typesOnly(): string[] {
   return (readdirSync("src", { recursive: true }) as string[])
     .filter((name) => name.endsWith(".ts"))

@@ -28,7 +28,7 @@ function report(error: unknown): number {
 // A reader that has seen enough, such as head, is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
-  process.stderr.write(`error: can not print: ${words(error)}\n`);
+  process.stderr.write(`error: cannot print: ${words(error)}\n`);
   process.exit(FAILED);
 });
 

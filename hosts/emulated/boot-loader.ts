@@ -108,7 +108,7 @@ class BootLoader {
     return index;
   }
 
-  /** Whoever is still pending did not confirm: every such entry is given up, right check sum or not. */
+  /** Whoever is still pending did not confirm: every such entry is given up, right checksum or not. */
   #abortPending(entries: OtaEntry[]): void {
     entries.forEach((entry, index) => {
       if (entry.state !== STATE_PENDING_VERIFY) return;

@@ -105,7 +105,7 @@ export interface AppPorts {
   readonly log: Log;
   /** Tells the world outside what happens. */
   report(event: AppEvent): void;
-  /** Never returns; where that can not be, nothing reaches the application any more. */
+  /** Never returns; where that cannot be, nothing reaches the application any more. */
   hang(): void;
 }
 

@@ -142,7 +142,7 @@ export class OtaOperations {
 
   /**
    * `esp_ota_invalidate_inactive_ota_data_slot`: erases the entry that is not active.
-   * @throws EspError ESP_FAIL when no entry is active, or the other one is empty, has a wrong check sum, stands for no
+   * @throws EspError ESP_FAIL when no entry is active, or the other one is empty, has a wrong checksum, stands for no
    *   partition, or for the running one
    */
   invalidateInactive(): void {

@@ -343,7 +343,7 @@ static void setMark(xsMachine *the, otaEntry *entry)
 	memcpy(entry->label, kMark, sizeof(kMark));
 	memcpy(entry->label + sizeof(kMark), &loader, sizeof(loader));
 	entry->state = ESP_OTA_IMG_PENDING_VERIFY;
-	/* A wrong check sum: whoever looks for the state of a slot passes it by. */
+	/* A wrong checksum: whoever looks for the state of a slot passes it by. */
 	entry->crc = 0;
 }
 

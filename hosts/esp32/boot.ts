@@ -107,7 +107,7 @@ export class EspBootControl implements BootControl {
 
   /**
    * @param store remembers what is known of the boot loader
-   * @throws Error when the running image can not be read
+   * @throws Error when the running image cannot be read
    */
   constructor(store: Store) {
     const lacks = this.#native.lacks();

@@ -11,7 +11,7 @@
 enum { PAYLOAD_OK = 0, PAYLOAD_BAD = -1, PAYLOAD_UNREADABLE = -2 };
 enum { PAYLOAD_FILE, PAYLOAD_BASE, PAYLOAD_OUTPUT };
 
-/* Fills `into` with bytes of one of the three. Returns 0, or anything else when it can not. */
+/* Fills `into` with bytes of one of the three. Returns 0, or anything else when it cannot. */
 typedef int (*payload_read_t)(void *context, int what, uint32_t offset, uint8_t *into, uint32_t length);
 
 /* Called from many places: once in the code. */

@@ -63,7 +63,7 @@ class EspPayloadDecoder implements PayloadDecoder {
 /** @param error `PAYLOAD_OK`, `PAYLOAD_BAD` or `PAYLOAD_UNREADABLE` of payload-core.h */
 function check(error: number): void {
   if (error === -1) throw new OtaError("bad-payload", "the payload makes no sense");
-  if (error) throw new OtaError("flash-write", "the flash can not be read");
+  if (error) throw new OtaError("flash-write", "the flash cannot be read");
 }
 
 export const nativeDecoder: NativeDecoder | undefined = (numbers, segments, steps, first) =>

@@ -1,7 +1,7 @@
 /**
  * Whether the boot loader rolls back, found out before the first update and without a guess: a mark in `otadata` that no
  * boot loader starts anything by, and that one with rollback changes (boot.c says how). What was found is remembered together
- * with the check sum of the boot loader, so that another one is asked anew. Pure.
+ * with the checksum of the boot loader, so that another one is asked anew. Pure.
  * @module
  */
 import type { Store } from "../../src/ports.js";

@@ -25,7 +25,7 @@ export interface ImageTarget {
 }
 
 export interface CheckedImage extends ImageLayout {
-  /** The check sum byte. */
+  /** The checksum byte. */
   readonly checksum: number;
   /** The appended hash; undefined when there is none. */
   readonly sha256: Uint8Array | undefined;
@@ -47,7 +47,7 @@ export const xorWords: XorWords = (bytes) => {
 };
 
 /**
- * Checks a whole image: structure, chip and revisions, alignment of mapped segments, check sum, appended hash,
+ * Checks a whole image: structure, chip and revisions, alignment of mapped segments, checksum, appended hash,
  * and that it fits.
  * @param source its `size` is the size of the partition
  * @param xor a faster way to sum up, where the host has one
@@ -65,7 +65,7 @@ export function checkImage(
   const { checksum, digest } = readThrough(source, layout, layout.hashAppended ? sha256() : undefined, xor);
   const [stored] = bytesAt(source, layout.checksumOffset, 1);
   if (checksum !== stored)
-    throw new ImageError(`check sum is 0x${checksum.toString(16)}, the image says 0x${stored.toString(16)}`);
+    throw new ImageError(`checksum is 0x${checksum.toString(16)}, the image says 0x${stored.toString(16)}`);
   if (digest) {
     const appended = bytesAt(source, layout.checksumOffset + 1, HASH_SIZE);
     if (hex(digest) !== hex(appended))
@@ -111,7 +111,7 @@ function checkSegments(layout: ImageLayout, chip: Chip): void {
       );
 }
 
-/** Reads everything up to the check sum byte and sums up. */
+/** Reads everything up to the checksum byte and sums up. */
 function readThrough(
   source: ImageSource,
   layout: ImageLayout,

@@ -72,7 +72,7 @@ export interface ImageLayout {
   /** major * 100 + minor; 65535 for any. */
   readonly maxChipRevision: number;
   readonly segments: readonly ImageSegment[];
-  /** Offset of the check sum byte. */
+  /** Offset of the checksum byte. */
   readonly checksumOffset: number;
   readonly hashAppended: boolean;
   /** Bytes of the whole image, appended hash included. */

@@ -1,6 +1,6 @@
 /**
  * Builds real ESP32 application images: header, segments at the places the flash cache can map, application
- * descriptor, check sum, appended SHA-256. The same options give the same bytes. The content is not runnable
+ * descriptor, checksum, appended SHA-256. The same options give the same bytes. The content is not runnable
  * code, but looks like it to a compressor; a simulated device can read from it how it is to behave.
  * @module
  */
@@ -90,7 +90,7 @@ export function readBehaviour(source: ImageSource): string | undefined {
 }
 
 /**
- * Makes check sum and appended hash of an image right again after a change to it that keeps its length.
+ * Makes checksum and appended hash of an image right again after a change to it that keeps its length.
  * @param bytes exactly the image, with an appended hash
  * @throws RangeError when its segments lead outside
  */
@@ -134,7 +134,7 @@ function plan(chip: Chip, size: number): Plan[] {
     add(0, gap);
     address += DESCRIPTOR_OFFSET;
   } else address += codeOffset % PAGE;
-  // Three zero bytes and the check sum follow the code, then the hash.
+  // Three zero bytes and the checksum follow the code, then the hash.
   add(address, size - HASH_SIZE - 4 - (end + SEGMENT_HEADER_SIZE));
   return segments;
 }

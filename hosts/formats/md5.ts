@@ -1,5 +1,5 @@
 /**
- * MD5 (RFC 1321): the check sum at the end of an ESP-IDF partition table. Good for nothing else.
+ * MD5 (RFC 1321): the checksum at the end of an ESP-IDF partition table. Good for nothing else.
  * @module
  */
 

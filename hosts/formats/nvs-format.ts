@@ -2,7 +2,7 @@
  * What partitions of ESP-IDF's non-volatile storage (NVS) are made of: pages of 4096 bytes, each a header of 32 bytes, two bits of
  * state for each of its 126 entries of 32 bytes. Version 2 of the format, not encrypted. Sources: ESP-IDF
  * v6.1-dev-6734-g102122904ad, components/nvs_flash: private_include/nvs_constants.h (places, states), src/nvs_types.hpp
- * (entries), src/nvs_page.cpp (pages, check sums), src/nvs_storage.cpp (blobs in chunks, when a page is full),
+ * (entries), src/nvs_page.cpp (pages, checksums), src/nvs_storage.cpp (blobs in chunks, when a page is full),
  * src/nvs_pagemanager.cpp (order of pages, one of which stays free).
  * @module
  */
@@ -36,7 +36,7 @@ export const TYPE_BLOB_INDEX = 0x48;
 export const NO_CHUNK = 0xff;
 
 /**
- * The check sum of pages and entries: the reflected CRC-32 (polynomial 0xEDB88320), its register starting at 0 and the result
+ * The checksum of pages and entries: the reflected CRC-32 (polynomial 0xEDB88320), its register starting at 0 and the result
  * inverted, as `esp_rom_crc32_le(UINT32_MAX, …)` computes it.
  * @param register what the bytes before have left; for the last part invert the result
  */
@@ -49,7 +49,7 @@ export function crcRegister(bytes: Uint8Array, register = 0): number {
   return value;
 }
 
-/** Check sum of what an entry's data is. */
+/** Checksum of what an entry's data is. */
 export function dataCrc(bytes: Uint8Array): number {
   return ~crcRegister(bytes) >>> 0;
 }
@@ -59,7 +59,7 @@ export function pageCrc(header: Uint8Array): number {
   return dataCrc(header.subarray(4, 28));
 }
 
-/** @param entry 32 bytes, all of which count but the check sum's own */
+/** @param entry 32 bytes, all of which count but the checksum's own */
 export function entryCrc(entry: Uint8Array): number {
   return ~crcRegister(entry.subarray(8, 32), crcRegister(entry.subarray(0, 4))) >>> 0;
 }

@@ -1,6 +1,6 @@
 /**
  * Reads a text or blob of a partition of ESP-IDF's non-volatile storage that factory and devices have written to, a few bytes at a
- * time. As `nvs_flash` does it takes no page and no entry whose check sum is wrong, and of two values of a key, as a power cut leaves
+ * time. As `nvs_flash` does it takes no page and no entry whose checksum is wrong, and of two values of a key, as a power cut leaves
  * them, the newer one; unlike it, it repairs nothing.
  * @module
  */

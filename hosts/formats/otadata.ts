@@ -46,7 +46,7 @@ export interface OtaEntry {
 }
 
 /**
- * The check sum of a sequence number: the reflected CRC-32 (polynomial 0xEDB88320) of its four bytes, with the
+ * The checksum of a sequence number: the reflected CRC-32 (polynomial 0xEDB88320) of its four bytes, with the
  * register starting at 0 and the result inverted, as `esp_rom_crc32_le(UINT32_MAX, …)` computes it. The state
  * is not covered.
  */
@@ -83,7 +83,7 @@ export function makeEntry(sequence: number, state: number, label?: Uint8Array): 
   return { sequence, label: label ?? new Uint8Array(20).fill(0xff), state, crc: crcOf(sequence) };
 }
 
-/** Empty, or given up. Whether the check sum is right plays no part. */
+/** Empty, or given up. Whether the checksum is right plays no part. */
 export function isInvalid(entry: OtaEntry): boolean {
   return entry.sequence === EMPTY_SEQUENCE || entry.state === STATE_INVALID || entry.state === STATE_ABORTED;
 }

@@ -115,7 +115,7 @@ export class ModdableHttpClient implements HttpClient {
       url,
     );
     let client: EcmaHttpClient | undefined;
-    /** Nothing more of this response is wanted: its connection can not be used again. */
+    /** Nothing more of this response is wanted: its connection cannot be used again. */
     const stop = (error?: Error) => {
       if (exchange.over) return;
       if (client) this.#drop(client);

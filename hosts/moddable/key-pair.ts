@@ -34,7 +34,7 @@ function elements(der: Uint8Array): Element[] | undefined {
   return found;
 }
 
-/** What is public of a private key: modulus, or point of the curve. Undefined when it can not be told. */
+/** What is public of a private key: modulus, or point of the curve. Undefined when it cannot be told. */
 function publicPart(key: Uint8Array): Uint8Array | undefined {
   const [outer] = elements(key) ?? [];
   let parts = outer?.tag === SEQUENCE ? elements(outer.content) : undefined;
@@ -67,7 +67,7 @@ function holds(whole: Uint8Array, part: Uint8Array): boolean {
 
 /**
  * @param certificate of the device, DER
- * @param key PKCS #8 or PKCS #1, DER; one that can not be read is left to TLS
+ * @param key PKCS #8 or PKCS #1, DER; one that cannot be read is left to TLS
  * @throws TypeError when the certificate is for another key: no server would ever take the connection
  */
 export function checkPair(certificate: unknown, key: unknown): void {

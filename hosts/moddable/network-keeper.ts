@@ -15,7 +15,7 @@ export interface WifiStation {
   /** 200: not connected, 300: connecting, 400: to the access point, 500: with an address. */
   readonly connection: number;
   readonly address: string | undefined;
-  /** @throws Error when it can not be tried now */
+  /** @throws Error when it cannot be tried now */
   connect(options: { readonly SSID: string; readonly password?: string; readonly secure?: boolean }): void;
   disconnect(): void;
   close(): void;

@@ -65,7 +65,7 @@ export interface MqttClientOptions extends NetworkOptions {
 export interface MqttClientLike {
   /** Bytes that can be written now, of a client that others write to as well. */
   readonly writable?: number;
-  /** @returns bytes that can still be written @throws Error when it can not be written now */
+  /** @returns bytes that can still be written @throws Error when it cannot be written now */
   write(data: Uint8Array | null, options?: MqttWriteOptions): number;
   read(into: Uint8Array): unknown;
   close(): void;
@@ -212,7 +212,7 @@ export class MqttClient implements MqttClientLike {
     } else if (operation === Op.DISCONNECT) {
       this.#send(Uint8Array.of(operation << 4, 0));
     } else {
-      throw new RangeError(`operation ${operation} can not be written`);
+      throw new RangeError(`operation ${operation} cannot be written`);
     }
     return this.#room();
   }

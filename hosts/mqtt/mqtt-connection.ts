@@ -1,7 +1,7 @@
 /**
  * The `MqttConnection` port over an ECMA-419 MQTT client: what a single-shot client leaves to its user. It
  * connects again with back-off and jitter, renews subscriptions, matches acknowledgements and repeats what is
- * not acknowledged, holds back what the socket can not take yet, and puts each message straight into the buffer
+ * not acknowledged, holds back what the socket cannot take yet, and puts each message straight into the buffer
  * its subscriber gives. The client's class is injected: the SDK's `embedded:network/mqtt/client`, or `MqttClient`.
  * @module
  */

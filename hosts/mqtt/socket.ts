@@ -13,7 +13,7 @@ export interface SocketOptions {
   readonly onReadable: (count: number) => void;
   /** `count`: bytes that can be written now. The first call says that the connection is made. */
   readonly onWritable: (count: number) => void;
-  /** The connection is gone; bytes announced before can not be read any more. */
+  /** The connection is gone; bytes announced before cannot be read any more. */
   readonly onError: (error?: unknown) => void;
 }
 

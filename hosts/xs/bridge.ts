@@ -44,7 +44,7 @@ export class XsBridge {
     void this.#worker.exit.then(({ code, signal }) => this.#crash(`the engine ended (${signal ?? code})`));
   }
 
-  /** Loads the bundle and starts the application. Rejects when the bundle can not be evaluated. */
+  /** Loads the bundle and starts the application. Rejects when the bundle cannot be evaluated. */
   async start(config: unknown): Promise<void> {
     await this.#worker.evaluate(this.#options.script);
     if (this.#over) return;

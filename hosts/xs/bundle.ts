@@ -12,7 +12,7 @@ const SOURCES = ["src", "tools/build", "hosts/formats", "hosts/emulated", "hosts
 
 let script: string | undefined;
 
-/** The script. @throws Error when it is not there and can not be made */
+/** The script. @throws Error when it is not there and cannot be made */
 export function deviceBundle(): string {
   script ??= readBundle(packageRoot());
   return script;

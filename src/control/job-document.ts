@@ -75,7 +75,7 @@ export type ParsedJob =
       /** `execution.jobDocument`: JSON, as it was sent. */
       readonly document: string;
     }
-  /** An OTA job that can not be carried out; `jobId` is undefined when there is none to report to. */
+  /** An OTA job that cannot be carried out; `jobId` is undefined when there is none to report to. */
   | {
       readonly kind: "invalid";
       readonly clientToken: string | undefined;
@@ -201,7 +201,7 @@ function unknownSignature(json: Uint8Array, at: number): string | undefined {
   return found;
 }
 
-/** Ours alone to read, and only a memory of an earlier life: what can not be understood counts as absent. */
+/** Ours alone to read, and only a memory of an earlier life: what cannot be understood counts as absent. */
 function parseProgress(json: Uint8Array, at: number): JobProgress {
   const details = new Fields(json, at, "self_test updatedBy image payload").find();
   const text = (name: string) => {
@@ -273,7 +273,7 @@ export function parseReply(message: Uint8Array): JobReply {
  *   to report to.
  * - No `execution`, or an empty one: "none".
  * - A job document that is no object, or has no `afr_ota`: "custom".
- * - An `afr_ota` that can not be carried out: "invalid", with an OtaError "job-parser", "data-protocol" or
+ * - An `afr_ota` that cannot be carried out: "invalid", with an OtaError "job-parser", "data-protocol" or
  *   "bad-base64" to report. A missing signature is not among them: `TrustedKeys` refuses it.
  */
 export function parseJob(message: Uint8Array): ParsedJob {

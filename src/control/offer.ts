@@ -14,7 +14,7 @@ import { variantOf } from "./variant.js";
 /** Beside those about image and signature: errors another file of the same job may not have. */
 const FILE_ERRORS = "file-create file-too-large stream-refused http";
 
-export const NO_ROLLBACK = "the boot loader can not roll back";
+export const NO_ROLLBACK = "the boot loader cannot roll back";
 
 /** @returns the job with what it takes, data planes in order of preference; or why not */
 export function prepare(

@@ -96,7 +96,7 @@ export class PayloadHeader {
       headLength > imageLength ||
       end > bytes.length
     )
-      badPayload("the payload's header can not be used");
+      badPayload("the payload's header cannot be used");
     this.isDelta = kind > 0;
     this.predictor = predictor;
     this.segmentLog2 = log2;

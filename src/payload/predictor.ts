@@ -59,7 +59,7 @@ export class Predictor {
   /** The step of the map that was used last: addresses are near each other. */
   #step = 0;
 
-  /** @throws OtaError "bad-payload" for a base whose segments can not be found; whatever `read` throws */
+  /** @throws OtaError "bad-payload" for a base whose segments cannot be found; whatever `read` throws */
   constructor(header: PayloadHeader, read: ReadBase) {
     const { predictor, baseLength } = header;
     const raw = new Uint8Array(BLOCK + 2 * MARGIN);

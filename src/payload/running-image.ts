@@ -5,7 +5,7 @@
 import { OtaError } from "../errors.js";
 import type { Crypto, Flash, Hash } from "../ports.js";
 
-/** ESP32 application images (`esp_app_format.h`, ESP-IDF): magic, header, header of a segment, check sum, digest. */
+/** ESP32 application images (`esp_app_format.h`, ESP-IDF): magic, header, header of a segment, checksum, digest. */
 const MAGIC = 0xe9;
 const HEADER = 24;
 /** In the header: 1 when a digest is appended. */
@@ -46,7 +46,7 @@ export class RunningSum {
       this.#read(end, SEGMENT_HEADER);
       end += SEGMENT_HEADER + view.getUint32(4, true);
     }
-    // The check sum is the last byte of a line of 16.
+    // The checksum is the last byte of a line of 16.
     end = (end | 15) + 1 + hash;
     this.#lengths = [end];
     const sector = Math.ceil(end / SECTOR) * SECTOR;
@@ -79,5 +79,5 @@ export class RunningSum {
 }
 
 function unreadable(): never {
-  throw new OtaError("wrong-base", "the running image can not be read");
+  throw new OtaError("wrong-base", "the running image cannot be read");
 }

@@ -275,7 +275,7 @@ export class StagedPal implements OtaPal {
     );
   }
 
-  /** @throws OtaError when this file can not be taken */
+  /** @throws OtaError when this file cannot be taken */
   #stage(file: JobFile, variant: Variant | null): OpenPayload {
     const { slot, boot, crypto, clock, trustedKeys, eraseLength, onNoResume } = this.#options;
     if (!variant) throw new OtaError("file-create", "a kind of file this agent does not know");

@@ -1,6 +1,6 @@
 /**
  * ESP32 application images (`esp_app_format.h`, `esp_app_desc.h` of ESP-IDF): what the first bytes say, and
- * whether the structure ends where the file does. The check sum and the appended hash are left to ESP-IDF, which
+ * whether the structure ends where the file does. The checksum and the appended hash are left to ESP-IDF, which
  * checks both before it boots; the agent's own proof is the signature over the whole file.
  * @module
  */
@@ -112,16 +112,16 @@ function check(head: Uint8Array, fileSize: number, read?: Read): number {
     const end = data + length;
     if (
       length % 4 !== 0 ||
-      // Check sum and hash follow the last segment, so no file can be too short for the rest.
+      // Checksum and hash follow the last segment, so no file can be too short for the rest.
       end + 1 + HASH > fileSize ||
       (at === HEADER && (end < HEAD_LENGTH || inFlash === false)) ||
       (inFlash && (++mapped > MAX_MAPPED || (address - data) % (1 << log2) !== 0))
     )
-      refuse(`the segment at ${at} can not be loaded`, read);
+      refuse(`the segment at ${at} cannot be loaded`, read);
     at = end;
     if (!read) return chipId;
   }
-  // The check sum is the last byte of a line of 16.
+  // The checksum is the last byte of a line of 16.
   const length = (at | 15) + 1 + HASH;
   const sector = Math.ceil(length / SECTOR) * SECTOR;
   if (length !== fileSize && (fileSize !== sector + SECTOR || read?.(sector, 1)[0] !== SIGNATURE_MAGIC))

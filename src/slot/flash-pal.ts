@@ -478,9 +478,9 @@ export class FlashPal implements OtaPal {
     try {
       open.journal?.append(sector, length < complete ? open.content(sector) : part);
     } catch (cause) {
-      // The file itself is unharmed by a journal that fails; it just can not be resumed from here.
+      // The file itself is unharmed by a journal that fails; it just cannot be resumed from here.
       open.journal = undefined;
-      this.#noResume(`the journal can not be written: ${wordsOf(cause)}`);
+      this.#noResume(`the journal cannot be written: ${wordsOf(cause)}`);
     }
   }
 

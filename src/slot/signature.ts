@@ -76,7 +76,7 @@ function isEcdsaSignature(bytes: Uint8Array): boolean {
 export class TrustedKeys {
   readonly #entries = new Map<string, readonly PublicKey[]>();
 
-  /** @throws TypeError naming the entry whose key can not be used, or when there is no key at all */
+  /** @throws TypeError naming the entry whose key cannot be used, or when there is no key at all */
   constructor(entries: Readonly<Record<string, TrustedKey | readonly TrustedKey[]>>) {
     for (const [name, keys] of Object.entries(entries))
       try {

@@ -23,7 +23,7 @@ const HASH_DIGITS = 7;
  * @returns undefined when the text is no version that has an order
  */
 export function parseVersion(text: string): Version | undefined {
-  // Regular expressions are made where they are used: one in ROM can not set its lastIndex, and throws at every use.
+  // Regular expressions are made where they are used: one in ROM cannot set its lastIndex, and throws at every use.
   let lower = text.toLowerCase();
   if (/^v?\d{4}(-)\d{1,2}(-)\d{1,2}(?![\d.])/.test(lower)) lower = lower.replace("-", ".").replace("-", ".");
   // Numbers; a word of a pre-release that may stand right behind them, and its number; the rest; build; variant.

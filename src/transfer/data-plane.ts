@@ -15,7 +15,7 @@ export interface BlockSink {
   waiting(): void;
   /**
    * A buffer for one incoming message of `byteLength` bytes (payload and framing), or undefined when such a
-   * message can not be a block of this file.
+   * message cannot be a block of this file.
    */
   buffer(byteLength: number): Uint8Array | undefined;
   /**

@@ -603,7 +603,7 @@ export class Download implements BlockSink {
     if (count === 0) return 0;
     this.#askAt = Math.max(this.#askAt, now - PACE_MS) + count * this.#pace;
     this.#requests++;
-    // When it can not be sent it counts as lost: the connection's end, or a time-out, brings it back.
+    // When it cannot be sent it counts as lost: the connection's end, or a time-out, brings it back.
     this.#plane.request(first, bitmap.subarray(0, (place >> 3) + 1), count, repeats);
     return count;
   }

@@ -41,7 +41,7 @@ interface Session {
 
 /**
  * One range request and its response. What it delivers follows from what it asked for and the response's own
- * Content-Range: bytes of an earlier request can not be taken for this one's.
+ * Content-Range: bytes of an earlier request cannot be taken for this one's.
  */
 class Range implements HttpHandler {
   readonly #session: Session;

@@ -307,7 +307,7 @@ export class Window {
     let probes = this.minRtt ? MAX_PROBES : 1;
     if (this.backOff >= 4) {
       // Persistent congestion, or the service was away: begin again (RFC 9002 §7.6), at last with one block. Waits do
-      // not grow for ever, and what a slow link can not carry in one of them would pile up on it.
+      // not grow for ever, and what a slow link cannot carry in one of them would pile up on it.
       if (this.#before < this.size) this.#before = this.size;
       this.#kept = 0;
       this.size = Math.min(this.size, 1 + 24 / this.backOff);

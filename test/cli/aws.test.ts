@@ -153,7 +153,7 @@ describe("xs-ota aws deploy, against a local stand-in", () => {
       folder.write("p2.bin", v2);
     });
 
-    /** What was uploaded under each key; the SDK may put check sums around it. */
+    /** What was uploaded under each key; the SDK may put checksums around it. */
     const uploaded = (bytes: Uint8Array, key: string) => {
       const put = aws.requests.find(({ path }) => path === `/firmware/${key}`);
       ok(put && (put.body as Buffer).includes(Buffer.from(bytes)), `${key} is not what it should be`);

@@ -47,12 +47,12 @@ describe("xs-ota: hostile surroundings", () => {
         stderr += chunk;
       });
       const code = await new Promise((resolve) => child.once("close", resolve));
-      equal(stderr, "error: can not print: the disk is full\n");
+      equal(stderr, "error: cannot print: the disk is full\n");
       equal(code, 1);
     } finally {
       closeSync(full);
     }
-    await folder.bad(2, "can not read /dev/zero: it is a device", "inspect", "/dev/zero");
+    await folder.bad(2, "cannot read /dev/zero: it is a device", "inspect", "/dev/zero");
   });
 
   it("one process at a time uses a folder of devices", async () => {
@@ -95,7 +95,7 @@ describe("xs-ota: hostile surroundings", () => {
           .join(),
         small.jobId,
       );
-      ok(/^error: .*can not be written: /m.test(output), output);
+      ok(/^error: .*cannot be written: /m.test(output), output);
     } finally {
       serve.kill("SIGINT");
       await new Promise((resolve) => serve.once("close", resolve));

@@ -140,7 +140,7 @@ describe("xs-ota inspect", () => {
     ["0.9.0", 0, "newer", "newer: devices take it"],
     ["1.0.1", 1, "older", "older: devices refuse it"],
     ["1.0.0", 1, "same", "the same version in another build"],
-    ["nightly", 1, "unordered", "it can not be told which is newer"],
+    ["nightly", 1, "unordered", "it cannot be told which is newer"],
     ["app-c3-v1.bin", 0, "identical", "the very same build"],
     ["app-c3-v3sec5.bin", 1, "older", "3.0.0: older"],
   ] as const)
@@ -162,7 +162,7 @@ describe("xs-ota inspect", () => {
     folder.write("flipped.bin", bytes);
     const { code, stdout } = await folder.run("inspect", "flipped.bin");
     equal(code, 1);
-    ok(stdout.includes("ESP-IDF refuses it: check sum is 0x71, the image says 0x70"), stdout);
+    ok(stdout.includes("ESP-IDF refuses it: checksum is 0x71, the image says 0x70"), stdout);
     bytes[0x4204] ^= 1;
     folder.write("twice.bin", bytes);
     const second = await folder.run("inspect", "twice.bin");
@@ -324,7 +324,7 @@ describe("xs-ota inspect", () => {
       folder.write("broken.bin", dump([makeEntry(1, STATE_VALID), makeEntry(2, STATE_VALID)], broken));
       const { boot, apps } = await inspect("broken.bin");
       equal(boot.slot, "ota_0");
-      ok(apps[1].image.problem.includes("check sum"), apps[1].image.problem);
+      ok(apps[1].image.problem.includes("checksum"), apps[1].image.problem);
       folder.write(
         "blank.bin",
         buildFlashDump({ table: slotTable({ slotSize: 0x10000 }), flashSize: 0x100000 }),
@@ -335,7 +335,7 @@ describe("xs-ota inspect", () => {
     });
   });
 
-  it("refuses what it can not read in one line", async () => {
+  it("refuses what it cannot read in one line", async () => {
     await folder.bad(2, "there is no such file", "inspect", "nothing.bin");
     await folder.bad(2, "it is a folder", "inspect", ".");
     folder.write("void.bin", "");

@@ -120,8 +120,8 @@ describe("xs-ota keygen, sign, verify", () => {
     ok((await folder.good("sign", "ota-cert.pem", "--any")).length > 60);
   });
 
-  it("keeps what was there when a result can not be written", async () => {
-    await folder.bad(2, "can not write nowhere/a.sig", "sign", IMAGE, "--out", "nowhere/a.sig");
+  it("keeps what was there when a result cannot be written", async () => {
+    await folder.bad(2, "cannot write nowhere/a.sig", "sign", IMAGE, "--out", "nowhere/a.sig");
     // Root may write anywhere; for everybody else a folder can be closed.
     if (process.getuid?.() === 0) return;
     chmodSync(folder.path, 0o500);

@@ -97,7 +97,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     await serve.until(/whoever reaches it may deploy/);
   });
 
-  it("serve refuses what it can not use in one line", async () => {
+  it("serve refuses what it cannot use in one line", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;
@@ -266,7 +266,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     ok(stdout.includes("Stopped: the job goes on; xs-ota jobs AFR_OTA-"), stdout);
   });
 
-  it("deploy refuses what can not work in one line", async () => {
+  it("deploy refuses what cannot work in one line", async () => {
     await start("--data", "seven", ...ANY_PORTS);
     const here = ["--service", at.page];
     await folder.bad(2, "name devices with --thing or --group, or take --all", "deploy", "v2.bin", ...here);
@@ -287,7 +287,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     const bytes = readFileSync(folder.file("v2.bin"));
     bytes[9000] ^= 1;
     folder.write("damaged.bin", bytes);
-    await folder.bad(2, "would be refused: check sum is", "deploy", "damaged.bin", "--thing", "a", ...here);
+    await folder.bad(2, "would be refused: checksum is", "deploy", "damaged.bin", "--thing", "a", ...here);
     await folder.bad(2, "Allowed choices are mqtt, http", "deploy", "v2.bin", "--protocol", "ftp", ...here);
     await folder.bad(2, "at most a week", "deploy", "v2.bin", "--timeout", "-1", ...here);
   });
@@ -404,7 +404,7 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     ok((await folder.good("deploy", "v2.bin", "--all", "--service", at.page)).includes("1 accepted"));
   });
 
-  it("device refuses what it can not run in one line", async () => {
+  it("device refuses what it cannot run in one line", async () => {
     await start("--data", "thirteen", ...ANY_PORTS);
     const here = ["--service", at.page];
     await folder.bad(

@@ -44,13 +44,13 @@ describe("xs-ota, in small things", function () {
   });
 
   it("reads no device without end", async () => {
-    await folder.bad(2, "can not read /dev/zero: it is a device", "inspect", "/dev/zero");
-    await folder.bad(2, "can not read /dev/zero: it is a device", "trace", "/dev/zero");
+    await folder.bad(2, "cannot read /dev/zero: it is a device", "inspect", "/dev/zero");
+    await folder.bad(2, "cannot read /dev/zero: it is a device", "trace", "/dev/zero");
     const zero = spawnSync("bash", ["-c", '"$@" < /dev/zero', "-", process.execPath, ...PROGRAM, "trace"], {
       cwd: folder.path,
       encoding: "utf8",
     });
-    equal(zero.stderr, "error: can not read standard input: it has more than 128 MB\n");
+    equal(zero.stderr, "error: cannot read standard input: it has more than 128 MB\n");
     equal(zero.status, 2);
   });
 

@@ -116,7 +116,7 @@ export function flashConformance(title: string, create: () => Flash, encrypted =
       deepEqual(read(0, 64), pattern(64));
     });
 
-    it("can not be used when closed", () => {
+    it("cannot be used when closed", () => {
       flash.close();
       throws(() => read(0, 16));
       throws(() => flash.eraseBlock(0));

@@ -19,7 +19,7 @@ import { equal, ok, throws } from "../support/assert.js";
 const SIZE = 40 * 4096;
 const PATH = `/tmp/xs-ota-test-${Date.now()}.bin`;
 
-/** What the check sum of an image makes of the sum, whatever the byte order. */
+/** What the checksum of an image makes of the sum, whatever the byte order. */
 function lowByte(sum: number): number {
   const folded = sum ^ (sum >>> 16);
   return (folded ^ (folded >>> 8)) & 0xff;

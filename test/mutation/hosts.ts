@@ -50,7 +50,7 @@ export const HOSTS: readonly Mutation[] = [
         "left > LONGEST ? Timer.set(wait, LONGEST)",
         "left > LONGEST ? Timer.set(() => callback(), LONGEST)",
       ],
-      ["a long timer can not be cleared", "timer instanceof LongTimer ? timer.id : timer", "timer"],
+      ["a long timer cannot be cleared", "timer instanceof LongTimer ? timer.id : timer", "timer"],
     ],
   ),
   ...mutations(
@@ -513,7 +513,7 @@ export const HOSTS: readonly Mutation[] = [
         "select(entries, isValid, (a, b) => a <= b)",
       ],
       [
-        "a check sum plays no part",
+        "a checksum plays no part",
         "return !isInvalid(entry) && isCrcRight(entry);",
         "return !isInvalid(entry);",
       ],
@@ -535,7 +535,7 @@ export const HOSTS: readonly Mutation[] = [
     "hosts/formats/esp-image-check.ts",
     ["test/unit/image-builder.test.ts", "test/unit/boot-loader.test.ts"],
     [
-      ["the check sum is not compared", "if (checksum !== stored)", "if (false)"],
+      ["the checksum is not compared", "if (checksum !== stored)", "if (false)"],
       ["the appended hash is not compared", "if (hex(digest) !== hex(appended))", "if (false)"],
       ["another chip is good", "if (chipId !== target.chipId)", "if (false)"],
       ["a chip may be too old", "if (actual < min) throw", "if (false) throw"],

@@ -416,7 +416,7 @@ describe("boot hook in C", () => {
     equal(device.reboot().running.version, "1.0.0");
   });
 
-  it("keeps guarding when the image can not be given up", () => {
+  it("keeps guarding when the image cannot be given up", () => {
     const device = onTrial();
     device.spoil();
     equal(device.call("hook.guard(1500); try { hook.markInvalid() } catch {} hook.watchdog()"), 1_500);

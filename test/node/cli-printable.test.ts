@@ -18,7 +18,7 @@ describe("xs-ota: texts on a terminal", () => {
     equal(printableLines(line, false), "good \\u001b[2J\\u001b[38;5;1m\n");
   });
 
-  it("cleans data in depth, so that a device can not forge a colour", () => {
+  it("cleans data in depth, so that a device cannot forge a colour", () => {
     const data = { [`k${TITLE}`]: ["\x1b[31mred", { n: 1, t: null }] };
     deepEqual(printableData(data), { "k\\u001b]0;owned\\u0007": ["\\u001b[31mred", { n: 1, t: null }] });
   });

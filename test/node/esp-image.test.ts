@@ -69,12 +69,12 @@ describe("ESP32 images, whole", () => {
           taken++;
           const { chipId } = parseHead(damaged, damaged.length);
           const known = CHIPS.some((chip) => chip.id === chipId);
-          // The content may be damaged: check sum and hash are ESP-IDF's, and no concern of the structure.
+          // The content may be damaged: checksum and hash are ESP-IDF's, and no concern of the structure.
           if (known)
             try {
               checkImage(imageBytes(damaged), { chipId }, sha256);
             } catch (error) {
-              if (!/check sum|SHA-256/.test((error as Error).message)) throw error;
+              if (!/checksum|SHA-256/.test((error as Error).message)) throw error;
             }
         },
       ),

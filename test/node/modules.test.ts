@@ -49,7 +49,7 @@ const preloaded = [
 ].filter((path) => path.endsWith(".ts"));
 
 describe("modules in ROM", () => {
-  it("share no regular expression: it can not set lastIndex there, and throws at every use (every version did)", () => {
+  it("share no regular expression: it cannot set lastIndex there, and throws at every use (every version did)", () => {
     for (const path of preloaded) {
       const source = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.ES2022, true);
       deepStrictEqual(sharedExpressions(source), [], path);

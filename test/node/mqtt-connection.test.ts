@@ -149,7 +149,7 @@ describe("NodeMqttConnection", () => {
     await until(() => listener.texts.length > 0, "the message is here");
   });
 
-  it("reports a publish that can not be sent, in a later turn", async () => {
+  it("reports a publish that cannot be sent, in a later turn", async () => {
     const connection = open();
     let turn = "same";
     const result = published(connection, "t", "x");

@@ -123,7 +123,7 @@ describe("service: keys and certificates in files", () => {
     ok(readCertificateFile(new Uint8Array(readCertificateFile(bytes(certificatePem)).raw)));
   });
 
-  it("are refused when they do not belong together, or can not sign images", async () => {
+  it("are refused when they do not belong together, or cannot sign images", async () => {
     const one = await generateIdentity();
     const other = await generateIdentity();
     throws(() => readIdentityFiles(bytes(one.privateKeyPem), bytes(other.certificatePem)), {

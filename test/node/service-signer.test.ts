@@ -41,7 +41,7 @@ describe("service: signer", () => {
     ok(p256.verify(der, IMAGE, point, { format: "der", lowS: false }), "the signature is not good");
   });
 
-  it("refuses keys that can not sign images", async () => {
+  it("refuses keys that cannot sign images", async () => {
     throws(() => signImage(IMAGE, "no key"), { type: TypeError, message: "not a private key" });
     await rejects(generateIdentity({ type: "dsa" as never }), { type: RangeError, message: "dsa" });
     throws(() => verifyImage(IMAGE, "", "no key"), {

@@ -96,11 +96,11 @@ describe("service: store", () => {
     await store.settled();
     equal(store.problem, undefined);
     equal(failures.length, 1, "failures told");
-    ok(failures[0].endsWith("can not be written: the disk is full"), failures[0]);
+    ok(failures[0].endsWith("cannot be written: the disk is full"), failures[0]);
     deepEqual(await store.jobs(), [job("one"), job("two")]);
   });
 
-  it("takes nothing that can not be written as JSON", async () => {
+  it("takes nothing that cannot be written as JSON", async () => {
     store = await ServiceStore.open(directory);
     throws(() => store!.putJob({ ...job("one"), document: { n: 1n } }), { type: TypeError });
     await store.settled();

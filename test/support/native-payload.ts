@@ -146,7 +146,7 @@ export class NativeDecoder {
   /** @throws Error with what the sanitizers say */
   async decode(cases: readonly Case[]): Promise<Outcome[]> {
     this.#process.stdin.write(Buffer.concat(cases.flatMap(encodeCase)));
-    // Output is buffered: a last case that can not be one would end the process, so whole batches are waited for.
+    // Output is buffered: a last case that cannot be one would end the process, so whole batches are waited for.
     const wanted = OUTCOME * cases.length;
     while (this.#output.length < wanted) {
       if (this.#ended) throw new Error(`the native decoder ended\n${this.#errors}`);

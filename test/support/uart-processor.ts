@@ -1,5 +1,5 @@
 /**
- * A second processor behind a UART, as a product would drive it: frames with a check sum, an answer for each, and another
+ * A second processor behind a UART, as a product would drive it: frames with a checksum, an answer for each, and another
  * attempt when none comes. Its boot loader keeps two images and goes back to the first unless the second is confirmed.
  *
  * Frame: 0xA5, kind, number, length (2 bytes, little-endian), data, CRC-16 of all of it but the 0xA5 (CCITT, 0xFFFF at the start).

@@ -163,7 +163,7 @@ export class StoryApp {
   }
 
   #decide(decision: "accepted" | "rejected"): void {
-    // Whoever accepts an image that can not live has given the device away.
+    // Whoever accepts an image that cannot live has given the device away.
     if ((this.#decided || this.#kind !== "good") && decision === "accepted") return;
     this.#decided = true;
     // Whoever is on trial may be confirmed from now on.

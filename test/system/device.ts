@@ -84,7 +84,7 @@ export class Device {
     const content = { ota_0: firmware[0].bytes };
     const otadata = [makeEntry(1, STATE_VALID)];
     const dump = buildFlashDump({ flashSize: FLASH_SIZE, table, content, otadata, encrypted });
-    // Not in otadata: the check sum of its entries leaves out their state, so that there is nothing an image could do about
+    // Not in otadata: the checksum of its entries leaves out their state, so that there is nothing an image could do about
     // one that reads differently from start to start.
     const { offset, size } = table.find(({ label }) => label === "otadata") as Partition;
     const unstable = (at: number) => at < offset || at >= offset + size;
@@ -132,7 +132,7 @@ export class Device {
       throw error;
     }
     if (!running) {
-      // A chip that can not boot resets, and tries again: a command that failed may work this time.
+      // A chip that cannot boot resets, and tries again: a command that failed may work this time.
       if (++this.#dead > PATIENT_RESETS) return judge.fail("the boot loader finds nothing to start");
       this.on = false;
       broker.time.at(broker.time.now + RESTART_MS, () => this.powerOn());
@@ -177,7 +177,7 @@ export class Device {
       pal = this.#pal(control, clock);
     } catch (error) {
       // Without its records nothing is known of the assets: as a product that starts again.
-      note(`can not start: ${(error as Error).message}`);
+      note(`cannot start: ${(error as Error).message}`);
       if (this.on) clock.set(() => this.reset(), RESTART_MS);
       return;
     }
@@ -319,7 +319,7 @@ export class Device {
     return slot ? [...this.flash.wear.subarray(first, first + SLOT_SIZE / SECTOR)] : [];
   }
 
-  /** @throws Error when the record of the components can not be read, or written */
+  /** @throws Error when the record of the components cannot be read, or written */
   #pal(control: ModelBootControl, clock: LifeClock): OtaPal {
     const { scenario, foundry, note } = this.parts;
     const { staged, components, eraseLength } = scenario.device;

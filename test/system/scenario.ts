@@ -463,7 +463,7 @@ const KINDS: readonly (readonly [Fault["kind"]])[] = Object.freeze(
 
 function flashFault(dice: Dice): Fault {
   const count = dice.pick([1, 1, 3, 40]);
-  // A lie about otadata can not be noticed by anybody: there only failures are reported.
+  // A lie about otadata cannot be noticed by anybody: there only failures are reported.
   if (dice.chance(0.2)) {
     const command = dice.pick(["write", "erase"] as const);
     return { kind: "flash", zone: "otadata", command, fate: "fail", nth: dice.scaled(6), count: 1 };

@@ -84,7 +84,7 @@ export const RULES: readonly Rule[] = Object.freeze([
     instead: "}",
   },
   {
-    reason: "the new image is named, so that after the restart it can not be taken for another",
+    reason: "the new image is named, so that after the restart it cannot be taken for another",
     side: "ours",
     pattern: /,"image":"[^"]+"\}/,
     instead: "}",

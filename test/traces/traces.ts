@@ -179,15 +179,15 @@ in accepted
 in fail setImageState commit-failed self-test
 in set accepted
 +out PAL.setImageState 2 # the porting layer is asked to commit when the test has passed, not to test
-+out PAL.setImageState 3 # an image that can not be committed is given up: the original goes on running it
++out PAL.setImageState 3 # an image that cannot be committed is given up: the original goes on running it
 +out CB SelfTestFailed # @told
-+out PUB q1 jobs/AFR_OTA-job1/update {"status":"FAILED","statusDetails":{"reason":"rejected: 0xeb000000"}} # an image that can not be committed is given up: the original goes on running it
++out PUB q1 jobs/AFR_OTA-job1/update {"status":"FAILED","statusDetails":{"reason":"rejected: 0xeb000000"}} # an image that cannot be committed is given up: the original goes on running it
 in accepted
 +out PAL.abort # @close
 +out UNSUB jobs/notify-next # @last
-+out PAL.reset # an image that can not be committed is given up: the original goes on running it
++out PAL.reset # an image that cannot be committed is given up: the original goes on running it
 -out PAL.setImageState 1 # @testing
--out PUB q1 jobs/AFR_OTA-job1/update {"status":"FAILED","statusDetails":{"reason":"rejected: 0xeb000056"}} # an image that can not be committed is given up: the original goes on running it
+-out PUB q1 jobs/AFR_OTA-job1/update {"status":"FAILED","statusDetails":{"reason":"rejected: 0xeb000056"}} # an image that cannot be committed is given up: the original goes on running it
 -out CB ReceivedJob jobId= # @emptyid
 `,
   },
@@ -630,7 +630,7 @@ in reply {}
 `,
   },
   {
-    title: "File can not be created",
+    title: "File cannot be created",
     original: "8g create file failed",
     text: `
 in start

@@ -100,11 +100,11 @@ describe("agent: init", () => {
     equal(player.events.length, 2);
   });
 
-  it("fails when the platform can not tell the state of the running image, and may be tried again", async () => {
+  it("fails when the platform cannot tell the state of the running image, and may be tried again", async () => {
     const player = new TracePlayer();
     const { pal } = player;
     pal.getPlatformImageState = () => {
-      throw new Error("otadata can not be read");
+      throw new Error("otadata cannot be read");
     };
     throws(() => player.agent.init(), { message: "otadata" });
     equal(player.agent.state, "Stopped");
@@ -485,7 +485,7 @@ describe("agent: misuse", () => {
 });
 
 describe("agent: the end of a trial", () => {
-  it("is final: a rejected image can not be accepted while its last status is under way", async () => {
+  it("is final: a rejected image cannot be accepted while its last status is under way", async () => {
     const player = await playerIn("SelfTesting");
     await player.playAll("set rejected", "set accepted", "set rejected", "wait 5000");
     deepEqual(player.pal.calls, ["setImageState 3", "abort", "reset"]);
@@ -501,7 +501,7 @@ describe("agent: the end of a trial", () => {
     equal(player.pal.restarts, 1);
   });
 
-  it("that can not be recorded is told, and the device restarts all the same", async () => {
+  it("that cannot be recorded is told, and the device restarts all the same", async () => {
     const player = await playerIn("SelfTesting");
     await player.playAll("fail setImageState reject-failed self-test", "set rejected", "accepted");
     ok(player.events.some((event) => event.type === "notice" && event.error.code === "reject-failed"));

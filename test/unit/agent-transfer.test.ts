@@ -163,7 +163,7 @@ describe("transfer: two data planes", () => {
     ok(!player.raw.some((line) => line.startsWith("HTTP")));
   });
 
-  it("one that can not serve the job is passed over", async () => {
+  it("one that cannot serve the job is passed over", async () => {
     const player = new TracePlayer();
     await player.playAll("start", "job protocols=MQTT,HTTP url=https://h/f stream=none");
     ok(player.raw.includes("HTTP.range 0-4095"), player.raw.join("\n"));

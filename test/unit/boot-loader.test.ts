@@ -328,11 +328,11 @@ describe("esp_ota_invalidate_inactive_ota_data_slot", () => {
     ],
     ["the inactive entry is empty", "ota_0", [VALID_1, undefined]],
     [
-      "the inactive entry is empty, with a check sum that is right",
+      "the inactive entry is empty, with a checksum that is right",
       "ota_0",
       [VALID_1, makeEntry(0xffffffff, 0)],
     ],
-    ["the check sum of the inactive entry is wrong", "ota_0", [VALID_1, bad]],
+    ["the checksum of the inactive entry is wrong", "ota_0", [VALID_1, bad]],
     ["the inactive entry is the running slot's", "ota_0", [VALID_1, makeEntry(2, STATE_VALID)]],
   ];
   for (const [title, running, otadata] of REFUSED)

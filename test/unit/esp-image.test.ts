@@ -29,7 +29,7 @@ const refuses = (action: () => unknown, message: string) =>
   throws(action, { type: OtaError, code: "bad-image", message });
 
 const NO_IMAGE = "no ESP32 application image";
-const notLoaded = (at: number) => `the segment at ${at} can not be loaded`;
+const notLoaded = (at: number) => `the segment at ${at} cannot be loaded`;
 
 /** A 32-byte text field: what is behind the text is not zero. */
 function field(at: number, text: string): [number, ...number[]] {

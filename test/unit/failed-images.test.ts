@@ -210,7 +210,7 @@ describe("the point of no return: what fails behind it is a notice", () => {
     equal(world.state, "ota_0 1.0.0 valid");
   });
 
-  it("a store that can not be read keeps older images out, in words", () => {
+  it("a store that cannot be read keeps older images out, in words", () => {
     const get = () => {
       throw null;
     };

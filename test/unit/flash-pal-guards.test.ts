@@ -16,7 +16,7 @@ describe("flash PAL: what was signed is judged", () => {
   });
 });
 
-describe("flash PAL: a journal that can not be begun", () => {
+describe("flash PAL: a journal that cannot be begun", () => {
   it("costs the resume, not the update", () => {
     const reasons: string[] = [];
     const rig = new PalRig({ pal: { onNoResume: (reason) => reasons.push(reason) } });
@@ -30,7 +30,7 @@ describe("flash PAL: a journal that can not be begun", () => {
     rig.write(image);
     equal(rig.close().code, undefined);
     equal(reasons.length, 1);
-    ok(reasons[0].includes("can not be written"), reasons[0]);
+    ok(reasons[0].includes("cannot be written"), reasons[0]);
   });
 });
 

@@ -141,7 +141,7 @@ describe("PAL tests of the FreeRTOS porting guide", () => {
       });
     });
 
-  it("SetPlatformImageState_AcceptedButImageNotClosed: the open file can not become accepted by it", () => {
+  it("SetPlatformImageState_AcceptedButImageNotClosed: the open file cannot become accepted by it", () => {
     const rig = written();
     rig.pal.setPlatformImageState("accepted");
     ok(!rig.boot.calls.includes("setBoot") && !rig.boot.calls.includes("markValid"), rig.boot.calls.join());
@@ -183,7 +183,7 @@ describe("flash PAL: platform image state", () => {
     ["rejected", "markInvalid", "reject-failed"],
     ["aborted", "markInvalid", "abort-failed"],
   ] as const)
-    it(`${state} that can not be recorded is ${code}`, () => {
+    it(`${state} that cannot be recorded is ${code}`, () => {
       const rig = new PalRig();
       rig.boot.state = "pending-verify";
       rig.boot.failing = call;
@@ -361,7 +361,7 @@ describe("flash PAL: what may be installed", () => {
     throws(() => inspect(other, IMAGE), { code: "downgrade" });
   });
 
-  it("makes no memory for the sectors of a file that can not fit (2 MB for one of 4 GB before)", () => {
+  it("makes no memory for the sectors of a file that cannot fit (2 MB for one of 4 GB before)", () => {
     const Real = globalThis.Uint16Array;
     let most = 0;
     globalThis.Uint16Array = new Proxy(Real, {
@@ -669,7 +669,7 @@ describe("flash PAL: resuming", () => {
     equal(rig.create(FILE).byteLength, 0);
   });
 
-  it("a journal that can not be cleared is told", () => {
+  it("a journal that cannot be cleared is told", () => {
     const rig = written();
     rig.chip.faults = refuse((command) => command.kind === "erase", "fail");
     throws(() => rig.pal.abort(true), { type: OtaError, code: "abort-failed" });
@@ -695,7 +695,7 @@ describe("flash PAL: resuming", () => {
     equal(rig.close().code, undefined);
   });
 
-  it("a journal that can not be written: a notice, and the update works without", () => {
+  it("a journal that cannot be written: a notice, and the update works without", () => {
     const rig = new PalRig();
     rig.create(FILE);
     rig.pal.writeBlock(0, IMAGE.subarray(0, SECTOR_SIZE));
@@ -824,7 +824,7 @@ describe("flash PAL: from verification to boot", () => {
     ok(!rig.boot.calls.includes("setBoot"), rig.boot.calls.join());
   });
 
-  it("flash that can not be read any more is not booted", () => {
+  it("flash that cannot be read any more is not booted", () => {
     const rig = verified();
     rig.chip.faults = refuse((command) => command.kind === "read", "fail");
     equal(rig.activate(), "file-close");

@@ -210,7 +210,7 @@ describe("HTTP client of the chip: requests", () => {
     "http://[::1/f",
     "file",
   ])
-    it(`says later that it can not use ${url}`, () => {
+    it(`says later that it cannot use ${url}`, () => {
       const { get, run } = client(() => {});
       const { results } = get(url);
       deepEqual(results, []);

@@ -403,7 +403,7 @@ describe("HTTP data plane: misbehaving servers", () => {
     ok(t.clock.now() > 500 + 1000 + 2000 + 4000);
   });
 
-  it("a range it can not satisfy", () => {
+  it("a range it cannot satisfy", () => {
     const t = new HttpTransfer({ server: () => ({ status: 416 }), noProgressTimeoutMs: 30_000 });
     t.fails("no-progress", "416");
   });

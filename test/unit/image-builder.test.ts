@@ -132,7 +132,7 @@ describe("image builder", () => {
 });
 
 describe("image checks", () => {
-  /** Changes bytes of a good image, makes check sum and hash right again if asked, and checks it. */
+  /** Changes bytes of a good image, makes checksum and hash right again if asked, and checks it. */
   function changed(change: (bytes: Uint8Array, view: DataView) => void, seal = true, options = {}) {
     const bytes = build(options);
     change(bytes, new DataView(bytes.buffer));
@@ -164,7 +164,7 @@ describe("image checks", () => {
     ["impossible length", changed((_, view) => view.setUint32(28, 0xfffffffc, true), false)],
     ["ends outside", changed((_, view) => view.setUint32(28, 8192, true), false)],
     ["no MMU page", changed((_, view) => view.setUint32(24, 0x3c000024, true))],
-    ["check sum", changed((bytes) => (bytes[2000] ^= 1), false)],
+    ["checksum", changed((bytes) => (bytes[2000] ^= 1), false)],
     ["SHA-256", changed((bytes) => (bytes[4090] ^= 1), false)],
     ["SHA-256", changed((bytes) => (bytes[2] ^= 1), false)],
     ["does not fit", () => check(build(), C3, 4095)],

@@ -65,7 +65,7 @@ function invalid(parsed: ParsedJob, code = "job-parser", jobId: string | null = 
   equal(parsed.jobId ?? null, jobId);
 }
 
-/** A message built as text, for what JSON.stringify can not write. */
+/** A message built as text, for what JSON.stringify cannot write. */
 const raw = (text: string, from: string, to: string) => {
   if (!text.includes(from)) throw new Error(`no ${from} in the message`);
   return parseText(text.replace(from, to));

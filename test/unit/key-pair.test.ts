@@ -33,7 +33,7 @@ describe("key and certificate of a device", () => {
     equal(keysFrom((part) => (part === "key" ? RSA : CERTIFICATE)).certificate, CERTIFICATE);
   });
 
-  it("are left to TLS when they can not be read: a file of the chip's, no DER, bytes cut off anywhere", () => {
+  it("are left to TLS when they cannot be read: a file of the chip's, no DER, bytes cut off anywhere", () => {
     checkPair({ file: "device-cert.der" }, RSA);
     checkPair(CERTIFICATE, "secure element");
     checkPair(CERTIFICATE, new Uint8Array(0));

@@ -181,7 +181,7 @@ for (const [title, create] of [
       });
     });
 
-    it("can not be used when closed", () => {
+    it("cannot be used when closed", () => {
       const flash = create(new NorFlash(SIZE));
       flash.close();
       throws(() => flash.read(new Uint8Array(1), 0));

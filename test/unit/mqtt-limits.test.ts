@@ -135,7 +135,7 @@ describe("MQTT: what a message may take", () => {
         );
       });
 
-  it("does not read on while acknowledgements can not be written", () => {
+  it("does not read on while acknowledgements cannot be written", () => {
     const { clock, peer, connection } = connect(1536, 48);
     let got = 0;
     connection.subscribe({ filter: "a", qos: 1, message: () => got++ });

@@ -220,7 +220,7 @@ describe("network", () => {
     keeper = undefined;
   });
 
-  it("refuses what can not be a network", () => {
+  it("refuses what cannot be a network", () => {
     for (const ssid of ["", "x".repeat(33), undefined as unknown as string])
       throws(() => start({ ssid }), { type: TypeError });
     throws(() => start({ password: "x".repeat(65) }), { type: TypeError });

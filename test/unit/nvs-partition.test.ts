@@ -91,9 +91,9 @@ describe("NVS partition", () => {
     image.set(page, 4096);
     const view = new DataView(image.buffer);
     view.setUint32(4096 + 4, 1, true);
-    equal(readNvs(new Image(image), "a", "k")?.length, 3, "a page with a wrong check sum does not count");
+    equal(readNvs(new Image(image), "a", "k")?.length, 3, "a page with a wrong checksum does not count");
     deepEqual(readNvs(new Image(image), "a", "k"), encodeUtf8("old"));
-    // The check sum of sequence 1, from a partition of two pages.
+    // The checksum of sequence 1, from a partition of two pages.
     const two = buildNvs([{ namespace: "a", key: "k", value: new Uint8Array(8000) }], 0x5000);
     image.set(two.subarray(4096 + 28, 4096 + 32), 4096 + 28);
     deepEqual(readNvs(new Image(image), "a", "k"), encodeUtf8("new"));

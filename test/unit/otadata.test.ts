@@ -35,7 +35,7 @@ describe("otadata entries", () => {
     [5, 0xc8210fcd],
     [0xfffffffe, 0x99f8b879],
   ])
-    it(`have check sum 0x${crc.toString(16)} for sequence number ${sequence}`, () => {
+    it(`have checksum 0x${crc.toString(16)} for sequence number ${sequence}`, () => {
       equal(crcOf(sequence), crc);
     });
 
@@ -94,7 +94,7 @@ describe("otadata rules", () => {
       equal(isValid(makeEntry(1, state)), true);
     });
 
-  it("call an entry with a wrong check sum neither valid nor invalid", () => {
+  it("call an entry with a wrong checksum neither valid nor invalid", () => {
     const entry = damaged(makeEntry(1, STATE_VALID));
     deepEqual([isValid(entry), isInvalid(entry)], [false, false]);
   });

@@ -271,7 +271,7 @@ describe("payload encoder", () => {
     }
   });
 
-  it("stores what can not be compressed", () => {
+  it("stores what cannot be compressed", () => {
     const payload = packImage(noise(5000), { sha256, segmentLog2: 12 });
     equal(payload.length, 128 + 6 + 5000);
   });

@@ -245,7 +245,7 @@ describe("service: Jobs errors", () => {
     ["an unknown attempt", "j/update", { status: "FAILED", executionNumber: 2 }, "ResourceNotFound"],
     ["an attempt that is no number", "j/get", { executionNumber: "1" }, "InvalidRequest"],
     ["an update without a status", "j/update", { statusDetails: {} }, "InvalidRequest"],
-    ["a status devices can not set", "j/update", { status: "QUEUED" }, "InvalidRequest"],
+    ["a status devices cannot set", "j/update", { status: "QUEUED" }, "InvalidRequest"],
     ["details that are no object", "j/update", { status: "FAILED", statusDetails: "x" }, "InvalidRequest"],
     [
       "a detail that is no string",
@@ -301,7 +301,7 @@ describe("service: Jobs errors", () => {
     equal(probe().ask("a thing", "get").code, "InvalidRequest");
   });
 
-  it("answers InternalError when the document can not be produced", () => {
+  it("answers InternalError when the document cannot be produced", () => {
     const service = queued([], {
       deliverDocument: () => {
         throw new Error("no storage");

@@ -270,7 +270,7 @@ describe("service: file stream errors", () => {
     equal(service.take()[0].body.o, "ResourceNotFound");
   });
 
-  it("answers InternalError when a file can not be read", () => {
+  it("answers InternalError when a file cannot be read", () => {
     const service = new ServiceProbe();
     const read = () => {
       throw new Error("disk on fire");

@@ -170,7 +170,7 @@ describe("MQTT data plane", () => {
       equal(bench.reject(code), "final stream-refused");
   });
 
-  it("counts a rejection it can not read", () => {
+  it("counts a rejection it cannot read", () => {
     const bench = new Bench().open();
     bench.log.length = 0;
     bench.broker.publish(`${PREFIX}rejected/cbor`, new Uint8Array([1]), 0);

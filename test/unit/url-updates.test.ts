@@ -174,7 +174,7 @@ describe("updates from a URL", () => {
     );
   });
 
-  it("rolls back an image that can not reach the server any more, and one whose manifest is withdrawn", () => {
+  it("rolls back an image that cannot reach the server any more, and one whose manifest is withdrawn", () => {
     for (const down of [503, 404]) {
       const product = new Product(MANIFEST, (event, { agent }) => {
         if (event.type === "activate") {

@@ -37,7 +37,7 @@ export function isBuilt() {
   );
 }
 
-/** @throws Error when they can not be made; the reasons are on the standard error output */
+/** @throws Error when they cannot be made; the reasons are on the standard error output */
 export async function makeAgent() {
   if (!isStale()) return;
   const rollup = createRequire(import.meta.url).resolve("rollup/dist/bin/rollup");

@@ -239,7 +239,7 @@ function readAuthority(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new Failure(`can not read ${path}, which XS_OTA_CA names: ${words(error)}`);
+    throw new Failure(`cannot read ${path}, which XS_OTA_CA names: ${words(error)}`);
   }
 }
 

@@ -5,7 +5,7 @@
 import type { ImageInspection } from "../../service/inspection.js";
 import { compareVersions } from "../../src/slot/version.js";
 
-/** "identical": the very build; "same": its version, in another build; "unordered": it can not be told. */
+/** "identical": the very build; "same": its version, in another build; "unordered": it cannot be told. */
 export type Order = "newer" | "older" | "same" | "identical" | "unordered";
 
 export interface Comparison {
@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<Order, string>> = Object.freeze({
   older: "older: devices refuse it unless they allow downgrades",
   same: "the same version in another build: devices refuse it unless they allow downgrades",
   identical: "the very same build: devices have nothing to do",
-  unordered: "it can not be told which is newer: devices refuse it unless they allow downgrades",
+  unordered: "it cannot be told which is newer: devices refuse it unless they allow downgrades",
 });
 
 /** @param running the image that runs, or its version alone */

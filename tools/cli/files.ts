@@ -21,7 +21,7 @@ import { Failure, oneLine } from "./failure.js";
 const READ_LIMIT = 128 * 1_048_576;
 const CHUNK = 1_048_576;
 
-/** Why a file can not be used, without error numbers. */
+/** Why a file cannot be used, without error numbers. */
 export function words(error: unknown): string {
   return systemWords(error) ?? oneLine(error);
 }
@@ -32,11 +32,11 @@ export function readBytes(path: string): Uint8Array {
   try {
     file = openSync(path, "r");
     const stat = fstatSync(file);
-    if (stat.isCharacterDevice()) throw new Failure(`can not read ${path}: it is a device`);
+    if (stat.isCharacterDevice()) throw new Failure(`cannot read ${path}: it is a device`);
     return readUpTo(file, path);
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure(`can not read ${path}: ${words(error)}`);
+    throw new Failure(`cannot read ${path}: ${words(error)}`);
   } finally {
     if (file !== undefined) closeSync(file);
   }
@@ -48,7 +48,7 @@ export function readStandardInput(): Uint8Array {
     return readUpTo(0, "standard input");
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure(`can not read standard input: ${words(error)}`);
+    throw new Failure(`cannot read standard input: ${words(error)}`);
   }
 }
 
@@ -62,7 +62,7 @@ function readUpTo(file: number, path: string): Uint8Array {
     parts.push(part.subarray(0, length));
     total += length;
     if (total > READ_LIMIT)
-      throw new Failure(`can not read ${path}: it has more than ${READ_LIMIT / 1_048_576} MB`);
+      throw new Failure(`cannot read ${path}: it has more than ${READ_LIMIT / 1_048_576} MB`);
   }
   return new Uint8Array(Buffer.concat(parts, total));
 }
@@ -95,7 +95,7 @@ export function writeNew(path: string, content: string | Uint8Array, mode = 0o64
     // Unlike a rename, a link never replaces what is there.
     linkSync(fresh, path);
   } catch (error) {
-    throw new Failure(`can not write ${path}: ${words(error)}`);
+    throw new Failure(`cannot write ${path}: ${words(error)}`);
   } finally {
     rmSync(fresh, { force: true });
   }
@@ -111,12 +111,12 @@ export function writeWhole(path: string, content: string | Uint8Array, force: bo
   // Standard output and its like are written to, not replaced.
   if (stat.isCharacterDevice() || stat.isFIFO()) return writeInto(path, content);
   if (!force) throw new Failure(`${path} exists already: --force replaces it`);
-  if (!stat.isFile()) throw new Failure(`can not write ${path}: it is no file`);
+  if (!stat.isFile()) throw new Failure(`cannot write ${path}: it is no file`);
   if (holdsKey(path)) throw new Failure(`${path} holds a private key and is not replaced`);
   try {
     replaceFile(path, content);
   } catch (error) {
-    throw new Failure(`can not write ${path}: ${words(error)}`);
+    throw new Failure(`cannot write ${path}: ${words(error)}`);
   }
 }
 
@@ -125,7 +125,7 @@ export function replaceSecret(path: string, content: string): void {
   try {
     replaceFile(path, content, 0o600);
   } catch (error) {
-    throw new Failure(`can not write ${path}: ${words(error)}`);
+    throw new Failure(`cannot write ${path}: ${words(error)}`);
   }
 }
 
@@ -133,7 +133,7 @@ function writeInto(path: string, content: string | Uint8Array): void {
   try {
     writeFileSync(path, content, { flag: "w" });
   } catch (error) {
-    throw new Failure(`can not write ${path}: ${words(error)}`);
+    throw new Failure(`cannot write ${path}: ${words(error)}`);
   }
 }
 

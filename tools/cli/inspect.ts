@@ -57,7 +57,7 @@ export function inspectCommand(): Command {
     .argument("[running]", "what runs where an image is to go, an image or a version: how do they compare?")
     .option("--partitions <file>", "partition table (CSV or binary): does the image fit its slots?")
     .addOption(
-      new Option("--as <kind>", "what the file is, when it can not be told by its bytes").choices([...KINDS]),
+      new Option("--as <kind>", "what the file is, when it cannot be told by its bytes").choices([...KINDS]),
     )
     .option("--chip <name>", "the chip a flash dump comes from (default: the chip of its images)", chipId)
     .option(
@@ -83,7 +83,7 @@ export function inspectCommand(): Command {
       ])}
 
 Exit code: 0; 1 when the image would not boot, the agent would refuse it, there or anywhere, it does not fit a slot, the table
-breaks a rule, or nothing boots from the flash; 2 when the file can not be read as any of these.`,
+breaks a rule, or nothing boots from the flash; 2 when the file cannot be read as any of these.`,
     )
     .action((file: string, running: string | undefined, options: InspectOptions) => {
       process.exitCode = inspect(file, running, options);

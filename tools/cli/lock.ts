@@ -11,7 +11,7 @@ const NAME = "lock";
 
 /**
  * @returns gives the lock back
- * @throws Failure when another process has it, or the folder can not be written
+ * @throws Failure when another process has it, or the folder cannot be written
  */
 export function lockFolder(folder: string): () => void {
   const path = join(folder, NAME);
@@ -28,7 +28,7 @@ export function lockFolder(folder: string): () => void {
     }
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure(`can not use ${folder}: ${words(error)}`, FAILED);
+    throw new Failure(`cannot use ${folder}: ${words(error)}`, FAILED);
   } finally {
     rmSync(own, { force: true });
   }

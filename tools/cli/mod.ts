@@ -266,7 +266,7 @@ export function compileMod(files: readonly string[], name: string): Uint8Array {
     if (!/\.m?js$/.test(file))
       throw new Failure(`${file} is no module (.js): mcrun makes archives of more than that`);
     if (!existsSync(file) || !statSync(file).isFile())
-      throw new Failure(`can not read ${file}: there is no such file`);
+      throw new Failure(`cannot read ${file}: there is no such file`);
     if (names.indexOf(names[index] as string) !== index) throw new Failure(`two modules "${names[index]}"`);
   });
   if (!names.includes("main")) throw new Failure("there is no main.js among the modules");
@@ -284,7 +284,7 @@ export function compileMod(files: readonly string[], name: string): Uint8Array {
       env: { ...process.env, PATH: path },
       encoding: "utf8",
     });
-    if (error) throw new Failure(`can not run ${command} of the SDK in MODDABLE=${sdk}: build its tools`);
+    if (error) throw new Failure(`cannot run ${command} of the SDK in MODDABLE=${sdk}: build its tools`);
     if (status !== 0) throw new Failure(`${command} failed:\n${`${stdout}${stderr}`.trim()}`, FAILED);
   };
   try {

@@ -49,7 +49,7 @@ try {
   process.exitCode = await main();
 } catch (error) {
   if (error instanceof MissingError)
-    console.error(`The simulator can not be used. Missing:\n${error.message}`);
+    console.error(`The simulator cannot be used. Missing:\n${error.message}`);
   else if (error instanceof BuildError) console.error(`The build failed: ${error.message}`);
   else throw error;
   process.exitCode = 1;

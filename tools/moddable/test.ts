@@ -324,7 +324,7 @@ try {
   process.exitCode = failures ? 1 : 0;
 } catch (error) {
   if (error instanceof MissingError)
-    console.error(`The tests on the Moddable runtime can not be run. Missing:\n${error.message}`);
+    console.error(`The tests on the Moddable runtime cannot be run. Missing:\n${error.message}`);
   else if (error instanceof BuildError) console.error(`The build failed: ${error.message}`);
   else throw error;
   process.exitCode = 1;

@@ -29,7 +29,7 @@ export interface EncodeOptions {
   readonly progress?: (part: number) => void;
 }
 
-/** @throws Error when the payload can not be decoded */
+/** @throws Error when the payload cannot be decoded */
 export function decodePayload(payload: Uint8Array, base?: Uint8Array): Uint8Array {
   const header = new PayloadHeader(payload.subarray(0, START_LENGTH), payload.length);
   const image = new Uint8Array(header.imageLength);

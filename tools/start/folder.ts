@@ -37,7 +37,7 @@ export interface KeptUpdate {
   readonly finished: boolean;
 }
 
-/** A folder that can not be used. */
+/** A folder that cannot be used. */
 export class FolderError extends Error {
   override name = "FolderError";
 }
@@ -53,7 +53,7 @@ export class Folder {
       if (path !== undefined) makeFolder(path);
       this.path = path ?? mkdtempSync(join(tmpdir(), "xs-ota-"));
     } catch (error) {
-      throw new FolderError(`the folder ${path} can not be used: ${(error as Error).message}`);
+      throw new FolderError(`the folder ${path} cannot be used: ${(error as Error).message}`);
     }
   }
 

@@ -46,7 +46,7 @@ export interface Scenario {
   readonly allowDowngrade: boolean;
 }
 
-/** A firmware file that can not be used. */
+/** A firmware file that cannot be used. */
 export class ImageFileError extends Error {
   override name = "ImageFileError";
 }

@@ -91,6 +91,6 @@ function readImage(path: string): Uint8Array {
   try {
     return new Uint8Array(readFileSync(path));
   } catch (error) {
-    throw new ImageFileError(`the image can not be read: ${(error as Error).message}`);
+    throw new ImageFileError(`the image cannot be read: ${(error as Error).message}`);
   }
 }

@@ -13,7 +13,7 @@ const ADDRESSES = [
   0x3c000000, 0x3c010000, 0x3f400000, 0x3f000000, 0x42000000, 0x40000000, 0x400d0000, 0x3fc90000, 0,
 ];
 
-/** The head of a real image, with one segment that leaves room for check sum and hash. */
+/** The head of a real image, with one segment that leaves room for checksum and hash. */
 function small(image: ImageHead): Uint8Array {
   const bytes = concat(hex(image.head), new Uint8Array(48));
   bytes[1] = 1;

@@ -1,6 +1,6 @@
 /**
  * `crypt` (modules/crypt/digest/modCrypt.c): only types it knows; a string is hashed up to its first NUL, a view as its bytes;
- * after `close` a digest can not be written to, and closing it again reads through a null pointer.
+ * after `close` a digest cannot be written to, and closing it again reads through a null pointer.
  * @module
  */
 import { PureSha256 } from "../../../hosts/formats/sha256.js";

@@ -35,7 +35,7 @@ class Machine {
   tickBase = 0;
   /** Seconds of the epoch that `Time.set` has set, and when; undefined: 1970. */
   time: { readonly seconds: number; readonly at: number } | undefined;
-  /** Addresses by host; a host that is not here can not be resolved. */
+  /** Addresses by host; a host that is not here cannot be resolved. */
   addresses = new Map<string, string>();
   /** Accepts connections; undefined: refused. */
   accept: ((wire: FarWire, to: Destination) => FarEnd) | undefined;

@@ -88,7 +88,7 @@ export class Fleet {
     this.#events = events;
   }
 
-  /** @throws Error when the image does not fit, or the folder can not be used */
+  /** @throws Error when the image does not fit, or the folder cannot be used */
   async start(): Promise<void> {
     const { keep } = this.#options;
     if (keep !== undefined) {

@@ -23,7 +23,7 @@ interface NvsEntryInspection {
   readonly type: string;
   /** Of its value; a text without the zero at its end. */
   readonly bytes: number;
-  /** Its check sum is wrong, or parts are missing. */
+  /** Its checksum is wrong, or parts are missing. */
   readonly damaged: boolean;
 }
 
@@ -45,7 +45,7 @@ function flashOf(bytes: Uint8Array): Flash {
   });
 }
 
-/** Whether it has a page of NVS whose check sum is right. Encrypted partitions have some, and no entries that can be read. */
+/** Whether it has a page of NVS whose checksum is right. Encrypted partitions have some, and no entries that can be read. */
 export function isNvs(bytes: Uint8Array): boolean {
   return bytes.length >= PAGE_SIZE && bytes.length % PAGE_SIZE === 0 && nvsPages(flashOf(bytes)).length > 0;
 }

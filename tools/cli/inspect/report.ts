@@ -26,13 +26,13 @@ export function reportImage(image: ImageInspection, indent = ""): string[] {
     ["Size", `${bytes(image.imageSize)}${rest > 0 ? `, ${bytes(rest)} follow in the file` : ""}`],
     ["Entry point", hex(image.entry)],
     ["Flash", `${flash.mode ?? "?"}, ${flash.frequency ?? "?"}, ${flash.size ?? "?"}`],
-    ["Check sum", `0x${image.checksum.toString(16).padStart(2, "0")}`],
+    ["Checksum", `0x${image.checksum.toString(16).padStart(2, "0")}`],
     ["SHA-256", image.sha256 ?? "not appended"],
     [
       "Verdict",
       image.problem
         ? paint("red", `ESP-IDF refuses it: ${image.problem}`)
-        : paint("green", `check sum${image.sha256 ? " and SHA-256 are" : " is"} right: it boots`),
+        : paint("green", `checksum${image.sha256 ? " and SHA-256 are" : " is"} right: it boots`),
     ],
   ];
   if (!image.problem && image.refusal) facts.push(["Agent", paint("red", `refuses it: ${image.refusal}`)]);
@@ -89,7 +89,7 @@ export function reportTable({ partitions, slots, problem }: TableInspection): st
 export function reportOtadata({ entries, meaning, slots }: OtadataInspection): string[] {
   const lines = entries.map((entry, index) => {
     if (entry.empty) return `Entry ${index}         empty`;
-    const sum = entry.checksumRight ? "check sum right" : paint("red", "check sum wrong");
+    const sum = entry.checksumRight ? "checksum right" : paint("red", "checksum wrong");
     const slot = entry.slot ? ` → ${entry.slot} of ${slots}` : "";
     return `Entry ${index}         sequence ${entry.sequence}, ${entry.state}, ${sum}${slot}${entry.active ? " (active)" : ""}`;
   });
