@@ -15,9 +15,8 @@ import type {
   UpdateDone,
 } from "../control/control-plane.js";
 import { spread } from "../control/jitter.js";
-import type { JobProgress, OtaJob, ParsedJob } from "../control/job-document.js";
+import type { OtaJob, ParsedJob } from "../control/job-document.js";
 import type { JobReference, JobStatus, StatusDetails, UpdateResult } from "../control/job-status.js";
-import { imageName } from "../control/status.js";
 import { asOtaError, OtaError, wordsOf } from "../errors.js";
 import * as Event from "../events.js";
 import type { HttpClient, Store, Timer } from "../ports.js";
@@ -32,6 +31,7 @@ import {
   parseConfirmation,
   parseDeployment,
 } from "./deployment.js";
+import { isAccepted, isInUse, progressOf, recall, remember } from "./memory.js";
 
 export interface DdiOptions {
   /** A connection of its own: statuses do not wait behind the image. With `authorized`, where there is a token. */
@@ -51,8 +51,6 @@ export interface DdiOptions {
 
 /** Module types of hawkBit's default set-up, as its answers name them: "application" is "bApp" there. */
 const PARTS: Readonly<Record<string, number>> = Object.freeze({ os: 0, firmware: 0, bApp: 0 });
-/** `Store` key of what has to be remembered of the action at work. */
-const MEMORY_KEY = "xs-ota.ddi";
 /** Poll interval when the server names none: hawkBit's default, milliseconds. */
 const DEFAULT_SLEEP_MS = 300_000;
 /** Bounds of what a server may name: hawkBit's least, and a day, milliseconds. */
@@ -91,6 +89,8 @@ type Answer = ParsedJob extends infer Kind
     ? Omit<Kind, "clientToken">
     : never
   : never;
+
+const NO_FILES: Pick<OtaJob, "files"> = Object.freeze({ files: [] });
 
 const NONE: Answer = Object.freeze({ kind: "none" });
 
@@ -262,8 +262,13 @@ class Ddi implements ControlPlane {
       (error, answer) => {
         this.#exchange = undefined;
         const status = answer?.status ?? 0;
-        // Too many requests; what is too much of a kind is another matter.
-        const busy = status === 408 || status >= 500 || (status === 429 && !isQuota(answer));
+        // Too many requests; what is too much of a kind is another matter. Who does not know this device, or not at the
+        // moment, has not read what it says: that has to arrive.
+        const busy =
+          status === 408 ||
+          status >= 500 ||
+          (status === 429 && !isQuota(answer)) ||
+          (status === 401 && request.method !== "GET");
         if (!answer || busy) {
           log("warn", `DDI: ${request.url}: ${error ? error.message : `status ${status}`}`);
           this.#wait(answer ? Math.max(retryAfter(answer.headers), ANSWERED_WAIT_MS) : 0);
@@ -363,13 +368,12 @@ class Ddi implements ControlPlane {
 
   /** @throws what the store does */
   #cancelWanted(jobId: string): void {
-    const { pal } = this.#agent;
-    const { image } = this.#recall(jobId);
-    const { running } = pal;
-    const rejected =
-      image && running && image === imageName(running) && pal.getPlatformImageState() === "valid";
+    const [image = "", , , types = [0]] = recall(this.#memory, jobId);
     const url = `${this.#options.url}/cancelAction/${jobId}/feedback`;
-    if (rejected || this.#updates.some((update) => update.jobId === jobId && update.status === "SUCCEEDED")) {
+    if (
+      isAccepted(this.#agent.pal, image, types) ||
+      this.#updates.some((update) => update.jobId === jobId && update.status === "SUCCEEDED")
+    ) {
       // Too late: what it brought is accepted. Rejected, the action is open again, and ends as it has.
       const body = feedback("rejected", "none", ["installed and accepted already"]);
       return this.#send({ method: "POST", url, body }, () => {});
@@ -399,7 +403,7 @@ class Ddi implements ControlPlane {
   #deployed(json: Uint8Array): void {
     const { parts = PARTS } = this.#options;
     const jobId = actionOf(json);
-    const progress = this.#recall(jobId);
+    const progress = progressOf(recall(this.#memory, jobId));
     let deployment: Deployment;
     try {
       deployment = parseDeployment(json, parts, () => progress);
@@ -425,7 +429,7 @@ class Ddi implements ControlPlane {
     }
     // Left to the application until now, and put off perhaps.
     if (job.forced && this.#job?.jobId === jobId && !this.#job.forced) this.#tell(Event.CheckForUpdate);
-    this.#sign(deployment, 0);
+    this.#sign(deployment, 0, isInUse(this.#agent.pal, progress.image, job.files));
   }
 
   #invalid(jobId: string, error: OtaError): void {
@@ -442,17 +446,20 @@ class Ddi implements ControlPlane {
     });
   }
 
-  /** Fetches signatures that are artifacts, one after the other, and tells the agent. */
-  #sign(deployment: Deployment, n: number): void {
+  /**
+   * Fetches signatures that are artifacts, one after the other, and tells the agent.
+   * @param installed nothing will be fetched any more: no signature that is not to be had may cost an image on trial its job
+   */
+  #sign(deployment: Deployment, n: number, installed = false): void {
     const { job, detached } = deployment;
     const before = this.#job?.jobId === job.jobId ? this.#job : undefined;
     for (; n < detached.length; n++) {
       const { file, url } = detached[n];
       const { filePath, fileSize } = job.files[file];
       const known = before?.files[file];
-      if (!known?.signature || known.filePath !== filePath || known.fileSize !== fileSize)
-        return this.#fetchSignature(deployment, n, url);
-      this.#signed(deployment, n, known.signature.bytes);
+      if (known?.signature && known.filePath === filePath && known.fileSize === fileSize)
+        this.#signed(deployment, n, known.signature.bytes);
+      else if (!installed) return this.#fetchSignature(deployment, n, url);
     }
     if (this.#at !== job.jobId) this.#reports = 0;
     this.#at = job.jobId;
@@ -520,7 +527,8 @@ class Ddi implements ControlPlane {
     };
     if (details["self_test"]) {
       try {
-        this.#remember(jobId, details);
+        const { files } = this.#job?.jobId === jobId ? this.#job : NO_FILES;
+        remember(this.#memory, jobId, details, files);
       } catch (error) {
         // The new image would be a stranger after the restart, and be fetched again and again.
         this.#agent.log("error", `DDI: store: ${wordsOf(error)}`);
@@ -562,8 +570,9 @@ class Ddi implements ControlPlane {
         if (code === 404 || code === 410 || (cancelled && code === 405)) return done("gone");
         // Intermediate statuses that are too many may as well be missing.
         if (code === 429 && !final) return done("accepted");
-        // How the end is worded must not keep the action open.
-        if (final && messages.length) return send([]);
+        // How the end is worded must not keep the action open: of the agent's own words one alone.
+        const bare = words.filter((word) => /^(code|reason): /.test(word)).slice(-1);
+        if (final && bare.length < messages.length) return send(bare);
         done("refused");
       });
     };
@@ -574,23 +583,6 @@ class Ddi implements ControlPlane {
   #ended(jobId: string): void {
     if (this.#at === jobId) this.#at = "";
     if (this.#cancelled === jobId) this.#cancelled = this.#closing = "";
-  }
-
-  // Memory
-
-  /** @throws what the store does */
-  #remember(jobId: string, { image = "", updatedBy = "", payload = "" }: StatusDetails): void {
-    const text = JSON.stringify([jobId, image, updatedBy, payload]);
-    if (this.#memory.get(MEMORY_KEY) !== text) this.#memory.set(MEMORY_KEY, text);
-  }
-
-  /** @throws what the store does */
-  #recall(jobId: string): JobProgress {
-    const text = this.#memory.get(MEMORY_KEY);
-    const [id, image, version, payload]: string[] = text ? JSON.parse(text) : [];
-    if (!text || id !== jobId) return { selfTest: false, updatedBy: undefined, image: "", payload: "" };
-    const updatedBy = Number(version || Number.NaN);
-    return { selfTest: true, updatedBy: updatedBy >= 0 ? updatedBy : undefined, image, payload };
   }
 }
 

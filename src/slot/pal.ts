@@ -85,7 +85,7 @@ export interface OtaPal {
    */
   plan?(files: readonly JobFile[]): readonly JobFile[];
   /** What runs of what a job of `files` installs. Without it: `running`. */
-  describe?(files: readonly JobFile[]): AppDescription;
+  describe?(files: readonly Pick<JobFile, "fileType">[]): AppDescription;
   /** What will run once the files that have been verified take effect. Without it: what `inspect` said last. */
   readonly coming?: AppDescription | undefined;
   /** Forgets the open file. What is on flash stays for a later resume unless `discard`. Harmless with nothing open. */

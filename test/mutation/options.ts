@@ -170,17 +170,34 @@ export const OPTIONS: readonly Mutation[] = [
     ["test/unit/ddi.test.ts"],
     [
       ["a server is asked as often as it says", "Math.max(sleepMs, LEAST_SLEEP_MS)", "sleepMs"],
-      ["a busy server is asked again at once", "status === 408 || status >= 500 ||", "status === 408 ||"],
+      ["a busy server is asked again at once", "          status >= 500 ||\n", ""],
       [
-        "an image that runs already can be cancelled",
-        'rejected || this.#updates.some((update) => update.jobId === jobId && update.status === "SUCCEEDED")',
-        "!image && rejected",
+        "what a device says is lost when it is not known for a moment",
+        "status === 401 &&",
+        "status === 0 &&",
+      ],
+      [
+        "a signature that is gone costs an image on trial its job",
+        "else if (!installed) return this",
+        "else return this",
       ],
       [
         "the update goes on although nothing is kept of it",
         'finish("refused");\n          this.#go();',
         'finish("accepted");\n          this.#go();',
       ],
+    ],
+  ),
+  ...mutations(
+    "src/ddi/memory.ts",
+    ["test/unit/ddi.test.ts"],
+    [
+      [
+        "what is in use already can be cancelled",
+        "decided && isInUse(pal, image, files)",
+        "!image && isInUse(pal, image, files)",
+      ],
+      ["components are asked about as firmware", "types.includes(0) ? state", "types.length ? state"],
     ],
   ),
   ...mutations(

@@ -2,7 +2,7 @@
  * The control plane for hawkBit, endpoint by endpoint, against a strict model of its device side.
  * @module
  */
-import { encodeUtf8 } from "../../src/bytes.js";
+import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import type { ControlPlane } from "../../src/control/control-plane.js";
 import type { ParsedJob } from "../../src/control/job-document.js";
 import type { StatusDetails, UpdateResult } from "../../src/control/job-status.js";
@@ -10,7 +10,7 @@ import { authorized, type DdiOptions, ddi } from "../../src/ddi/index.js";
 import type { Store } from "../../src/ports.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import * as Event from "../support/control-events.js";
-import { FakePal } from "../support/fake-pal.js";
+import { app, FakePal } from "../support/fake-pal.js";
 import { Hawkbit, type HawkbitModule, type HawkbitResponse } from "../support/hawkbit.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { VirtualHttp } from "../support/virtual-http.js";
@@ -304,6 +304,29 @@ describe("DDI: deployments", () => {
     equal(jobOf(rig.last()).files[0].signature, undefined);
   });
 
+  it("of what is installed are offered though their signature is not to be had: an image on trial was taken for a stranger", () => {
+    const rig = new Rig();
+    const artifacts = [
+      { filename: "app.bin", content: IMAGE },
+      { filename: "app.bin.sig", content: SIGNATURE },
+    ];
+    rig.server.assign([signed({ artifacts, metadata: undefined })]);
+    rig.offer();
+    rig.report("IN_PROGRESS", { ...READY, image: "1.0.1+11111111" });
+    rig.server.intercept = ({ url }) => (url.endsWith(".sig") ? { status: 404 } : undefined);
+    // As long as it runs on, what was known of it stays: the job at hand is the same.
+    rig.run(400_000);
+    deepEqual(jobOf(rig.last()).files[0].signature?.bytes, SIGNATURE);
+    rig.plane.close();
+    rig.life();
+    equal(jobOf(rig.offer()).progress.selfTest, true);
+    // Something else runs: it is fetched again, and has to be verified.
+    rig.pal.running = app("1.0.0", "33333333");
+    rig.plane.close();
+    rig.life();
+    equal(rig.offer().kind, "none");
+  });
+
   it("are signed for deltas as for the image they make", () => {
     const rig = new Rig();
     const names = ["app.bin", "app.bin,packed", "app.bin,base=0a1b2c3d,signed=file", "app,packed.bin"];
@@ -474,11 +497,39 @@ describe("DDI: feedback", () => {
     deepEqual(made.told[made.told.length - 1], [Event.JobGone, "41"]);
   });
 
-  it("of an end that is refused for its words is said without them", () => {
+  for (const [status, details, last] of [
+    ["FAILED", { reason: "rejected: 0x00000082", code: "bad-image", message: "no" }, "code: bad-image"],
+    ["SUCCEEDED", { reason: "accepted  v2.0.0", image: "no" }, "reason: accepted  v2.0.0"],
+  ] as const)
+    it(`${status}, refused for its words, is said with a word of the agent's own`, () => {
+      const made = rig();
+      made.server.intercept = ({ body }) => (decodeUtf8(body).includes(": no") ? { status: 400 } : undefined);
+      deepEqual(made.report(status, details), ["accepted"]);
+      deepEqual(made.server.actions[0].history[1].messages, [last]);
+    });
+
+  it("of an end is never without a word: it said nothing at all before", () => {
     const made = rig();
-    made.server.intercept = ({ body }) => (body.length > 90 ? { status: 400 } : undefined);
-    deepEqual(made.report("FAILED", { code: "bad-image", message: "no" }), ["accepted"]);
-    deepEqual(made.server.actions[0].history[1].messages, []);
+    made.server.intercept = ({ method, body }) =>
+      method === "POST" && !decodeUtf8(body).includes('"details":[]') ? { status: 400 } : undefined;
+    deepEqual(made.report("FAILED", { code: "bad-image", message: "no" }), ["refused"]);
+    equal(made.server.actions[0].active, true);
+  });
+
+  it("from a device that is not known for a moment arrives when it is, with all its words", () => {
+    const made = rig();
+    made.server.intercept = () => ({ status: 401 });
+    deepEqual(made.report("IN_PROGRESS", READY), []);
+    made.server.intercept = undefined;
+    made.run(10_000);
+    deepEqual(made.history, ["downloaded"]);
+    made.server.intercept = () => ({ status: 401 });
+    const details = { code: "bad-image", message: "no" };
+    deepEqual(made.report("FAILED", details), []);
+    made.server.intercept = undefined;
+    made.run(10_000);
+    const { history } = made.server.actions[0];
+    deepEqual(history[history.length - 1].messages, ["code: bad-image", "message: no"]);
   });
 
   it("that is too much of it may be missing, and the end arrives", () => {
@@ -632,6 +683,34 @@ describe("DDI: cancellation", () => {
     equal(action.status, "running");
     ok(!rig.told.some(([event]) => event === Event.JobGone));
   });
+
+  for (const [what, types, platform, active] of [
+    ["components in use, on firmware that never was updated", [7], "unknown", true],
+    ["components on trial", [7], "pending-commit", false],
+    ["a set with firmware that nobody has decided about", [0, 7], "unknown", false],
+    ["a set that is accepted", [0, 7], "valid", true],
+  ] as const)
+    it(`of ${what} is ${active ? "rejected" : "followed"}`, () => {
+      const rig = new Rig({ parts: { os: 0, assets: 7 } });
+      const modules = { 0: signed(), 7: signed({ type: "assets" }) };
+      const action = rig.server.assign(types.map((type) => modules[type]));
+      const described: number[][] = [];
+      Object.assign(rig.pal, {
+        platform,
+        describe: (files: readonly { readonly fileType: number }[]) => {
+          described.push(files.map(({ fileType }) => fileType));
+          return app("5.0.0", "55555555");
+        },
+      });
+      rig.offer();
+      rig.report("IN_PROGRESS", { ...READY, image: "5.0.0+55555555" });
+      rig.plane.close();
+      rig.server.cancel(action);
+      rig.life();
+      rig.offer();
+      equal(action.active, active);
+      if (described.length) deepEqual(described[described.length - 1], [...types]);
+    });
 
   it("of an action that waits for nobody is not asked about", () => {
     const rig = new Rig();
