@@ -7,6 +7,7 @@
  */
 import { equalBytes, toHex } from "../bytes.js";
 import type { JobFile } from "../control/job-document.js";
+import { variantOf } from "../control/variant.js";
 import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
 import type { AppDescription, Flash } from "../ports.js";
 import { FlashPal } from "../slot/flash-pal.js";
@@ -212,11 +213,12 @@ export class Components implements OtaPal {
 
   rank(files: readonly JobFile[]): readonly JobFile[] {
     const { firmware } = this.#options;
-    return firmware.rank ? firmware.rank(files) : files;
+    // What a delta is of, and the packed image, mean nothing to firmware that knows none.
+    return firmware.rank ? firmware.rank(files) : files.filter((file) => variantOf(file) === undefined);
   }
 
   /** Firmware where it is among the files; otherwise one name for what is in use of the components they are for. */
-  describe(files: readonly JobFile[]): AppDescription {
+  describe(files: readonly Pick<JobFile, "fileType">[]): AppDescription {
     const running = this.#options.firmware.running as AppDescription;
     const records = this.#recordsFor(files);
     if (!records.length) return running;
@@ -259,13 +261,13 @@ export class Components implements OtaPal {
    * @throws OtaError "file-create", "signature-missing" when they cannot be installed together
    */
   plan(files: readonly JobFile[]): readonly JobFile[] {
-    const { components, firmware, allowLooseSets, statementType = 255 } = this.#options;
+    const { components, allowLooseSets, statementType = 255 } = this.#options;
     this.abort(false);
     const types: number[] = [];
     for (const file of files) {
       const { fileType } = file;
       if (types.includes(fileType)) refuse("file-create", `two files of type ${fileType}`);
-      if (!fileType && firmware.rank && !firmware.rank([file]).length)
+      if (!fileType && !this.rank([file]).length)
         refuse("file-create", "the firmware is not for this device");
       const definition = components.find((component) => component.fileType === fileType);
       if (!definition && fileType && fileType !== statementType)
@@ -507,7 +509,7 @@ export class Components implements OtaPal {
   }
 
   /** Records of the components `files` are for, in the order the product names them. */
-  #recordsFor(files: readonly JobFile[]): readonly ComponentRecord[] {
+  #recordsFor(files: readonly Pick<JobFile, "fileType">[]): readonly ComponentRecord[] {
     if (files.some((file) => !file.fileType)) return [];
     const { components } = this.#options;
     const named = components.filter(({ fileType }) => files.some((file) => file.fileType === fileType));

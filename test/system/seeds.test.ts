@@ -16,7 +16,11 @@ const FOUND = [
   [2_001_290, "an error of flash was reported without a code"],
   [2_001_822, "an error of flash went through the connection"],
   [2_002_282, "after a pause the last file of a set was activated without the others"],
+  [2_005_684, "over hawkBit an image on trial was a stranger when its signature was not to be had any more"],
+  [2_014_451, "over hawkBit a job ended without a word when the device was not known for a moment"],
+  [2_021_748, "with components, a device without deltas fetched them as images"],
   [2_026_783, "a payload that had been given up kept the next file from being created"],
+  [2_051_134, "over hawkBit components in use were said to have been stopped"],
 ] as const;
 
 describe("the whole system in virtual time, a sample", () => {

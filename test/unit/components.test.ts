@@ -1,4 +1,4 @@
-import { equal, ok, throws } from "../support/assert.js";
+import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { accept, cutComponents } from "../support/component-cuts.js";
 import {
   ASSETS,
@@ -226,6 +226,18 @@ describe("components: what is refused", () => {
     equal(told.join(), "created");
     // Its files belong to no job any more.
     throws(() => components.createFile(rest[0], () => {}), { code: "file-create" });
+  });
+
+  it("deltas and packed images where firmware is taken whole: they were fetched, and told to be no image", () => {
+    const { components } = new ComponentRig();
+    const bytes = firmwareImage("2.0.0");
+    const whole = fileOf(bytes);
+    const delta = fileOf(bytes, { filePath: "/d;base=0a1b2c3d" });
+    const packed = fileOf(bytes, { filePath: "/d;packed" });
+    deepEqual(components.rank([delta, whole, packed]), [whole]);
+    throws(() => components.plan([packed, fileOf(assets("1"), { fileType: ASSETS })]), {
+      code: "file-create",
+    });
   });
 
   it("a set with one member that is older than what is in use: nothing of it is written", () => {
