@@ -181,6 +181,11 @@ export class Device {
       if (this.on) clock.set(() => this.reset(), RESTART_MS);
       return;
     }
+    if (!this.on) {
+      // The power went while they were read: of what that life made nothing is left.
+      this.#components = undefined;
+      return;
+    }
     const assets = this.quietly(() => this.#findAssets());
     const isOnTrial = pal.getPlatformImageState() === "pending-commit";
     if (scenario.device.components) judge.uses(assets, firmware, isOnTrial);

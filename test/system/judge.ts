@@ -19,6 +19,10 @@ export interface Delivery {
   readonly assets: Assets | undefined;
 }
 
+/** Answers to a status that say that there is no such execution any more, or not in this state. */
+const OVER: readonly string[] = Object.freeze([
+  ...["ResourceNotFound", "VersionMismatch", "TerminalStateReached", "InvalidStateTransition"],
+]);
 /** Largest number of timers agent and porting layer may have armed, of subscriptions, and of observers. */
 const MOST_TIMERS = 12;
 const MOST_SUBSCRIPTIONS = 8;
@@ -152,25 +156,22 @@ function major({ version }: { readonly version: string }): number {
  * What has to be in a story for a good job to fail with a code.
  * @param refused whether the service has refused words about the end of this very job
  */
-export function excused(
-  code: string,
-  { faults, agent, link, app, ddi }: Scenario,
-  story: JobStory,
-  refused: boolean,
-): boolean {
+export function excused(code: string, scenario: Scenario, story: JobStory, refused: boolean): boolean {
+  const { faults, agent, link, ddi } = scenario;
   const has = (...kinds: string[]) => faults.some(({ kind }) => kinds.includes(kind));
   const flash = has("flash", "rot", "stuck");
   const power = has("power", "cut");
   // What hawkBit does not say again is in the store: without it nobody knows whose trial it is, or would be.
   const forgotten = ddi !== undefined && has("store");
+  const cutOff = has("service", "stream-gone", "refuse", "delete", "replace");
   switch (code) {
     case "":
       // The bare status is what is left.
       return refused;
     case "bad-payload":
     case "file-too-large":
-      // Of the last of several files, when the whole image has failed before it.
-      return story.payloads !== undefined && (flash || has("corrupt", "forge"));
+      // Of the last of several files, when the whole image has failed before it, or could not be had.
+      return story.payloads !== undefined && (flash || cutOff || has("corrupt", "forge"));
     case "no-progress":
       return (
         has("service", "outage", "refuse", "stream-gone", "corrupt", "leap", "mute") ||
@@ -186,10 +187,18 @@ export function excused(
     case "store-failed":
       return has("store");
     case "stream-refused":
-      return has("service", "stream-gone", "refuse", "delete", "replace");
+      return cutOff;
+    case "bad-image":
+      // The head of a component is judged as it came, before there is anything to verify.
+      return flash || (story.set !== undefined && has("corrupt", "forge"));
+    case "cancelled":
+      // The service has said so, of a status.
+      return faults.some(
+        (fault) =>
+          fault.kind === "service" && /^(update|any)$/.test(fault.operation) && OVER.includes(fault.what),
+      );
     case "flash-write":
     case "file-close":
-    case "bad-image":
     case "commit-failed":
     case "file-create":
       return flash;
@@ -208,13 +217,13 @@ export function excused(
         // hawkBit is asked at its own pace: an unreadable answer may cost the time there is.
         (ddi !== undefined && has("forge")) ||
         has("app", "service", "outage", "refuse", "mute") ||
-        app.testMs >= agent.selfTestTimeoutMs
+        isShort(scenario)
       );
     case "self-test-timeout":
       return (
         forgotten ||
         has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute") ||
-        app.testMs >= agent.selfTestTimeoutMs
+        isShort(scenario)
       );
     case "self-test-rejected":
     case "user-abort":
@@ -229,6 +238,15 @@ export function excused(
     default:
       return false;
   }
+}
+
+/** Whether the test alone, or what has to come before it, takes longer than the application gives the image. */
+function isShort({ agent, app, device, link, ddi }: Scenario): boolean {
+  // Over HTTP nobody says that the network is there: an attempt finds out, and the wait before it may be as long as all that came
+  // before, and a second; each is spread by a quarter. Then root, consent and deployment are asked for, and the test is announced.
+  const { connect } = device;
+  const before = ddi ? connect + 1.25 * (connect / 0.75 + 1_000) + 4 * link.rtt : 0;
+  return app.testMs + before >= agent.selfTestTimeoutMs;
 }
 
 /** Whether one block, or the few attempts there is time for, may take longer than the agent waits. */
