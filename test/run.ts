@@ -58,6 +58,7 @@ const FIRST: readonly (readonly Step[])[] = [
       title: "Types of tests and examples for Moddable",
       command: ["tsc", "-p", "test/moddable/tsconfig.json"],
     },
+    { title: "Spelling", command: ["cspell", "--config", "tools/docs/cspell.json", "--no-progress"] },
     { title: "Docs: up to date, no warnings of typedoc", command: ["tsx", "tools/docs.ts", "--check"] },
   ],
 ];
