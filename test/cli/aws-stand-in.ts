@@ -15,7 +15,11 @@ const COUNTED: Readonly<Record<string, string>> = {
   IN_PROGRESS: "numberOfInProgressThings",
   SUCCEEDED: "numberOfSucceededThings",
   FAILED: "numberOfFailedThings",
+  REJECTED: "numberOfRejectedThings",
+  TIMED_OUT: "numberOfTimedOutThings",
 };
+/** Of one page of a list (LaserMaxResults). */
+const PAGE_LIMIT = 250;
 /** What each call's body has to look like, in the SDK's own schemas. */
 const SCHEMAS: readonly (readonly [RegExp, unknown])[] = [
   [/^POST \/otaUpdates\//, iot.CreateOTAUpdateRequest$],
@@ -42,6 +46,8 @@ export class AwsStandIn {
   readonly requests: Recorded[] = [];
   /** Statuses of the job's one device, one more for every time they are asked for; the last stays. */
   statuses: string[] = ["QUEUED", "IN_PROGRESS", "SUCCEEDED"];
+  /** How many devices of a large job are in which status, in the place of `statuses`; one more each time, the last stays. */
+  fleet: Readonly<Record<string, number>>[] | undefined;
   /** Answers this operation's path with an error. */
   refuse: RegExp | undefined;
   versioned = true;
@@ -81,6 +87,7 @@ export class AwsStandIn {
         const problem =
           (schema === undefined || !isJson ? undefined : modelProblem(schema, body, path)) ??
           this.#missing(method, path, body) ??
+          pageProblem(new URL(url, "http://localhost").searchParams) ??
           this.#locationProblem(body);
         const refused = this.refuse?.test(`${method} ${path}`) || problem !== undefined;
         response.statusCode = refused ? 403 : 200;
@@ -92,7 +99,9 @@ export class AwsStandIn {
           response.setHeader("x-amz-version-id", version);
         }
         response.end(
-          refused ? JSON.stringify({ message: problem ?? "not for you" }) : this.#answer(method, path),
+          refused
+            ? JSON.stringify({ message: problem ?? "not for you" })
+            : this.#answer(method, path, new URL(url, "http://localhost").searchParams),
         );
       });
     });
@@ -147,7 +156,7 @@ export class AwsStandIn {
     return undefined;
   }
 
-  #answer(method: string, path: string): string {
+  #answer(method: string, path: string, query: URLSearchParams): string {
     const id = path.split("/")[2];
     if (method === "GET" && path.startsWith("/otaUpdates/")) {
       // Made some time after the request.
@@ -156,6 +165,16 @@ export class AwsStandIn {
       return JSON.stringify({
         otaUpdateInfo: { otaUpdateId: id, otaUpdateStatus, awsIotJobId: `AFR_OTA-${id}` },
       });
+    }
+    if (method === "GET" && path.endsWith("/things") && this.fleet) {
+      const status = query.get("status") ?? "";
+      const count = this.fleet[0][status] ?? 0;
+      const limit = Math.min(count, Number(query.get("maxResults") ?? PAGE_LIMIT));
+      const executionSummaries = Array.from({ length: limit }, (_, index) => ({
+        thingArn: `arn:aws:iot:eu-central-1:123456789012:thing/${status}-${index + 1}`,
+        jobExecutionSummary: { status },
+      }));
+      return JSON.stringify({ executionSummaries, ...(limit < count && { nextToken: "more" }) });
     }
     if (method === "GET" && path.endsWith("/things")) {
       const thingArn = "arn:aws:iot:eu-central-1:123456789012:thing/board";
@@ -178,6 +197,15 @@ export class AwsStandIn {
       return JSON.stringify({
         jobs: [{ jobId: "AFR_OTA-one", status: "COMPLETED", targetSelection: "SNAPSHOT", createdAt: 1 }],
       });
+    if (method === "GET" && path.startsWith("/jobs/") && this.fleet) {
+      const counts = this.fleet.length > 1 ? this.fleet.shift()! : this.fleet[0];
+      const isOpen = "QUEUED" in counts || "IN_PROGRESS" in counts;
+      const details = Object.entries(counts).map(([name, count]) => [COUNTED[name], count]);
+      const jobProcessDetails = Object.fromEntries(details);
+      return JSON.stringify({
+        job: { jobId: id, status: isOpen ? "IN_PROGRESS" : "COMPLETED", jobProcessDetails },
+      });
+    }
     if (method === "GET" && path.startsWith("/jobs/")) {
       const status = this.statuses.length > 1 ? this.statuses.shift()! : this.statuses[0];
       const isOpen = status === "QUEUED" || status === "IN_PROGRESS";
@@ -201,4 +229,11 @@ export class AwsStandIn {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+function pageProblem(query: URLSearchParams): string | undefined {
+  const limit = Number(query.get("maxResults") ?? 1);
+  return Number.isInteger(limit) && limit >= 1 && limit <= PAGE_LIMIT
+    ? undefined
+    : `maxResults must be from 1 to ${PAGE_LIMIT}`;
 }

@@ -312,6 +312,32 @@ describe("xs-ota aws deploy, against a local stand-in", () => {
     ok(/1\.0\.0\s+2/.test(await folder.good("aws", "versions", ...here)));
   });
 
+  it("asks as seldom for 50,000 devices as for one: once each time, and for the reasons of five of each kind of failure", async () => {
+    const here = ["--region", "eu-central-1", "--endpoint", aws.url];
+    const end = { SUCCEEDED: 48_000, FAILED: 1200, REJECTED: 500, TIMED_OUT: 300 };
+    const described = "GET /jobs/AFR_OTA-one";
+    const asked = () => aws.requests.splice(0).map(({ method, path }) => `${method} ${path}`);
+    const reasons = ["FAILED", "REJECTED", "TIMED_OUT"].flatMap((status) => [
+      `${described}/things`,
+      ...[1, 2, 3, 4, 5].map((number) => `GET /things/${status}-${number}/jobs/AFR_OTA-one`),
+    ]);
+    aws.fleet = [{ QUEUED: 50_000 }, { QUEUED: 20_000, IN_PROGRESS: 10_000, SUCCEEDED: 20_000 }, end];
+    const watched = await folder.run("aws", "watch", "AFR_OTA-one", "--poll", "0.05", ...here);
+    equal(watched.code, 1, watched.stderr);
+    for (const line of [
+      "IN_PROGRESS: 20000 QUEUED, 10000 IN_PROGRESS, 20000 SUCCEEDED",
+      "48000 of 50000 devices SUCCEEDED",
+    ])
+      ok(watched.stdout.split("\n").includes(line), watched.stdout);
+    deepEqual(asked(), [described, described, described, ...reasons]);
+    const shown = await folder.good("aws", "jobs", "AFR_OTA-one", ...here);
+    ok(shown.includes("TIMED_OUT-5  TIMED_OUT: "), shown);
+    deepEqual(asked(), [described, ...reasons]);
+    await folder.good("aws", "jobs", "--limit", "250", ...here);
+    await folder.good("aws", "versions", ...here);
+    deepEqual(asked(), ["GET /jobs", "POST /indices/buckets"]);
+  });
+
   it("passes on in one line what AWS refuses", async () => {
     aws.refuse = /otaUpdates/;
     await folder.bad(1, "CreateOTAUpdate: UnauthorizedException: not for you", ...execute());
