@@ -27,6 +27,7 @@ import {
   type HistoryView,
   historyView,
   type ImageLabel,
+  isAway,
   type JobView,
   jobView,
 } from "./views.js";
@@ -317,7 +318,7 @@ export class Desk extends EventEmitter<DeskEvents> {
   preview(deployment: DeskDeployment, payloads: readonly MadePayload[] = []): DeploymentPreview {
     const things = this.#targets(deployment);
     const devices = things.map((name) => this.service.device(name));
-    const offline = things.filter((_, index) => devices[index]?.connected !== true);
+    const offline = things.filter((_, index) => !devices[index] || isAway(devices[index]));
     const warnings: string[] = [];
     const { chip, project, version } = labelOf(deployment.image, "");
     const views = devices.flatMap((device) =>

@@ -223,6 +223,11 @@ function heldText({ status, paused, reasonCode = "", comment }: Job, left: numbe
   return `Cancelled${why && ` ${why}`}${left > 0 ? `; ${spared} never offered it` : ""}`;
 }
 
+/** Whether nothing speaks for a device being there. Of one that has been heard of the broker may not tell. */
+export function isAway({ connected, lastSeen }: Pick<DeviceView, "connected" | "lastSeen">): boolean {
+  return connected === false || (connected === undefined && lastSeen === undefined);
+}
+
 /** @param executions of this device, in the order queued */
 export function deviceView(device: Device, executions: readonly Execution[]): DeviceView {
   const { thingName, connected, lastSeen, label, groups } = device;

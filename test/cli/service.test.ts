@@ -323,7 +323,9 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     await folder.bad(1, "is CANCELED", "jobs", jobId, "--cancel", ...here);
     await folder.bad(2, 'there is no job "nothing"', "jobs", "nothing", ...here);
     await folder.bad(2, "name the job", "jobs", "--delete", ...here);
-    await folder.good("jobs", jobId, "--delete", ...here);
+    deepEqual(JSON.parse(await folder.good("jobs", jobId, "--delete", "--json", ...here)), {
+      deleted: jobId,
+    });
     equal(await folder.good("jobs", "--json", ...here), "[]\n");
   });
 

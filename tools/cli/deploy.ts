@@ -5,9 +5,10 @@
 import { Command, Option } from "commander";
 import { inspectImageBytes } from "../../service/inspection.js";
 import type { Stage } from "../../service/rollout.js";
-import type { ExecutionView, JobView, Phase } from "../../service/views.js";
+import { type ExecutionView, isAway, type JobView, type Phase } from "../../service/views.js";
 import { ServiceClient as Client, type ServiceClient, ServiceFailure } from "./client.js";
 import { confirmed } from "./confirm.js";
+import { Presence } from "./deploy/presence.js";
 import { Progress } from "./deploy/progress.js";
 import { addSetOptions, type SetOptions, setFiles } from "./deploy/set.js";
 import { FAILED, Failure, INTERRUPTED, OK } from "./failure.js";
@@ -33,6 +34,7 @@ interface DeployOptions extends RolloutOptions, PayloadOptions, SetOptions {
   readonly stageSuccess?: number;
   readonly description?: string;
   readonly online: boolean;
+  readonly patience: number;
   readonly thing?: readonly string[];
   readonly all: boolean;
   readonly protocol?: readonly ("mqtt" | "http")[];
@@ -46,11 +48,13 @@ interface DeployOptions extends RolloutOptions, PayloadOptions, SetOptions {
   readonly json: boolean;
 }
 
+type GaveUp = "timeout" | "interrupted" | "offline" | "paused" | "continuous";
+
 interface Outcome {
   readonly ok: boolean;
   readonly jobId: string;
   /** Why the wait ended before the job; undefined: it has ended. */
-  readonly gaveUp?: "timeout" | "interrupted" | "offline" | "paused";
+  readonly gaveUp?: GaveUp;
   /** Why the rollout stands still, or why the job was cancelled. */
   readonly reason?: string;
   readonly seconds: number;
@@ -64,7 +68,8 @@ const GAVE_UP = Object.freeze({
   interrupted: "Stopped",
   offline: "Only devices that are not connected are left",
   paused: "The rollout stands still",
-});
+  continuous: "No device is left so far",
+} satisfies Record<GaveUp, string>);
 
 export function deployCommand(): Command {
   const command = new Command("deploy")
@@ -86,12 +91,9 @@ export function deployCommand(): Command {
     .option("--key <file>", "sign with this key (default: the service signs with its own)")
     .option("--signer <name>", "what the job calls the signer", SIGNER_NAME)
     .option("--timeout <seconds>", "stop waiting after so long", seconds)
-    .option(
-      "--cancel",
-      "when the wait ends by --timeout or Ctrl-C, cancel the job; otherwise it goes on",
-      false,
-    )
+    .option("--cancel", "when the wait ends before the job does, cancel it; otherwise it goes on", false)
     .option("--online", "stop waiting when only devices are left that are not connected", false)
+    .option("--patience <seconds>", "with --online: how long boards may be away that restart", seconds, 60)
     .option("--stages <list>", "a few first, each stage once the one before has succeeded: 5,10%,50%", stages)
     .option(
       "--stage-success <percent>",
@@ -164,8 +166,9 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   else print(introduction(job), ...offlineText(offline));
   if (!options.wait) return OK;
   const outcome = await follow(client, job, options, stop);
-  if (outcome.gaveUp && options.cancel) await client.cancel(job.jobId);
-  await conclude(client, outcome, options);
+  const isCancelled = options.cancel && outcome.gaveUp !== undefined && outcome.gaveUp !== "continuous";
+  if (isCancelled) await client.cancel(job.jobId);
+  await conclude(client, outcome, { json: options.json, isCancelled });
   if (outcome.gaveUp === "interrupted") return INTERRUPTED;
   return outcome.ok ? OK : FAILED;
 }
@@ -221,10 +224,14 @@ async function follow(
   const timer = options.timeout && setTimeout(() => limit.abort(), options.timeout * 1000);
   const progress = new Progress(jobId, options.json);
   const live = new LiveState();
+  const presence = new Presence(options.patience * 1000);
+  const allAway = new AbortController();
+  let look: NodeJS.Timeout | undefined;
   let seen = false;
-  let held: "paused" | "offline" | undefined;
+  let held: GaveUp | undefined;
   try {
-    for await (const event of client.events(AbortSignal.any([stop, limit.signal]))) {
+    for await (const event of client.events(AbortSignal.any([stop, limit.signal, allAway.signal]))) {
+      clearTimeout(look);
       const changed = live.take(event);
       if (event.type === "lost") {
         progress.lost();
@@ -242,17 +249,30 @@ async function follow(
       );
       if (job.ended) break;
       if (job.paused !== undefined) held = "paused";
-      else if (options.online && onlyOffline(live, job)) held = "offline";
+      else if (isDoneSoFar(live, job)) held = "continuous";
+      const now = performance.now();
+      // What is there from the beginning has not been said by the device just now.
+      const heard = event.type === "state" ? [] : changed.map(({ thingName }) => thingName);
+      presence.look(live.devices.values(), heard, now);
+      const open = options.online ? holdingUp(live, job) : undefined;
+      const left = open && presence.left(open, now);
+      if (left === 0) held ??= "offline";
+      else if (left !== undefined) look = setTimeout(() => allAway.abort(), left);
       if (held) break;
     }
+    if (allAway.signal.aborted) held = "offline";
   } finally {
+    clearTimeout(look);
     clearTimeout(timer || undefined);
   }
   const latest = live.latest(jobId);
   const job = live.jobs.get(jobId);
   progress.finish(latest);
   return {
-    ok: latest.length > 0 && latest.every(({ phase }) => phase === "accepted") && job?.waiting === 0,
+    ok:
+      (latest.length > 0 || held === "continuous") &&
+      latest.every(({ phase }) => phase === "accepted") &&
+      job?.waiting === 0,
     jobId,
     gaveUp: stop.aborted ? "interrupted" : limit.signal.aborted ? "timeout" : held,
     reason: job?.held,
@@ -265,7 +285,7 @@ async function follow(
 async function conclude(
   client: ServiceClient,
   outcome: Outcome,
-  { json, cancel }: DeployOptions,
+  { json, isCancelled }: { readonly json: boolean; readonly isCancelled: boolean },
 ): Promise<void> {
   const { memory } = await client.status();
   if (json) {
@@ -287,7 +307,7 @@ async function conclude(
   if (!outcome.gaveUp) return;
   const why = GAVE_UP[outcome.gaveUp];
   print(
-    cancel
+    isCancelled
       ? `${why}: the job is cancelled.`
       : `${why}: the job goes on; xs-ota jobs ${outcome.jobId} shows it.`,
   );
@@ -298,7 +318,7 @@ async function offlineOf(client: ServiceClient, { jobId }: JobView): Promise<str
   const [{ devices }, { executions }] = await Promise.all([client.state(), client.job(jobId)]);
   const names = new Set(executions.map(({ thingName }) => thingName));
   return devices
-    .filter((device) => names.has(device.thingName) && !device.connected)
+    .filter((device) => names.has(device.thingName) && isAway(device))
     .map(({ thingName }) => thingName);
 }
 
@@ -316,15 +336,17 @@ function introduction({ jobId, things: count, image, protocols }: JobView): stri
   return `${jobId}: ${what}${size}, to ${count} device${count === 1 ? "" : "s"} over ${protocols.join(" or ")}`;
 }
 
-/** Whether all that is left of a job is with devices that are not connected, or waits for a stage that only these hold up. */
-function onlyOffline(live: LiveState, { jobId, waiting, stage, rollout }: JobView): boolean {
+/** Whether a job that goes on for devices that join its groups has nothing left to do for now. */
+function isDoneSoFar(live: LiveState, { jobId, waiting, targetSelection }: JobView): boolean {
+  return targetSelection === "CONTINUOUS" && waiting === 0 && live.latest(jobId).every(({ ended }) => ended);
+}
+
+/** Devices that alone hold a job up, also by a stage that waits for them; undefined when it goes on without them. */
+function holdingUp(live: LiveState, { jobId, waiting, stage, rollout }: JobView): string[] | undefined {
   const open = live.latest(jobId).filter(({ ended }) => !ended);
   const hasRate = rollout?.maximumPerMinute !== undefined || rollout?.exponentialRate !== undefined;
   const isHeldUp = stage !== undefined && stage.stage < stage.stages && !hasRate && open.length > 0;
-  return (
-    (waiting === 0 || isHeldUp) &&
-    open.every(({ thingName }) => live.devices.get(thingName)?.connected !== true)
-  );
+  return waiting === 0 || isHeldUp ? open.map(({ thingName }) => thingName) : undefined;
 }
 
 function countPhases(executions: readonly ExecutionView[]): Partial<Record<Phase, number>> {

@@ -53,7 +53,7 @@ export function jobsCommand(): Command {
       if (options.resume) await client.resume(jobId);
       if (options.delete) {
         await client.delete(jobId);
-        return print(`${jobId} is deleted.`);
+        return options.json ? printJson({ deleted: jobId }) : print(`${jobId} is deleted.`);
       }
       await showJob(client, jobId, options.json);
       await warnOfStorage(client);
