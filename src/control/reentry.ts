@@ -42,6 +42,8 @@ export function judgeReentry(
   if (image === imageName(running)) {
     // What the boot loader says of it goes before its name.
     const state = pal.getPlatformImageState();
+    // Of components by themselves it knows nothing: in use and not on trial they were accepted.
+    if (!job.files.some(({ fileType }) => !fileType)) return undefined;
     if (state === "invalid")
       return new OtaError("rolled-back", `the boot loader gave ${image} up`, "self-test");
     return state === "unknown" && !onTrial ? true : undefined;

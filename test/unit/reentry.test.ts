@@ -33,6 +33,8 @@ interface Situation {
   rolledBack?: boolean;
   /** What the boot loader says of the running image; default: it waits for a decision, or has one. */
   platform?: PlatformImageState;
+  /** The porting layer has components. */
+  components?: boolean;
 }
 
 /** What becomes of the job, in a word; and the code of the error if there is one. */
@@ -40,7 +42,8 @@ function judge(details: Details, situation: Situation): string[] {
   const { onTrial, accepted, rolledBack = false } = situation;
   const { platform = onTrial ? "pending-commit" : "valid" } = situation;
   const imageState = onTrial ? "testing" : accepted ? "accepted" : "unknown";
-  const pal = { running: RUNNING, rolledBack, getPlatformImageState: () => platform };
+  const describe = situation.components ? () => RUNNING : undefined;
+  const pal = { running: RUNNING, rolledBack, describe, getPlatformImageState: () => platform };
   const verdict = judgeReentry(job(details), pal, imageState);
   if (verdict === false) return ["offer"];
   if (verdict === true) return ["test"];
@@ -123,6 +126,12 @@ describe("after a restart: the truth table", () => {
 
     it("one that was accepted in this life need not do so twice", () => {
       deepEqual(judge(mine, { platform: "unknown", accepted: true }), ["passed"]);
+    });
+
+    it("of components without firmware it says nothing: those in use had to prove themselves once more", () => {
+      for (const platform of ["unknown", "invalid", "valid"] as const)
+        deepEqual(judge({ ...mine, fileType: 2 }, { platform, components: true }), ["passed"]);
+      deepEqual(judge({ ...mine, fileType: 2 }, { onTrial: true, components: true }), ["trial"]);
     });
 
     it("of another image's job it says nothing", () => {
