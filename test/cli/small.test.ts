@@ -95,35 +95,6 @@ describe("xs-ota, in small things", function () {
     equal((await json("trace", "trace.txt")).line, "at x");
   });
 
-  it("completes commands, options and values in bash, by a script of its own", async () => {
-    folder.write("complete.sh", await folder.good("completion", "bash"));
-    const complete = (...words: string[]) => {
-      const set = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}`;
-      const script = `source ./complete.sh; ${set}; _xs_ota; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      const { stdout, stderr } = spawnSync("bash", ["-c", script], { cwd: folder.path, encoding: "utf8" });
-      equal(stderr, "");
-      return stdout.trim().split("\n");
-    };
-    deepEqual(complete("xs-ota", "dep"), ["deploy"]);
-    deepEqual(complete("xs-ota", "aws", "ver"), ["versions"]);
-    deepEqual(complete("xs-ota", "keygen", "--type", "rsa"), ["rsa-2048", "rsa-3072"]);
-    deepEqual(complete("xs-ota", "aws", "deploy", "--bu"), ["--bucket"]);
-    deepEqual(complete("xs-ota", "inspect", "v2.b"), ["v2.bin"]);
-    deepEqual(complete("xs-ota", "completion", "f"), ["fish"]);
-  });
-
-  it("completes in zsh and fish: every command and option is in the scripts", async () => {
-    const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
-    const commands = all(makeProgram());
-    const [zsh, fish] = [await folder.good("completion", "zsh"), await folder.good("completion", "fish")];
-    for (const command of commands.slice(1)) ok(fish.includes(` -a ${command.name()} `), command.name());
-    for (const { long } of commands.flatMap(({ options }) => options)) {
-      ok(fish.includes(` -l ${long!.slice(2)} `), `fish has no ${long}`);
-      ok(zsh.includes(`'${long}:`), `zsh has no ${long}`);
-    }
-    await folder.bad(2, "Allowed choices are bash, zsh, fish", "completion", "tcsh");
-  });
-
   it("says what the system says in words", async () => {
     const broker = ["serve", "--broker", "mqtt://127.0.0.1:1", "--http-port", "0", "--page-port", "0"];
     for (const [code, words, ...args] of [

@@ -6,7 +6,7 @@ import { Argument, Command, type Option } from "commander";
 import { examples } from "./options.js";
 
 const SHELLS = Object.freeze(["bash", "zsh", "fish"] as const);
-type Shell = (typeof SHELLS)[number];
+export type Shell = (typeof SHELLS)[number];
 
 /** A command as a shell sees it. */
 interface Node {
@@ -32,8 +32,13 @@ export function completionCommand(): Command {
       ]),
     )
     .action((shell: Shell, _options: object, command: Command) => {
-      process.stdout.write(WRITERS[shell](nodesOf(command.parent!)));
+      process.stdout.write(completionScript(command.parent!, shell));
     });
+}
+
+/** The script for a shell, which ends in a newline. */
+export function completionScript(program: Command, shell: Shell): string {
+  return WRITERS[shell](nodesOf(program));
 }
 
 function nodesOf(program: Command): Node[] {
