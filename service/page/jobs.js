@@ -86,7 +86,8 @@ export function Job({ jobId, go, revision }) {
     ],
     [
       "Stage",
-      stage && `${stage.stage} of ${stage.stages}${waiting > 0 ? `, ${plural(waiting, "device")} wait` : ""}`,
+      stage &&
+        `${stage.stage} of ${stage.stages}${waiting > 0 ? `, ${plural(waiting, "device")} ${waiting === 1 ? "waits" : "wait"}` : ""}`,
     ],
     [
       "Stops at",

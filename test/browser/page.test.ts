@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { Folder, type Running } from "../cli/run.js";
@@ -37,6 +37,8 @@ describe("the page of xs-ota serve, in Chromium", function () {
   let page: Page;
   let address: string;
   const problems: string[] = [];
+  /** What the page has asked, and been answered yes to. */
+  const questions: string[] = [];
 
   before(async () => {
     const executablePath = CHROMIUM.find((path) => existsSync(path));
@@ -47,6 +49,10 @@ describe("the page of xs-ota serve, in Chromium", function () {
     await folder.good("demo-image", "v2.bin", "--size", "300K");
     await folder.good("demo-image", "v3.bin", "--version", "3.0.0");
     folder.write("broken.bin", "this is no firmware ".repeat(50));
+    await folder.good("demo-image", "s3.bin", "--chip", "esp32s3", "--version", "4.0.0", "--size", "20K");
+    const damaged = readFileSync(folder.file("v3.bin"));
+    damaged[9000] ^= 1;
+    folder.write("damaged.bin", damaged);
     await startService("0", "0", "0");
     browser = await chromium.launch({ executablePath, args: FLAGS });
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
@@ -55,7 +61,10 @@ describe("the page of xs-ota serve, in Chromium", function () {
       if (message.type() === "error" && !message.text().includes("Failed to load resource"))
         problems.push(message.text());
     });
-    page.on("dialog", (dialog) => void dialog.accept());
+    page.on("dialog", (dialog) => {
+      questions.push(dialog.message());
+      void dialog.accept();
+    });
     page.setDefaultTimeout(120_000);
     await page.goto(address);
   });
@@ -200,7 +209,31 @@ describe("the page of xs-ota serve, in Chromium", function () {
     equal(await row("good-1").locator("td").first().textContent(), "2.0.0");
   });
 
+  it("refuses an image that is damaged: neither devices nor the command line take it", async () => {
+    await go("Deploy");
+    await page.getByLabel("Image", { exact: true }).setInputFiles(folder.file("damaged.bin"));
+    await page.getByText(/ESP-IDF would refuse it: checksum is 0x[0-9a-f]+/).waitFor();
+    ok(await page.getByRole("button", { name: "Check" }).isDisabled(), "one could deploy it");
+  });
+
+  it("asks for consent to another chip, and knows no device by a name nobody has heard of", async () => {
+    await page.getByLabel("or from the folder").selectOption("s3.bin");
+    await page.getByText("Checksum and SHA-256 are right.").waitFor();
+    await page.getByLabel("these").check();
+    await page.getByRole("textbox", { name: "Names" }).fill("baord-1");
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByRole("alert").getByText("No device is known by the name baord-1.").waitFor();
+    await page.getByRole("textbox", { name: "Names" }).fill("good-1, bad");
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByText("2 of 2 devices have another chip than ESP32-S3.").waitFor();
+    ok(
+      await page.getByRole("button", { name: "Deploy to 2 devices" }).isDisabled(),
+      "no consent is asked for",
+    );
+  });
+
   it("asks for consent to what stands against a deployment", async () => {
+    await page.goto(`${address}/#/devices`);
     await go("Deploy");
     await page.getByLabel("or from the folder").selectOption("v2.bin");
     await page.getByText("Checksum and SHA-256 are right.").waitFor();
@@ -227,6 +260,41 @@ describe("the page of xs-ota serve, in Chromium", function () {
     await page.getByRole("link", { name: "xs-ota-demo 3.0.0" }).click();
     await page.getByRole("button", { name: "Delete" }).click();
     await until("document.querySelectorAll('tr[data-job]').length === 1");
+  });
+
+  it("pauses a rollout, goes on with it, and aborts it", async () => {
+    for (const name of ["shelf-1", "shelf-2"])
+      await fetch(`${address}/api/devices/${name}`, { method: "PATCH", body: "{}" });
+    await go("Deploy");
+    await page.getByLabel("or from the folder").selectOption("v3.bin");
+    await page.getByText("Checksum and SHA-256 are right.").waitFor();
+    await page.getByLabel("these").check();
+    await page.getByRole("textbox", { name: "Names" }).fill("shelf-1, shelf-2");
+    await page.getByText("Stages, rate and stops").click();
+    await page.getByLabel("Stages", { exact: true }).fill("1");
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByText("It touches 2 devices: shelf-1, shelf-2; 2 not connected.").waitFor();
+    await page.getByRole("button", { name: "Deploy to 2 devices" }).click();
+    await page.getByText("1 of 2, 1 device waits").waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText(/paused by an operator/).waitFor();
+    await picture("6-paused");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByText(/paused by an operator/).waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Abort" }).click();
+    await page.getByText(/Cancelled by an operator; 1 device was never offered it/).waitFor();
+    equal(questions.at(-1), "Cancel this job, also on devices that are at it?");
+    await page.getByRole("button", { name: "Delete" }).waitFor();
+    equal(await page.getByRole("button", { name: "Pause" }).count(), 0);
+  });
+
+  it("forgets a device", async () => {
+    await go("Devices");
+    await row("shelf-2").getByRole("link").click();
+    await page.getByRole("button", { name: "Forget" }).click();
+    await until("document.querySelectorAll('tr[data-thing]').length === 4");
+    equal(questions.at(-1), "Forget shelf-2 and what happened on it?");
+    equal(await row("shelf-2").count(), 0);
   });
 
   it("did all this without an error in the browser", () => {

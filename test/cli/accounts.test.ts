@@ -46,10 +46,13 @@ describe("xs-ota serve --users", function () {
     await add("board-2", "--role", "device");
     await folder.good("user", "add", "board-3", "--role", "device", "--certificate");
     const ports = ["--mqtt-port", "0", "--http-port", "0", "--page-port", "0"];
-    serve = folder.start("serve", "--json", "--tls", "--users", "xs-ota-users.json", ...ports);
+    // Open to the network: clients check that the certificate has the address that is announced.
+    const open = ["--listen", "0.0.0.0", "--tls", "--users", "xs-ota-users.json"];
+    serve = folder.start("serve", "--json", ...open, ...ports);
     const [, line] = await serve.until(/^(\{"event":"serving".*\})$/m);
     addresses = JSON.parse(line) as Record<string, string>;
     process.env["XS_OTA_SERVICE"] = addresses["page"];
+    for (const name of ["mqtt", "http"]) ok(!addresses[name].includes("0.0.0.0"), addresses[name]);
   });
 
   after(async () => {
