@@ -4,8 +4,7 @@ import mqtt from "mqtt";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { Folder, PROGRAM, type Running } from "./run.js";
 
-describe("xs-ota serve --users", function () {
-  this.timeout(120_000);
+describe("xs-ota serve --users", () => {
   let folder: Folder;
   let serve: Running;
   let addresses: Record<string, string>;
@@ -202,8 +201,7 @@ describe("xs-ota serve --users", function () {
   });
 });
 
-describe("xs-ota serve --page-tls, and what it refuses", function () {
-  this.timeout(60_000);
+describe("xs-ota serve --page-tls, and what it refuses", () => {
   let folder: Folder;
   const environment = { ...process.env };
 

@@ -46,8 +46,7 @@ ${script}\nwords=(${quoted(words)}); CURRENT=${words.length}; _xs_ota`,
 const quoted = (words: readonly string[]) => words.map((word) => `'${word}'`).join(" ");
 const isInstalled = (shell: string) => spawnSync(shell, ["-c", "exit 0"]).status === 0;
 
-describe("xs-ota completion", function () {
-  this.timeout(120_000);
+describe("xs-ota completion", () => {
   let folder: Folder;
   const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
   const script = (shell: Shell) => completionScript(makeProgram(), shell);

@@ -5,8 +5,7 @@ import { Folder, type Running } from "./run.js";
 
 const ANY_PORTS = ["--mqtt-port", "0", "--http-port", "0", "--page-port", "0"];
 
-describe("xs-ota at a desk", function () {
-  this.timeout(120_000);
+describe("xs-ota at a desk", () => {
   let folder: Folder;
   let serve: Running;
   const environment = { ...process.env };

@@ -49,8 +49,7 @@ class Board {
   }
 }
 
-describe("jobs of the desk service, over time", function () {
-  this.timeout(180_000);
+describe("jobs of the desk service, over time", () => {
   let folder: Folder;
   let at: Record<string, string>;
   const boards: Board[] = [];

@@ -12,8 +12,7 @@ import { Folder, PROGRAM } from "./run.js";
 /** Names of errors as the system has them. */
 const ERRNO = /\bE(?:[A-Z]{4,}|IO)\b|errno|syscall/;
 
-describe("xs-ota, in small things", function () {
-  this.timeout(120_000);
+describe("xs-ota, in small things", () => {
   let folder: Folder;
 
   before(async () => {
