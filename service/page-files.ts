@@ -33,7 +33,7 @@ export class PageFiles {
 
   /** @throws Error when the package is incomplete */
   constructor() {
-    // Compiled, this module is one folder further away from the sources.
+    // In the package, this module is in build/tools.
     const folders = ["./page/", "../../service/page/"].map((path) => new URL(path, import.meta.url));
     const folder = folders.find((url) => existsSync(new URL("index.html", url)));
     if (!folder) throw new Error("the files of the page are missing");

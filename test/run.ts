@@ -48,10 +48,11 @@ const FIRST: readonly (readonly Step[])[] = [
         ]),
   ],
   [
+    { title: "Programs", command: ["node", "tools/build/programs.js"] },
     { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
     { title: "Types of src", command: ["tsc", "-p", "tsconfig.json", "--noEmit"] },
     {
-      title: "Types of hosts, service, tools and tests; programs",
+      title: "Types of hosts, service, tools and tests",
       command: ["tsc", "-p", "tsconfig.node.json", "--incremental", "false"],
     },
     {

@@ -47,7 +47,7 @@ function newest(root: string): number {
   return latest;
 }
 
-/** The folder of package.json: this file runs from hosts/xs in a clone and from build/hosts/xs in the package. */
+/** The folder of package.json: this file runs from hosts/xs in a clone and from build/tools in the package. */
 function packageRoot(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);

@@ -57,14 +57,8 @@ function prepare(command: Command): void {
     .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) });
 }
 
+/** This file runs from tools/cli in a clone and from build/tools in the package: two folders below either way. */
 function packageVersion(): string {
-  for (const path of ["../../package.json", "../../../package.json"]) {
-    try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as { version: string })
-        .version;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
-  }
-  return "";
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }

@@ -80,7 +80,7 @@ class ShippedModule {
   }
 }
 
-/** The package's folder: this file runs from tools/cli in a clone and from build/tools/cli in the package. */
+/** The package's folder: this file runs from tools/cli in a clone and from build/tools in the package. */
 function packageFolder(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
