@@ -395,14 +395,14 @@ export class Components implements OtaPal {
       const now = live && !this.#firmware && !works.some(({ definition }) => definition.restart);
       records.attempts = now ? attempts - 1 : attempts;
       const error = this.#attempt();
-      if (error) return done(error);
+      if (error) {
+        this.#withdraw();
+        return done(error);
+      }
       if (!now) this.#leave();
       if (this.#firmware)
         firmware.activate((problem) => {
-          if (problem) {
-            records.trial = false;
-            this.#attempt();
-          }
+          if (problem) this.#withdraw();
           done(problem);
         });
       else {
@@ -417,6 +417,13 @@ export class Components implements OtaPal {
   reset(): void {
     this.#leave();
     this.#options.firmware.reset();
+  }
+
+  /** What is told to have failed must not be tried at the next start, where its record was written after all. */
+  #withdraw(): void {
+    this.#records.trial = false;
+    // The other sector of the log may take what one did not.
+    if (this.#attempt()) this.#attempt();
   }
 
   #leave(): void {

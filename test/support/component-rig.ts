@@ -137,6 +137,8 @@ export class ComponentRig {
   readonly boot: ModelBoot;
   readonly notices: string[] = [];
   restarts = 0;
+  /** Called when all files are there. */
+  onActivate: () => void = () => {};
   components!: Components;
   readonly #log: FlashPartition;
   readonly #places: FlashPartition[];
@@ -217,6 +219,7 @@ export class ComponentRig {
         }
         this.#wait((done) => components.closeFile(done));
       }
+      this.onActivate();
       this.#wait((done) => components.activate(done), true);
     } catch (error) {
       return (error as OtaError).code ?? (error as Error).message;

@@ -1,3 +1,4 @@
+import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { accept, cutComponents } from "../support/component-cuts.js";
 import {
@@ -93,6 +94,35 @@ describe("components: one by itself", () => {
     throws(() => open.read(-1, bytes), { type: RangeError });
     throws(() => rig.components.open("stranger"), { type: RangeError });
   });
+});
+
+describe("components: a record of a trial that is told not to have been written", () => {
+  for (const withFirmware of [false, true])
+    it(`is not followed at the next start, ${withFirmware ? "with" : "without"} firmware: it was`, () => {
+      const rig = new ComponentRig();
+      const files = withFirmware
+        ? withStatement(new Map([...one(assets("1")), ...one(firmwareImage("2.0.0"), 0)]), 1)
+        : one(assets("1"));
+      const { chip } = rig;
+      let reads = 0;
+      let failed = false;
+      // The record is there whole; that it is can not be read.
+      rig.onActivate = () => {
+        chip.faults = {
+          fate: ({ kind, offset }) => {
+            if (kind !== "read" || offset >= 2 * SECTOR_SIZE || failed || ++reads < 2) return undefined;
+            failed = true;
+            return "fail";
+          },
+        };
+      };
+      equal(rig.install(files), "flash-write");
+      ok(failed);
+      chip.faults = undefined;
+      rig.start();
+      equal(rig.versions, "1.0.0 - -");
+      equal(rig.components.getPlatformImageState(), "valid");
+    });
 });
 
 describe("components: what is refused", () => {
