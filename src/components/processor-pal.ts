@@ -67,6 +67,8 @@ export class ProcessorPal implements OtaPal {
   readonly #options: ProcessorPalOptions;
   readonly #place: FlashPal;
   #file: JobFile | undefined;
+  /** All of it has been here since an earlier life, which may have passed it on. */
+  #again = false;
   #timer: Timer | undefined;
   /** Counts what was begun: an answer to something earlier means nothing. */
   #turn = 0;
@@ -80,7 +82,10 @@ export class ProcessorPal implements OtaPal {
   createFile(file: JobFile, done: (error: OtaError | undefined, received: Received) => void): void {
     this.abort(false);
     this.#file = file;
-    this.#place.createFile(file, done);
+    this.#place.createFile(file, (error, received) => {
+      this.#again = !error && received.byteLength >= file.fileSize;
+      done(error, received);
+    });
   }
 
   inspect(file: JobFile, head: Uint8Array): undefined {
@@ -93,7 +98,8 @@ export class ProcessorPal implements OtaPal {
     const present = processor.version;
     if (allowDowngrade || present === undefined) return undefined;
     const order = compareVersions(version, present);
-    if (order > 0) return undefined;
+    // The processor may have started it already: what was interrupted ends as it has to.
+    if (order > 0 || (order === 0 && this.#again)) return undefined;
     const code = order === 0 ? "same-version" : order < 0 ? "downgrade" : "bad-version";
     return refuse(code, `the file has version ${version}, the processor ${present}`);
   }

@@ -32,8 +32,10 @@ export class UartBoard implements Uart {
   /** Of so many frames, in either direction, one loses a byte; 0: none. */
   loseEvery = 0;
   dead = false;
-  /** What it says of itself when it is asked to stay. */
-  works = true;
+  /** What an image says of itself when it is asked to stay. */
+  works: (image: Uint8Array) => boolean = () => true;
+  /** Another image runs, or the one that does stays. */
+  onImage: () => void = () => {};
   readonly #clock: VirtualClock;
   readonly #frames = new Frames();
   #sent = 0;
@@ -57,12 +59,14 @@ export class UartBoard implements Uart {
 
   /** Power goes and comes back: what is not confirmed is given up. */
   reset(): void {
-    this.image = this.before ?? this.image;
+    const { before } = this;
+    this.image = before ?? this.image;
     this.before = undefined;
     this.#coming = new Uint8Array();
     this.#verified = false;
     this.#frames.clear();
     this.#last.number = -1;
+    if (before) this.onImage();
   }
 
   #spoil(bytes: Uint8Array): Uint8Array {
@@ -108,14 +112,16 @@ export class UartBoard implements Uart {
         this.before = this.image;
         this.image = this.#coming;
         this.#verified = false;
+        this.onImage();
         return "";
       case CONFIRM:
         if (!this.before) return "nothing on trial";
-        if (!this.works) {
+        if (!this.works(this.image)) {
           this.reset();
           return "its self-test failed";
         }
         this.before = undefined;
+        this.onImage();
         return "";
       default:
         return "unknown";

@@ -29,6 +29,8 @@ function file(version: string, changes: { name?: string; projectName?: string } 
 /** A device with such a processor. */
 class Product extends World {
   readonly board: UartBoard;
+  /** What the processor says at a start that it runs. */
+  runs = "1";
 
   constructor() {
     const otherPals: Record<number, OtaPal> = {};
@@ -46,7 +48,7 @@ class Product extends World {
 
   around({ clock, crypto, trustedKeys }: FlashPalOptions): OtaPal {
     const processor = new UartProcessor(this.board, clock);
-    processor.version = "1";
+    processor.version = this.runs;
     const place = new FlashPartition(this.flash, { offset: STORAGE, size: SECTORS * SECTOR_SIZE });
     const file = { name: NAME, projectName: "world", place };
     return new ProcessorPal({ ...file, processor, crypto, clock, trustedKeys });
@@ -85,7 +87,7 @@ describe("a second processor", () => {
 
   it("whose new image fails: it is back, FAILED", () => {
     const product = new Product();
-    product.board.works = false;
+    product.board.works = () => false;
     equal(product.update(file("2")), "FAILED self-test-rejected");
     deepEqual(product.board.image, content("1"));
   });
@@ -102,6 +104,20 @@ describe("a second processor", () => {
       equal(product.update(bytes), `FAILED ${code}`);
       equal(product.board.frames, 0);
     });
+
+  it("that made it stay when the power went: SUCCEEDED all the same, as the version it runs already it was refused", () => {
+    const product = new Product();
+    const { board } = product;
+    const job = product.deploy(file("2"), { fileType: TYPE });
+    product.wait(() => board.image.length > 0 && board.before !== undefined);
+    product.wait(() => board.before === undefined);
+    product.runs = "2";
+    product.reset();
+    board.reset();
+    equal(product.ended(job).status, "SUCCEEDED");
+    deepEqual(board.image, content("2"));
+    equal(product.update(file("2")), "FAILED same-version");
+  });
 
   it("does not get a file that nobody trusted signed", () => {
     const product = new Product();
