@@ -5,7 +5,8 @@
 import { ok } from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type JobKind, scenarioOf } from "../system/scenario.js";
+import type { JobKind } from "../system/scenario.js";
+import { scenarioOf } from "../system/seed.js";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const document = readFileSync(path("docs/SECURITY.md"), "utf8");

@@ -18,7 +18,7 @@ import { HttpPlane } from "../../src/transfer/http.js";
 import { seeded } from "../support/virtual-clock.js";
 import { type HttpServer, objectServer, VirtualHttp } from "../support/virtual-http.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
-import { ASSETS_TYPE, type Assets, type Firmware, IMAGES, STATEMENT_TYPE } from "./images.js";
+import { ASSETS_TYPE, type Assets, type Firmware, GEAR_TYPE, IMAGES, STATEMENT_TYPE } from "./images.js";
 import type { LifeClock } from "./life.js";
 import { type AppDevice, type HawkbitSite, ONE_WAY_MS } from "./parts.js";
 import type { Anchor, AppAct, JobKind } from "./scenario.js";
@@ -34,7 +34,7 @@ const DEFER_MS = 10_000;
 /** What an application would not stand to wait for: two block erases and their writes. */
 const LONGEST_STALL_MS = 1_000;
 /** What hawkBit calls the files. */
-const PARTS = Object.freeze({ os: 0, assets: ASSETS_TYPE, statement: STATEMENT_TYPE });
+const PARTS = Object.freeze({ os: 0, assets: ASSETS_TYPE, statement: STATEMENT_TYPE, gear: GEAR_TYPE });
 
 const NO_NETWORK: MqttConnection = Object.freeze({
   connected: false,
@@ -82,6 +82,7 @@ export class StoryApp {
     const options: OtaAgentOptions = {
       ...{ thingName: THING, pal, clock: device.agentClock, store: device.store, ...scenario.agent },
       mqtt: kind === "no-network" ? NO_NETWORK : mqtt,
+      otherPals: device.otherPals,
       random: seeded(scenario.seed * 31 + device.lives),
       log: (level, text) => (clock.over ? undefined : note(`${level}: ${text}`)),
       onState: (state) => (clock.over ? undefined : note(`agent: ${state}`)),

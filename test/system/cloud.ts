@@ -2,8 +2,6 @@
  * The fleet's side of a story: the service with its faults, what is deployed, and what the operator does.
  * @module
  */
-
-import { buildStatement } from "../../hosts/formats/component-builder.js";
 import type { ServiceMessage, ServiceRequest } from "../../service/delivery.js";
 import { otaDocument, otaJobId, otaStreamId } from "../../service/documents.js";
 import type { ServiceErrorCode } from "../../service/errors.js";
@@ -16,16 +14,27 @@ import { VirtualClock } from "../support/virtual-clock.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
 import { THING } from "./app.js";
 import {
-  ASSETS,
+  basisOf,
+  bringsFirmware,
+  type Deployment,
+  FINAL_VERSION,
+  type FleetService,
+  factoryGear,
+  finalOf,
+  OLD_SEQUENCE,
+  statementOf,
+} from "./deliveries.js";
+import {
   ASSETS_TYPE,
   type Assets,
   type Firmware,
   type Foundry,
+  GEAR_TYPE,
+  type Gear,
   IMAGES,
-  PROJECT,
   STATEMENT_TYPE,
 } from "./images.js";
-import { BOOTABLE, FINAL_SIZE, type JobStory, type Scenario, type SetStory } from "./scenario.js";
+import { BOOTABLE, type GearStory, type JobStory, type Scenario, type SetStory } from "./scenario.js";
 import type { Trouble } from "./trouble.js";
 
 /** Messages kept to be sent again. */
@@ -33,60 +42,12 @@ const MEMORY = 60;
 const LATE_MS = 8_000;
 /** How long what a device has to say may be on its way: an outage, and the attempts after it. */
 const IN_FLIGHT_MS = 120_000;
-export const FINAL_VERSION = "90.0.0";
-/** Sequences of good sets begin above this, the one of old ones. */
-export const OLD_SEQUENCE = 1;
-export const FINAL: JobStory = Object.freeze({
-  ...({ at: 0, kind: "good", size: FINAL_SIZE, fileId: 0 } as const),
-  ...({ retries: 0, timeoutInMinutes: 0, answer: "apply" } as const),
-});
 
-export interface Deployment {
-  readonly story: JobStory;
-  readonly jobId: string;
-  readonly firmware: Firmware | undefined;
-  readonly assets: Assets | undefined;
-  /** The operator, or a timer of the service, ended it. */
-  withdrawn: boolean;
-}
-
-/** What the fleet's service and its operator are to a story, whichever service it is. */
-export interface FleetService {
-  /** In the order created; one replaced stands there twice. */
-  readonly deployments: readonly Deployment[];
-  /** Everything made, the factory's first. */
-  readonly firmware: readonly Firmware[];
-  readonly assets: readonly Assets[];
-  /** Told of what is to be installed together. */
-  onSet: (firmware: Firmware, assets: Assets) => void;
-  /** Told when the status of a job has changed. */
-  onExecution: (execution: Execution) => void;
-  /** Blocks still to be corrupted. */
-  corrupt: number;
-  /** Jobs whose end the service has refused for its words. */
-  readonly refusedWords: ReadonlySet<string>;
-  /** Executions that can still change, none of them the operator's to end. */
-  readonly unfinished: readonly Execution[];
-  /** A message for the service. */
-  handle(topic: string, payload: Uint8Array): void;
-  /** Deploys the job of that number in the story. */
-  deploy(index: number): void;
-  deployFinal(): Deployment;
-  /** The latest deployment under a job id. */
-  deployment(jobId: string): Deployment | undefined;
-  /** Its latest execution. */
-  execution(jobId: string): Execution | undefined;
-  /** Whether this may be the word of a job that was replaced under the same name a moment ago. */
-  isStale(execution: Execution): boolean;
-  cancel(index: number, force: boolean): void;
-  delete(index: number): void;
-  replace(index: number): void;
-  dropStream(index: number): void;
-  foreign(span: number): void;
-  /** What nobody will ever answer is taken back. */
-  cleanUp(): void;
-  replay(): void;
-  forge(what: "job" | "none" | "garbage" | "block"): void;
+/** A file of a job of several. */
+interface TypedFile {
+  readonly type: number;
+  readonly bytes: Uint8Array;
+  readonly signature: string | undefined;
 }
 
 export class Cloud implements FleetService {
@@ -97,6 +58,7 @@ export class Cloud implements FleetService {
   /** Everything made, the factory's first. */
   readonly firmware: Firmware[] = [];
   readonly assets: Assets[] = [];
+  readonly gears: Gear[] = [];
   onExecution: (execution: Execution) => void = () => {};
   /** Told of what is to be installed together. */
   onSet: (firmware: Firmware, assets: Assets) => void = () => {};
@@ -130,6 +92,7 @@ export class Cloud implements FleetService {
     this.#random = random;
     this.#trouble = trouble;
     this.firmware.push(foundry.make("good", "1.0.0", factorySize));
+    this.gears.push(factoryGear(foundry));
     const options = {
       clock: new VirtualClock(broker.time),
       publish: (topic: string, payload: Uint8Array, qos: 0 | 1) => broker.publish(topic, payload, qos),
@@ -152,8 +115,8 @@ export class Cloud implements FleetService {
     this.#deploy(this.#scenario.jobs[index], `s-${index}`, version);
   }
 
-  deployFinal(): Deployment {
-    return this.#deploy(finalOf(this.#scenario), "s-final", FINAL_VERSION);
+  deployFinal(gear = false): Deployment {
+    return this.#deploy(finalOf(this.#scenario, gear), gear ? "s-last-gear" : "s-final", FINAL_VERSION);
   }
 
   /** The latest deployment under a job id. */
@@ -259,10 +222,10 @@ export class Cloud implements FleetService {
   }
 
   #deploy(story: JobStory, updateId: string, version: string): Deployment {
-    const { kind, size, fileId, retries, timeoutInMinutes, set, payloads = [] } = story;
+    const { kind, size, fileId, retries, timeoutInMinutes, set, gear, payloads = [] } = story;
     const jobId = kind === "custom" ? `${updateId}-custom` : otaJobId(updateId);
     if (kind === "custom") {
-      const none = { firmware: undefined, assets: undefined };
+      const none = { firmware: undefined, assets: undefined, gear: undefined };
       const deployment: Deployment = { story, jobId, ...none, withdrawn: false };
       this.deployments.push(deployment);
       this.jobs.createJob({ jobId, document: { operation: "reboot" }, targets: [THING] });
@@ -271,8 +234,11 @@ export class Cloud implements FleetService {
     const odd: Partial<Record<string, string>> = { older: "0.9.0", same: "1.0.0" };
     const firmware =
       kind === "again" ? this.firmware[0] : this.#foundry.make(kind, odd[kind] ?? version, size);
-    if (set) return this.#deploySet(story, set, jobId, version, set.firmware ? firmware : undefined);
-    const deployment: Deployment = { story, jobId, firmware, assets: undefined, withdrawn: false };
+    const own = bringsFirmware(story) ? firmware : undefined;
+    if (set) return this.#deploySet(story, set, jobId, version, own);
+    if (gear) return this.#deployGear(story, gear, jobId, version, own);
+    const none = { assets: undefined, gear: undefined };
+    const deployment: Deployment = { story, jobId, firmware, ...none, withdrawn: false };
     const files = payloads.flatMap((payload) => {
       const { from } = payload;
       const base = from === undefined ? undefined : basisOf(this, this.#scenario, from);
@@ -305,17 +271,17 @@ export class Cloud implements FleetService {
     version: string,
     firmware: Firmware | undefined,
   ): Deployment {
-    const { retries, timeoutInMinutes, kind } = story;
+    const { kind } = story;
     const behaviour = firmware || !BOOTABLE.has(kind) ? "good" : kind;
-    const assets = this.#foundry.assets(behaviour, version, set);
-    const deployment: Deployment = { story, jobId, firmware, assets, withdrawn: false };
+    const assets = this.#foundry.assets(behaviour, version, set, this.#scenario.device.mod);
+    const deployment: Deployment = { story, jobId, firmware, assets, gear: undefined, withdrawn: false };
     if (firmware) {
       this.firmware.push(firmware);
       this.onSet(firmware, assets);
     }
     this.assets.push(assets);
     this.deployments.push(deployment);
-    const files: { type: number; bytes: Uint8Array; signature: string | undefined }[] = [];
+    const files: TypedFile[] = [];
     if (firmware) files.push({ type: 0, ...firmware });
     files.push({ type: ASSETS_TYPE, ...assets });
     if (set.statement !== "none") {
@@ -323,6 +289,29 @@ export class Cloud implements FleetService {
       const bytes = statementOf(this.#foundry, { set, sequence, firmware, assets, other: this.firmware[0] });
       files.push({ type: STATEMENT_TYPE, bytes, signature: this.#foundry.sign(bytes) });
     }
+    this.#create(story, jobId, files);
+    return deployment;
+  }
+
+  #deployGear(
+    story: JobStory,
+    gearStory: GearStory,
+    jobId: string,
+    version: string,
+    firmware: Firmware | undefined,
+  ): Deployment {
+    const gear = this.#foundry.gear(version, gearStory, story.kind === "good");
+    const deployment: Deployment = { story, jobId, firmware, assets: undefined, gear, withdrawn: false };
+    if (firmware) this.firmware.push(firmware);
+    this.gears.push(gear);
+    this.deployments.push(deployment);
+    const files: TypedFile[] = firmware ? [{ type: 0, ...firmware }] : [];
+    this.#create(story, jobId, [...files, { type: GEAR_TYPE, ...gear }]);
+    return deployment;
+  }
+
+  #create(story: JobStory, jobId: string, files: readonly TypedFile[]): void {
+    const { retries, timeoutInMinutes } = story;
     const streamId = otaStreamId(this.#nextUuid());
     this.streams.create(
       streamId,
@@ -340,7 +329,6 @@ export class Cloud implements FleetService {
       ...{ jobId, document, targets: [THING], timeoutInMinutes: timeoutInMinutes || undefined },
       retries: { failed: retries, timedOut: timeoutInMinutes ? retries : 0 },
     });
-    return deployment;
   }
 
   /** Lets the operator do something to a deployed job that has not ended. */
@@ -401,44 +389,6 @@ export class Cloud implements FleetService {
   get unfinished(): Execution[] {
     return this.jobs.executions({ thingName: THING }).filter(({ status }) => !isTerminal(status));
   }
-}
-
-/** The last job of a story, which must arrive: with all the device can take. */
-export function finalOf({ device: { staged, components } }: Scenario): JobStory {
-  const payloads = staged ? [{ from: -1, signed: false }, { signed: false }] : undefined;
-  const set: SetStory = { firmware: true, assets: "good", statement: "good", size: FINAL_SIZE / 2 };
-  return components ? { ...FINAL, set } : { ...FINAL, payloads };
-}
-
-/** What a delta is from: the firmware of a job of the story, or of the factory. */
-export function basisOf(
-  { firmware, deployments }: Pick<FleetService, "firmware" | "deployments">,
-  { jobs }: Scenario,
-  from: number,
-): Firmware | undefined {
-  if (from < 0) return firmware[0];
-  return deployments.find(({ story }) => story === jobs[from])?.firmware;
-}
-
-/** That files belong together. @param parts.other what a wrong one names in place of the assets */
-export function statementOf(
-  foundry: Foundry,
-  parts: {
-    readonly set: SetStory;
-    readonly sequence: number;
-    readonly firmware: Firmware | undefined;
-    readonly assets: Assets;
-    readonly other: Firmware;
-  },
-): Uint8Array {
-  const { set, sequence, firmware, assets, other } = parts;
-  const named = set.statement === "other" ? other.bytes : assets.bytes;
-  const entries = [{ name: ASSETS, version: assets.version, digest: foundry.digest(named) }];
-  if (firmware) {
-    const { version, bytes } = firmware;
-    entries.push({ name: "firmware", version, digest: foundry.digest(bytes) });
-  }
-  return buildStatement({ sequence, projectName: PROJECT, entries });
 }
 
 function signatureOf({ signature }: { readonly signature: string | undefined }) {

@@ -5,12 +5,12 @@
 import { ModelBootControl } from "../../hosts/emulated/boot-control.js";
 import { boot } from "../../hosts/emulated/boot-loader.js";
 import { DeviceFlash, type DeviceOptions } from "../../hosts/emulated/device-flash.js";
-import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
+import { buildFlashDump } from "../../hosts/emulated/flash-dump.js";
 import type { FlashCommand } from "../../hosts/emulated/flash-faults.js";
 import { MemoryStorage, NorFlash, PowerCut } from "../../hosts/emulated/nor-flash.js";
 import { describeApp, readImageLayout } from "../../hosts/formats/esp-image-layout.js";
 import { activeEntry, makeEntry, STATE_VALID, slotOf } from "../../hosts/formats/otadata.js";
-import { type Partition, TYPE_DATA } from "../../hosts/formats/partition-table.js";
+import type { Partition } from "../../hosts/formats/partition-table.js";
 import { Components } from "../../src/components/components.js";
 import { COMPONENT_HEADER_LENGTH } from "../../src/components/header.js";
 import { StagedPal } from "../../src/payload/index.js";
@@ -20,26 +20,18 @@ import type { OtaPal } from "../../src/slot/pal.js";
 import { TEST_KEYS, testCrypto } from "../support/test-crypto.js";
 import type { VirtualMqtt } from "../support/virtual-network.js";
 import { StoryApp } from "./app.js";
-import { ASSETS, ASSETS_TYPE, type Assets, type Firmware, SLOT_SIZE } from "./images.js";
+import { Gearbox } from "./gear.js";
+import { ASSETS, ASSETS_TYPE, type Assets, type Firmware, GEAR_TYPE, SLOT_SIZE } from "./images.js";
 import type { Kept } from "./judge.js";
+import { partitionsOf, zoneOf } from "./layout.js";
 import { CountingClock, LifeClock } from "./life.js";
+import { ModPart } from "./mod-part.js";
 import type { DeviceParts } from "./parts.js";
 import type { Zone } from "./scenario.js";
 import { FlashTrouble } from "./trouble.js";
 
 const FLASH_SIZE = 0x50000;
 const SECTOR = 4096;
-/** Where the components are: the record log, and two places. */
-const COMPONENTS: readonly (readonly [label: string, size: number])[] = Object.freeze([
-  ["components", 0x2000],
-  ["assets_0", 0x6000],
-  ["assets_1", 0x6000],
-]);
-/** Where a component's version stands (docs/SPEC.md, "Component file"). */
-const VERSION_AT = 80;
-const VERSION_LENGTH = 32;
-/** A subtype for the application's own use. */
-const SUBTYPE = 0x50;
 /** From the request to the restart. */
 const RESTART_MS = 100;
 /** From the loss of a connection to the next. */
@@ -62,6 +54,16 @@ export class Device {
   app: StoryApp | undefined;
   running: Partition | undefined;
   #components: Components | undefined;
+  #mod: ModPart | undefined;
+  /** The mod that runs. */
+  #modRuns: Assets | undefined;
+  #firmware: Firmware | undefined;
+  /** Where the confirmed mod lies as the confirmed firmware needs it. */
+  #keptPlace: Partition | undefined;
+  /** Starts of a mod, in memory that a reset leaves alone. */
+  #starts = 0;
+  readonly #gearbox: Gearbox | undefined;
+  otherPals: Readonly<Record<number, OtaPal>> = {};
   /** The place of the assets in use: nothing may be written there. */
   #inUse: Partition | undefined;
   /** Until when there is no way to the broker. */
@@ -74,13 +76,9 @@ export class Device {
   constructor(parts: DeviceParts) {
     this.parts = parts;
     const { scenario, broker, foundry, firmware, trouble } = parts;
-    const { encrypted, storage, efuse, components } = scenario.device;
-    const table = slotTable({ slotSize: SLOT_SIZE, storageSize: storage ? 0x4000 : undefined });
-    for (const [label, size] of components ? COMPONENTS : []) {
-      const last = table[table.length - 1];
-      const row = { label, type: TYPE_DATA, subtype: SUBTYPE, offset: last.offset + last.size, size };
-      table.push({ ...row, encrypted: encrypted && label !== "components", readOnly: false });
-    }
+    const { encrypted, efuse, processor } = scenario.device;
+    this.#gearbox = processor ? new Gearbox(parts) : undefined;
+    const table = partitionsOf(scenario.device);
     const content = { ota_0: firmware[0].bytes };
     const otadata = [makeEntry(1, STATE_VALID)];
     const dump = buildFlashDump({ flashSize: FLASH_SIZE, table, content, otadata, encrypted });
@@ -123,7 +121,7 @@ export class Device {
     this.lives++;
     flash.restorePower();
     flash.onBusy = undefined;
-    this.running = this.#inUse = undefined;
+    this.running = this.#inUse = this.#modRuns = undefined;
     let running: Partition | undefined;
     try {
       running = boot(this.#options);
@@ -142,9 +140,11 @@ export class Device {
     this.running = running;
     const clock = (this.clock = new LifeClock(broker.time));
     flash.onBusy = (ms) => clock.busy(ms);
-    const control = new ModelBootControl(this.#view, running, () =>
-      clock.set(() => this.reset(), RESTART_MS),
-    );
+    let restarts = false;
+    const control = new ModelBootControl(this.#view, running, () => {
+      restarts = true;
+      clock.set(() => this.reset(), RESTART_MS);
+    });
     const onTrial = this.quietly(() => control.imageState() === "pending-verify");
     const found = this.quietly(() => this.identify(running));
     note(`boots ${found.description}${onTrial ? " on trial" : ""}`);
@@ -171,10 +171,10 @@ export class Device {
       clock.set(() => this.reconnect(), REPLACE_MS);
     };
     clock.set(() => this.reconnect(), scenario.device.connect);
-    const firmware = found.firmware!;
+    const firmware = (this.#firmware = found.firmware!);
     let pal: OtaPal;
     try {
-      pal = this.#pal(control, clock);
+      pal = this.#pal(control, clock, firmware);
     } catch (error) {
       // Without its records nothing is known of the assets: as a product that starts again.
       note(`cannot start: ${(error as Error).message}`);
@@ -183,12 +183,15 @@ export class Device {
     }
     if (!this.on) {
       // The power went while they were read: of what that life made nothing is left.
-      this.#components = undefined;
+      this.#components = this.#mod = undefined;
       return;
     }
+    // Neither mod nor firmware on trial can stay.
+    if (restarts) return;
     const assets = this.quietly(() => this.#findAssets());
+    this.#modRuns = this.#mod && assets;
     const isOnTrial = pal.getPlatformImageState() === "pending-commit";
-    if (scenario.device.components) judge.uses(assets, firmware, isOnTrial);
+    if (scenario.device.components) judge.uses(assets, firmware, isOnTrial, this.#mod?.excused);
     if (judge.violation) return;
     // Whatever is amiss shows in what the application does.
     const kind = firmware.kind === "good" && assets ? assets.kind : firmware.kind;
@@ -203,8 +206,11 @@ export class Device {
     this.#lost(off);
   }
 
+  /** The chip alone: memory that needs no more than power keeps what it has, and so does what else is on the board. */
   reset(): void {
-    this.power(0);
+    if (!this.on) return;
+    this.flash.cutPower();
+    this.#lost(0, false);
   }
 
   /** The processor stops; a watchdog resets it. */
@@ -238,25 +244,23 @@ export class Device {
       if (firmware) this.parts.judge.confirms(firmware);
     });
     if (!components || components.getPlatformImageState() === "pending-commit") return;
-    const assets = this.quietly(() => this.#findAssets());
+    const assets = this.#mod ? this.#modRuns : this.quietly(() => this.#findAssets());
     const { judge } = this.parts;
     // Those of a set are confirmed as its firmware is.
     if (assets && judge.sets.get(this.app?.firmware as Firmware) !== assets) judge.confirmsAssets(assets);
+    const isKept = this.#modRuns && this.#modRuns === judge.keptAssets && this.#firmware === judge.kept;
+    if (isKept) this.#keptPlace = this.#inUse;
   }
 
   /** The assets in use. */
   #findAssets(): Assets | undefined {
+    if (this.#mod) return this.#mod.run();
     const open = this.#components?.open(ASSETS);
     if (!open) return undefined;
     const { byteLength, header } = open;
     const content = new Uint8Array(byteLength);
     open.read(0, content);
-    for (const label of ["assets_0", "assets_1"]) {
-      const place = this.#view.partitions.find((row) => row.label === label) as Partition;
-      const version = new Uint8Array(VERSION_LENGTH);
-      this.#view.open(place).read(version, VERSION_AT);
-      if (String.fromCharCode(...version).startsWith(`${header.version}\0`)) this.#inUse = place;
-    }
+    this.#inUse = this.#place(this.#components?.use(ASSETS)?.place);
     const found = this.parts.assets.find(
       ({ version, bytes }) =>
         version === header.version && sameBytes(bytes.subarray(COMPONENT_HEADER_LENGTH), content),
@@ -265,11 +269,18 @@ export class Device {
     return found;
   }
 
-  /** Nothing may happen to what is in use. */
+  #place(number: number | undefined): Partition | undefined {
+    return this.#view.partitions.find(({ label }) => label === `assets_${number}`);
+  }
+
+  /** Nothing may happen to what is in use, nor to the mod of the firmware that another on trial may have to give way to. */
   #watch({ kind, offset }: FlashCommand): void {
-    const place = this.#inUse;
-    if (!place || kind === "read" || offset < place.offset || offset >= place.offset + place.size) return;
-    this.parts.judge.fail(`the place in use, ${place.label}, is written to`);
+    if (kind === "read") return;
+    const { judge } = this.parts;
+    const isBack = this.#firmware === judge.kept;
+    for (const place of [this.#inUse, isBack ? undefined : this.#keptPlace])
+      if (place && offset >= place.offset && offset < place.offset + place.size)
+        judge.fail(`the place in use, ${place.label}, is written to`);
   }
 
   /** Does something with the flash that is not the device's doing. */
@@ -325,7 +336,7 @@ export class Device {
   }
 
   /** @throws Error when the record of the components cannot be read, or written */
-  #pal(control: ModelBootControl, clock: LifeClock): OtaPal {
+  #pal(control: ModelBootControl, clock: LifeClock, version: Firmware): OtaPal {
     const { scenario, foundry, note } = this.parts;
     const { staged, components, eraseLength } = scenario.device;
     const open = (label: string) =>
@@ -352,14 +363,39 @@ export class Device {
     const firmware = staged
       ? new StagedPal({ ...shared, ...slot, running, packed: true })
       : new FlashPal({ ...shared, ...slot });
-    this.#components = undefined;
+    this.#components = this.#mod = undefined;
+    if (this.#gearbox)
+      this.otherPals = { [GEAR_TYPE]: this.#gearbox.pal(this.agentClock, crypto, open("gear")) };
     if (!components) return firmware;
+    const places = [open("assets_0"), open("assets_1")] as const;
+    const mod = scenario.device.mod
+      ? new ModPart({ ...shared, parts: this.parts, places, links: open("links"), device: this }, version)
+      : undefined;
     this.#components = new Components({
       ...{ ...shared, firmware, log: open("components") },
-      components: [{ name: ASSETS, fileType: ASSETS_TYPE, places: [open("assets_0"), open("assets_1")] }],
+      components: [mod?.mods.definition ?? { name: ASSETS, fileType: ASSETS_TYPE, places }],
       onNotice: (error) => note(`components: ${error.message}`),
     });
+    this.#mod = mod;
+    const place = mod?.prepare(this.#components);
+    // From here on it runs from there.
+    this.#inUse = this.#place(place);
     return this.#components;
+  }
+
+  /** What memory keeps through a reset, and what restarts the chip whatever the application does. */
+  readonly starts = {
+    get: () => this.#starts,
+    set: (count: number) => void (this.#starts = count),
+  };
+
+  watch(ms: number): () => void {
+    const { lives } = this;
+    const { time } = this.parts.broker;
+    const event = time.at(time.now + ms, () => {
+      if (lives === this.lives) this.reset();
+    });
+    return () => time.cancel(event);
   }
 
   agentClock!: CountingClock;
@@ -382,23 +418,16 @@ export class Device {
 
   /** Where a byte of the chip belongs, seen from the application that runs. */
   zone(offset: number): Zone | undefined {
-    const { running } = this;
-    const at = this.#view.partitions.find((row) => offset >= row.offset && offset < row.offset + row.size);
-    if (!at || at.label === running?.label) return undefined;
-    if (at.label === "otadata") return "otadata";
-    if (!running) return undefined;
-    if (at.label === "components") return "log";
-    if (at.label.startsWith("assets_")) return "place";
-    if (at.label === "storage") return "journal";
-    if (!at.label.startsWith("ota_")) return undefined;
-    return offset >= at.offset + SLOT_SIZE - SECTOR ? "journal" : "data";
+    return zoneOf(offset, this.#view.partitions, this.running);
   }
 
-  #lost(off: number): void {
+  #lost(off: number, powerLost = true): void {
     if (!this.on) return;
     const { broker, note, trouble } = this.parts;
     this.on = false;
-    this.app = this.#components = this.#inUse = undefined;
+    this.app = this.#components = this.#mod = this.#inUse = undefined;
+    this.#gearbox?.lifeOver(powerLost);
+    if (powerLost) this.#starts = 0;
     this.mqtt?.halt();
     this.mqtt = undefined;
     this.clock.halt();

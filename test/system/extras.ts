@@ -8,21 +8,31 @@ import { Dice } from "./dice.js";
 import {
   BOOTABLE,
   type Fault,
+  type GearStory,
   type JobStory,
   type PayloadStory,
   type Scenario,
   type SetStory,
-  scenarioOf,
+  type When,
 } from "./scenario.js";
+import { scenarioOf, when } from "./seed.js";
 
 /** Few, so that the same payloads are made for many stories. */
 const IMAGE_SIZES = Object.freeze([9_000, 20_000, 40_000, 56_000]);
 const ASSETS_SIZES = Object.freeze([300, 4_096, 9_000, 19_000]);
+const GEAR_SIZES = Object.freeze([700, 4_000, 9_000]);
+const GEAR_FAULTS = Object.freeze(["unsigned", "tampered", "other", "firmware"] as const);
+/**
+ * The first seed whose story may have a mod and a second processor. Those before stay what they always were: some of them
+ * found faults.
+ */
+export const FIRST_WITH_PARTS = 3_100_000;
 const PAYLOAD_FAULTS = Object.freeze(["spoiled", "forged", "base", "image"] as const);
 
 /** Whether nothing speaks against what the job brings. */
-export function isGood(scenario: Scenario, { kind, set }: JobStory): boolean {
-  return kind === "good" && (!set || isWhole(scenario, set));
+export function isGood(scenario: Scenario, { kind, set, gear }: JobStory): boolean {
+  const fits = !gear || (!!scenario.device.processor && gear.quality === "good");
+  return kind === "good" && fits && (!set || isWhole(scenario, set));
 }
 
 /** Whether nothing speaks against a set as such, whatever its members do. */
@@ -49,7 +59,43 @@ export function storyOf(seed: number): Scenario {
   const faults = [...scenario.faults];
   if (components && faults.length)
     for (let count = dice.pick([0, 1, 1, 2]); count > 0; count--) faults.push(fault(dice));
-  return { ...scenario, device: { ...scenario.device, staged, components }, jobs, faults };
+  const story = { ...scenario, device: { ...scenario.device, staged, components }, jobs, faults };
+  return seed < FIRST_WITH_PARTS ? story : withParts(story);
+}
+
+/** The same on a device that may have a mod for assets, and a second processor. */
+function withParts(story: Scenario): Scenario {
+  const dice = new Dice(story.seed ^ 0x6ea4_0000);
+  const processor = dice.chance(0.35);
+  const device = {
+    ...{ ...story.device, processor, silentGear: dice.chance(0.3) },
+    mod: !!story.device.components && dice.chance(0.5),
+  };
+  const jobs = story.jobs.map((job) => {
+    if (!dice.chance(processor ? 0.5 : 0.05) || job.kind === "custom" || job.kind === "again") return job;
+    const { payloads, set, ...rest } = job;
+    return { ...rest, kind: dice.chance(0.8) ? "good" : "fail", gear: gear(dice) } as const;
+  });
+  const faults = [...story.faults];
+  const end = story.horizon;
+  if (processor && (faults.length || dice.chance(0.5)))
+    for (let count = dice.pick([0, 1, 1, 2]); count > 0; count--)
+      faults.push({
+        ...{ kind: "line", when: onTheLine(dice, end), span: dice.int(100, 60_000) },
+        what: dice.pick(["loses", "loses", "dead"] as const),
+      });
+  return { ...story, device, jobs, faults };
+}
+
+/** Mostly when there is something to be passed on. */
+function onTheLine(dice: Dice, end: number): When {
+  if (dice.chance(0.3)) return when(dice, end);
+  return { on: "received-job", nth: dice.int(0, 3), delay: dice.scaled(3_000) };
+}
+
+function gear(dice: Dice): GearStory {
+  const quality = dice.chance(0.75) ? "good" : dice.pick(GEAR_FAULTS);
+  return { quality, size: dice.pick(GEAR_SIZES) };
 }
 
 function payloads(dice: Dice, index: number): PayloadStory[] {

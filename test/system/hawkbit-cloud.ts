@@ -10,14 +10,16 @@ import type { VirtualTime } from "../support/virtual-clock.js";
 import type { HttpRequest, HttpResponse } from "../support/virtual-http.js";
 import {
   basisOf,
+  bringsFirmware,
   type Deployment,
   FINAL_VERSION,
   type FleetService,
+  factoryGear,
   finalOf,
   OLD_SEQUENCE,
   statementOf,
-} from "./cloud.js";
-import type { Assets, Firmware, Foundry } from "./images.js";
+} from "./deliveries.js";
+import type { Assets, Firmware, Foundry, Gear } from "./images.js";
 import { type HawkbitSite, ONE_WAY_MS } from "./parts.js";
 import {
   BOOTABLE,
@@ -44,6 +46,7 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
   readonly deployments: Deployment[] = [];
   readonly firmware: Firmware[] = [];
   readonly assets: Assets[] = [];
+  readonly gears: Gear[] = [];
   onSet: (firmware: Firmware, assets: Assets) => void = () => {};
   onExecution: (execution: Execution) => void = () => {};
   corrupt = 0;
@@ -76,6 +79,7 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
     this.#trouble = trouble;
     this.#setup = scenario.ddi as DdiSetup;
     this.firmware.push(foundry.make("good", "1.0.0", factorySize));
+    this.gears.push(factoryGear(foundry));
     this.server.sleep = this.#setup.sleep;
     this.server.multiAssignments = this.#setup.queue;
     this.server.confirmation = this.#setup.confirmation;
@@ -88,8 +92,8 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
     this.#deploy(this.#scenario.jobs[index], version);
   }
 
-  deployFinal(): Deployment {
-    return this.#deploy(finalOf(this.#scenario), FINAL_VERSION);
+  deployFinal(gear = false): Deployment {
+    return this.#deploy(finalOf(this.#scenario, gear), FINAL_VERSION);
   }
 
   deployment(jobId: string): Deployment | undefined {
@@ -212,19 +216,21 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
   }
 
   #deploy(story: JobStory, version: string): Deployment {
-    const { kind, size, set } = story;
+    const { kind, size, set, gear: gearStory } = story;
     const odd: Partial<Record<string, string>> = { older: "0.9.0", same: "1.0.0" };
     const custom = kind === "custom";
     const made =
       kind === "again"
         ? this.firmware[0]
         : this.#foundry.make(custom ? "good" : kind, odd[kind] ?? version, size);
-    const firmware = custom || (set && !set.firmware) ? undefined : made;
+    const firmware = !custom && bringsFirmware(story) ? made : undefined;
+    const gear = gearStory && !custom ? this.#foundry.gear(version, gearStory, kind === "good") : undefined;
     const assets = set && !custom ? this.#assets(story, set, version, firmware) : undefined;
     const modules: HawkbitModule[] = [];
     // A part this device knows nothing of, when it is for somebody else.
     if (custom) modules.push(this.#module("sensor-hub", version, [{ ...made, name: "app.bin" }]));
     if (firmware) modules.push(this.#module("os", version, this.#images(story, firmware)));
+    if (gear) modules.push(this.#module("gear", version, [{ ...gear, name: "gear.bin" }]));
     if (set && assets) {
       modules.push(this.#module("assets", version, [{ ...assets, name: "assets.bin" }]));
       if (set.statement !== "none") modules.push(this.#statement(set, version, firmware, assets));
@@ -236,17 +242,19 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
     if (type === "soft") this.#time.at(this.#time.now + LATE_MS, () => void (action.type = "forced"));
     this.#statuses.set(action, action.status);
     const deployment: Deployment = {
-      ...{ story, jobId: String(action.id), assets, firmware, withdrawn: false },
+      ...{ story, jobId: String(action.id), assets, firmware, gear, withdrawn: false },
     };
     if (firmware) this.firmware.push(firmware);
     if (firmware && assets) this.onSet(firmware, assets);
     if (assets) this.assets.push(assets);
+    if (gear) this.gears.push(gear);
     this.deployments.push(deployment);
     return deployment;
   }
 
   #assets({ kind }: JobStory, set: SetStory, version: string, firmware: Firmware | undefined): Assets {
-    return this.#foundry.assets(firmware || !BOOTABLE.has(kind) ? "good" : kind, version, set);
+    const behaviour = firmware || !BOOTABLE.has(kind) ? "good" : kind;
+    return this.#foundry.assets(behaviour, version, set, this.#scenario.device.mod);
   }
 
   #statement(set: SetStory, version: string, firmware: Firmware | undefined, assets: Assets): HawkbitModule {

@@ -5,11 +5,13 @@
 import { buildComponent } from "../../hosts/formats/component-builder.js";
 import { buildImage, type ImageOptions, sealImage } from "../../hosts/formats/image-builder.js";
 import { encodeUtf8 } from "../../src/bytes.js";
+import { COMPONENT_HEADER_LENGTH } from "../../src/components/header.js";
 import type { Hash } from "../../src/ports.js";
 import { parseHead } from "../../src/slot/esp-image.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
+import { buildArchive, modFileOf, program } from "../support/mod-engine.js";
 import { signDigest } from "../support/test-crypto.js";
-import { BOOTABLE, type JobKind, type PayloadStory, type SetStory } from "./scenario.js";
+import { BOOTABLE, type GearStory, type JobKind, type PayloadStory, type SetStory } from "./scenario.js";
 
 export const PROJECT = "story";
 /** Where images are, by their version, in stories that fetch them over HTTP. */
@@ -20,6 +22,9 @@ export const ASSETS = "assets";
 /** `fileType` of assets and of the statement of a set. */
 export const ASSETS_TYPE = 10;
 export const STATEMENT_TYPE = 255;
+/** Name and `fileType` of the second processor's images. */
+export const GEAR = "gear";
+export const GEAR_TYPE = 20;
 const SECURE_VERSION = 1;
 
 export interface Firmware {
@@ -51,11 +56,28 @@ export interface Assets {
   readonly signature: string;
   /** Whether this device may ever use them. */
   readonly usable: boolean;
+  /** Of a mod: what it says, as JSON. */
+  readonly program: string;
+}
+
+/** An image of the second processor. */
+export interface Gear {
+  readonly version: string;
+  /** The file that is delivered. */
+  readonly bytes: Uint8Array;
+  readonly signature: string | undefined;
+  /** What the processor gets of it. */
+  readonly image: Uint8Array;
+  /** Whether it may ever start it, and whether it says of itself that it works. */
+  readonly usable: boolean;
+  readonly works: boolean;
 }
 
 /** Where the SHA-256 of a payload's body is (docs/SPEC.md, "Payloads"), and where the body begins. */
 const BODY_DIGEST = 96;
 const BODY = 128;
+/** Bytes of the largest mod, which has to fit a place with its header and a journal. */
+const LARGEST_MOD = 10_000;
 /** A segment for each sector, so that small images have several. */
 const SEGMENT_LOG2 = 12;
 
@@ -130,14 +152,14 @@ export class Foundry {
   }
 
   /** The same assets for the same arguments. */
-  assets(kind: JobKind, version: string, set: SetStory): Assets {
-    const key = `${kind} ${version} ${set.size} ${set.assets}`;
+  assets(kind: JobKind, version: string, set: SetStory, mod = false): Assets {
+    const key = `${kind} ${version} ${set.size} ${set.assets} ${mod}`;
     let made = this.#assets.get(key);
-    if (!made) this.#assets.set(key, (made = this.#component(kind, version, set)));
+    if (!made) this.#assets.set(key, (made = this.#component(kind, version, set, mod)));
     return made;
   }
 
-  #component(kind: JobKind, version: string, { assets, size }: SetStory): Assets {
+  #component(kind: JobKind, version: string, { assets, size }: SetStory, mod: boolean): Assets {
     // Not two of a size are the same, whatever version their header has.
     const mark = encodeUtf8(`${kind} ${version}`).reduce((sum, letter) => sum * 31 + letter, 0) >>> 0;
     const content = new Uint8Array(size).map((_, at) => at ^ (at >> 8) ^ (mark >> ((at & 3) * 8)));
@@ -145,10 +167,29 @@ export class Foundry {
       ...{ name: ASSETS, projectName: PROJECT, version: assets === "old" ? "0.1.0" : version },
       ...{ minFirmware: assets === "host" ? "99.0.0" : "", maxFirmware: "" },
     };
-    const bytes = buildComponent(header, content);
+    const own = mod ? program(mark % 10_000, Math.min(size, LARGEST_MOD)) : undefined;
+    const bytes = own
+      ? modFileOf(buildArchive(own), header.version, header)
+      : buildComponent(header, content);
     const signature = this.sign(bytes);
     if (assets === "tampered") bytes[bytes.length >> 1] ^= 0x10;
-    return { kind, version: header.version, bytes, signature, usable: assets === "good" || assets === "old" };
+    const usable = assets === "good" || assets === "old";
+    return {
+      ...{ kind, version: header.version, bytes, signature, usable },
+      program: own ? JSON.stringify(own) : "",
+    };
+  }
+
+  gear(version: string, { quality, size }: GearStory, works = true): Gear {
+    const mark = encodeUtf8(`${version} ${works}`).reduce((sum, letter) => sum * 31 + letter, size) >>> 0;
+    const content = new Uint8Array(size).map((_, at) => at ^ (at >> 8) ^ (mark >> ((at & 3) * 8)));
+    const name = quality === "other" ? "motor" : GEAR;
+    const header = { name, projectName: PROJECT, version, minFirmware: "", maxFirmware: "" };
+    const bytes = buildComponent(header, content);
+    const signature = quality === "unsigned" ? undefined : this.sign(bytes);
+    if (quality === "tampered") bytes[bytes.length >> 1] ^= 0x10;
+    const image = bytes.slice(COMPONENT_HEADER_LENGTH);
+    return { version, bytes, signature, image, usable: quality === "good", works };
   }
 
   digest(bytes: Uint8Array): Uint8Array {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Execution } from "../../service/job-records.js";
-import type { Assets, Firmware } from "./images.js";
+import { type Assets, type Firmware, GEAR, type Gear } from "./images.js";
 import type { JobStory, Scenario } from "./scenario.js";
 
 /** The part of the device's state the judge looks at. */
@@ -17,6 +17,7 @@ export interface Kept {
 export interface Delivery {
   readonly firmware: Firmware | undefined;
   readonly assets: Assets | undefined;
+  readonly gear?: Gear | undefined;
 }
 
 /** Answers to a status that say that there is no such execution any more, or not in this state. */
@@ -41,6 +42,9 @@ export class Judge {
   keptAssets: Assets | undefined;
   readonly acceptedAssets = new Set<Assets>();
   readonly confirmedAssets = new Set<Assets>();
+  /** What the second processor will go on running, and all that it was ever to go on running. */
+  keptGear: Gear | undefined;
+  readonly confirmedGears = new Set<Gear>();
 
   constructor(factory: Firmware) {
     this.kept = factory;
@@ -69,8 +73,10 @@ export class Judge {
   /**
    * The application has found its assets.
    * @param onTrial whether they, or the firmware they came with, may still be given up
+   * @param excused whether there may be a reason why they can not be used for now
    */
-  uses(assets: Assets | undefined, firmware: Firmware, onTrial: boolean): void {
+  uses(assets: Assets | undefined, firmware: Firmware, onTrial: boolean, excused = false): void {
+    if (!assets && excused) return;
     const own = this.sets.get(firmware);
     const what = `${firmware.version} runs with assets ${assets?.version ?? "-"}`;
     const isKept = firmware === this.kept;
@@ -112,27 +118,43 @@ export class Judge {
     if (own) this.confirmsAssets(own);
   }
 
+  /** The second processor has started something, or made it stay. */
+  processor(gear: Gear | undefined, stays: boolean): void {
+    if (!gear) return this.fail("the processor runs what nobody made");
+    if (!gear.usable) return this.fail(`the processor runs ${gear.version}, which it must not`);
+    if (!stays) return;
+    this.keptGear = gear;
+    this.confirmedGears.add(gear);
+  }
+
   /** A status of an execution, at the moment the service took it. */
   status({ status, jobId, statusDetails }: Execution, delivery: Delivery | undefined): void {
-    const { firmware, assets } = delivery ?? {};
-    if (!firmware && !assets) return;
-    const what = [firmware?.version, assets && `assets ${assets.version}`].filter(Boolean).join(" and ");
+    const { firmware, assets, gear } = delivery ?? {};
+    if (!firmware && !assets && !gear) return;
+    const whats = [firmware?.version, assets && `assets ${assets.version}`, gear && `gear ${gear.version}`];
+    const what = whats.filter(Boolean).join(" and ");
     if (status === "SUCCEEDED") {
       if (firmware && this.kept !== firmware)
         this.fail(`${jobId} SUCCEEDED with ${what}, but the device keeps ${this.kept.version}`);
       if (assets && this.keptAssets !== assets)
         this.fail(`${jobId} SUCCEEDED with ${what}, but the device keeps ${this.keptAssets?.version}`);
+      if (gear && this.keptGear !== gear)
+        this.fail(`${jobId} SUCCEEDED with ${what}, but the processor keeps ${this.keptGear?.version}`);
     }
     if ((status === "FAILED" || status === "REJECTED") && this.keeps(delivery)) {
       // Another attempt at what runs already is refused, truthfully, as nothing new.
-      if (isNoNews(statusDetails["code"])) return;
+      if (isNoNews(statusDetails["code"]) || isUnknown(statusDetails["message"])) return;
       this.fail(`${jobId} ${status} (${statusDetails["code"]}) with ${what}, which the device keeps`);
     }
   }
 
   /** Whether anything of it was ever confirmed. */
-  keeps({ firmware, assets }: Partial<Delivery> = {}): boolean {
-    return (!!firmware && this.confirmed.has(firmware)) || (!!assets && this.confirmedAssets.has(assets));
+  keeps({ firmware, assets, gear }: Partial<Delivery> = {}): boolean {
+    return (
+      (!!firmware && this.confirmed.has(firmware)) ||
+      (!!assets && this.confirmedAssets.has(assets)) ||
+      (!!gear && this.confirmedGears.has(gear))
+    );
   }
 
   memory(timers: number, subscriptions: number, observers: number, unacknowledged: number): void {
@@ -146,6 +168,11 @@ export class Judge {
 /** A refusal of what has been kept before: nothing is wrong with it. */
 export function isNoNews(code = ""): boolean {
   return code === "same-version" || code === "downgrade" || code === "refused";
+}
+
+/** A processor that does not answer may have done what it was told, and the status says that it did not answer. */
+export function isUnknown(message = ""): boolean {
+  return message.startsWith(`${GEAR}: `) && /does not answer|no answer in time/.test(message);
 }
 
 function major({ version }: { readonly version: string }): number {
@@ -163,6 +190,7 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
   const power = has("power", "cut");
   // What hawkBit does not say again is in the store: without it nobody knows whose trial it is, or would be.
   const forgotten = ddi !== undefined && has("store");
+  const line = story.gear !== undefined && has("line");
   const cutOff = has("service", "stream-gone", "refuse", "delete", "replace");
   switch (code) {
     case "":
@@ -190,7 +218,7 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
       return cutOff;
     case "bad-image":
       // The head of a component is judged as it came, before there is anything to verify.
-      return flash || (story.set !== undefined && has("corrupt", "forge"));
+      return flash || ((story.set ?? story.gear) !== undefined && has("corrupt", "forge"));
     case "cancelled":
       // The service has said so, of a status.
       return faults.some(
@@ -198,13 +226,14 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
           fault.kind === "service" && /^(update|any)$/.test(fault.operation) && OVER.includes(fault.what),
       );
     case "flash-write":
-    case "file-close":
     case "commit-failed":
     case "file-create":
       return flash;
+    case "file-close":
+      return flash || line;
     case "activate-failed":
       // The service refused to know of it.
-      return flash || forgotten || has("service");
+      return flash || forgotten || line || has("service");
     case "signature-check":
       return flash || has("corrupt", "forge");
     case "rolled-back":
@@ -226,6 +255,7 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
         isShort(scenario)
       );
     case "self-test-rejected":
+      return has("app") || line;
     case "user-abort":
       return has("app");
     case "image-state-mismatch":

@@ -6,7 +6,8 @@ import type { CutMoment, FlashCommand } from "../../hosts/emulated/flash-faults.
 import { type Execution, isTerminal } from "../../service/job-records.js";
 import { seeded, VirtualTime } from "../support/virtual-clock.js";
 import { VirtualBroker } from "../support/virtual-network.js";
-import { Cloud, type FleetService } from "./cloud.js";
+import { Cloud } from "./cloud.js";
+import type { FleetService } from "./deliveries.js";
 import { Device } from "./device.js";
 import { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Foundry } from "./images.js";
@@ -108,13 +109,13 @@ export function oneUpdate(setup: Setup, cuts: readonly Cut[], foundry: Foundry):
     happened++;
     allowed += SECTOR + Math.max(0, sentInLife - written);
   };
-  const { firmware, assets } = cloud;
+  const { firmware, assets, gears } = cloud;
   const fetched = (bytes: number) => {
     sent += bytes;
     sentInLife += bytes;
   };
   const parts = {
-    ...{ scenario, broker, trouble, judge, foundry, firmware, assets, random, note, fetched, hawkbit },
+    ...{ scenario, broker, trouble, judge, foundry, firmware, assets, gears, random, note, fetched, hawkbit },
   };
   const device = new Device(parts);
   if (used) device.fillOtherSlot();

@@ -4,9 +4,10 @@
  */
 
 import type { Store } from "../../src/ports.js";
+import type { OtaPal } from "../../src/slot/pal.js";
 import type { HttpServer } from "../support/virtual-http.js";
 import type { VirtualBroker } from "../support/virtual-network.js";
-import type { Assets, Firmware, Foundry } from "./images.js";
+import type { Assets, Firmware, Foundry, Gear } from "./images.js";
 import type { Judge } from "./judge.js";
 import type { CountingClock } from "./life.js";
 import type { JobStory, Scenario } from "./scenario.js";
@@ -31,6 +32,8 @@ export interface DeviceParts {
   /** Everything that was ever made to be delivered, the factory's firmware first. */
   readonly firmware: readonly Firmware[];
   readonly assets: readonly Assets[];
+  /** Images of the second processor, the factory's first. */
+  readonly gears: readonly Gear[];
   readonly random: () => number;
   readonly note: (text: string) => void;
   /** The fleet's service, where it is hawkBit. */
@@ -48,6 +51,8 @@ export interface AppDevice {
   readonly lives: number;
   /** What survives a restart, for agent and porting layer. */
   readonly store: Store;
+  /** Destinations of files beside firmware and components, by type. */
+  readonly otherPals: Readonly<Record<number, OtaPal>>;
   reset(): void;
   /** Nothing runs any more until the watchdog resets the chip. */
   hang(ms: number): void;

@@ -7,12 +7,13 @@ import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import { seeded, VirtualTime } from "../support/virtual-clock.js";
 import { VirtualBroker } from "../support/virtual-network.js";
 import { COMMANDS, TELEMETRY } from "./app.js";
-import { Cloud, FINAL_VERSION, type FleetService } from "./cloud.js";
+import { Cloud } from "./cloud.js";
+import { FINAL_VERSION, type FleetService } from "./deliveries.js";
 import { Device } from "./device.js";
 import { isGood, isWhole } from "./extras.js";
 import { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Foundry } from "./images.js";
-import { excused, isNoNews, Judge } from "./judge.js";
+import { excused, isNoNews, isUnknown, Judge } from "./judge.js";
 import type { Fault, Scenario } from "./scenario.js";
 import { Trouble } from "./trouble.js";
 
@@ -52,8 +53,8 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
   const cloud: FleetService = hawkbit ?? new Cloud(scenario, broker, foundry, random, () => trouble);
   const judge = new Judge(cloud.firmware[0]);
   const trouble: Trouble = new Trouble(scenario, time, (fault) => act(fault));
-  const { firmware, assets } = cloud;
-  const parts = { scenario, broker, trouble, judge, foundry, firmware, assets, random, note, hawkbit };
+  const { firmware, assets, gears } = cloud;
+  const parts = { scenario, broker, trouble, judge, foundry, firmware, assets, gears, random, note, hawkbit };
   const device = new Device(parts);
 
   broker.onMessage = (topic, payload) => {
@@ -160,7 +161,10 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     device.reconnect();
   }
   const final = cloud.deployFinal();
-  const settled = await pass(time.now + PATIENCE_MS, () => cloud.unfinished.length === 0);
+  const isDone = () => cloud.unfinished.length === 0;
+  let settled = await pass(time.now + PATIENCE_MS, isDone);
+  const finalGear = settled && scenario.device.processor ? cloud.deployFinal(true) : undefined;
+  if (finalGear) settled = await pass(time.now + PATIENCE_MS, isDone);
   const sent = commands();
   await pass(time.now + REST_MS);
   if (!judge.violation) verdict(settled);
@@ -186,8 +190,10 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     const { status = "?", statusDetails = {} } = execution ?? {};
     // "good with set SUCCEEDED", "good SUCCEEDED by delta"
     const [by = ""] = statusDetails["payload"]?.match(/^(whole|packed|delta)/) ?? [];
-    const { set } = story;
-    const kind = set ? `${story.kind} ${isWhole(scenario, set) ? "set" : "odd set"}` : story.kind;
+    const { set, gear } = story;
+    let { kind }: { kind: string } = story;
+    if (set) kind += `${isWhole(scenario, set) ? "" : " odd"} ${scenario.device.mod ? "mod" : "set"}`;
+    if (gear) kind += gear.quality === "good" && scenario.device.processor ? " gear" : " odd gear";
     return [kind, status, statusDetails["code"] ?? "", by && `by ${by}`].filter(Boolean).join(" ");
   }
 
@@ -203,15 +209,15 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     device.look();
     const current = cloud.deployments.filter(({ withdrawn }) => !withdrawn);
     for (const deployment of current) {
-      const { story, jobId, firmware, assets } = deployment;
+      const { story, jobId, firmware, assets, gear } = deployment;
       const execution = last(jobId);
-      if (!execution || !(firmware || assets)) continue;
+      if (!execution || !(firmware || assets || gear)) continue;
       const { status, statusDetails } = execution;
       if (!isTerminal(status)) return judge.fail(`${jobId} is ${status}`);
       const code = statusDetails["code"] ?? "";
       if (story.kind === "again" && status !== "SUCCEEDED") continue;
       if ((status === "SUCCEEDED") !== judge.keeps(deployment))
-        if (!isNoNews(code) && status !== "CANCELED" && status !== "TIMED_OUT")
+        if (!isNoNews(code) && !isUnknown(statusDetails["message"]) && !/^(CANCELED|TIMED_OUT)$/.test(status))
           return judge.fail(
             `${jobId} is ${status}, but what it brings is ${status === "SUCCEEDED" ? "not " : ""}kept`,
           );
@@ -226,6 +232,8 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
       return judge.fail(`${device.app?.firmware.version} runs in the end`);
     if (scenario.device.components && !lasting && judge.keptAssets?.version !== FINAL_VERSION)
       return judge.fail(`assets ${judge.keptAssets?.version} are in use in the end`);
+    if (finalGear && !lasting && judge.keptGear !== finalGear.gear)
+      return judge.fail(`the processor keeps ${judge.keptGear?.version} in the end`);
     // Between two looks at the queue, or in the middle of one.
     if (!/^(WaitingFor|Requesting)Job$/.test(device.app?.agent.state ?? ""))
       return judge.fail(`the agent ends as ${device.app?.agent.state}`);

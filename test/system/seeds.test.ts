@@ -1,7 +1,7 @@
 import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { examine } from "./examine.js";
-import { storyOf } from "./extras.js";
+import { FIRST_WITH_PARTS, storyOf } from "./extras.js";
 import { Foundry } from "./images.js";
 import { type Outcome, play } from "./play.js";
 import type { Scenario } from "./scenario.js";
@@ -10,6 +10,7 @@ import { tell } from "./story.js";
 
 const FIRST = 1;
 const SEEDS = 24;
+const WITH_PARTS = 12;
 
 /** Seeds that found faults, and what they found. */
 const FOUND = [
@@ -21,15 +22,20 @@ const FOUND = [
   [2_021_748, "with components, a device without deltas fetched them as images"],
   [2_026_783, "a payload that had been given up kept the next file from being created"],
   [2_051_134, "over hawkBit components in use were said to have been stopped"],
+  [3_010_992, "components whose trial had failed before it began were tried at the next start"],
 ] as const;
 
 describe("the whole system in virtual time, a sample", () => {
   const foundry = new Foundry(() => new PureSha256());
 
-  for (let seed = FIRST; seed < FIRST + SEEDS; seed++)
-    it(`seed ${seed}`, async () => {
-      await examine(seed, foundry);
-    });
+  for (const [first, count] of [
+    [FIRST, SEEDS],
+    [FIRST_WITH_PARTS, WITH_PARTS],
+  ])
+    for (let seed = first; seed < first + count; seed++)
+      it(`seed ${seed}`, async () => {
+        await examine(seed, foundry);
+      });
 
   for (const [seed, fault] of FOUND)
     it(`seed ${seed}: ${fault}`, async () => {

@@ -75,7 +75,16 @@ function* simplifications(scenario: Scenario): Generator<Partial<Scenario>> {
   yield { link: calm };
   for (const key of ["loss", "duplicate", "reorder", "jitter", "bandwidth"] as const)
     if (link[key]) yield { link: { ...link, [key]: 0 } };
-  for (const key of ["encrypted", "storage", "efuse", "staged", "components"] as const)
+  for (const key of [
+    "encrypted",
+    "storage",
+    "efuse",
+    "staged",
+    "mod",
+    "components",
+    "processor",
+    "silentGear",
+  ] as const)
     if (device[key]) yield { device: { ...device, [key]: false } };
   if (agent.blockSize !== 4096) yield { agent: { ...agent, blockSize: 4096 } };
   for (const key of ["totalDeadlineMs", "minRate", "rateLimit"] as const)
@@ -90,6 +99,7 @@ function* simplifications(scenario: Scenario): Generator<Partial<Scenario>> {
       { size: 9_000 },
       { payloads: undefined },
       { set: undefined },
+      { gear: undefined },
     ])
       if (Object.entries(plain).some(([key, value]) => jobs[index][key as keyof typeof plain] !== value))
         yield { jobs: jobs.map((job, i) => (i === index ? { ...job, ...plain } : job)) };

@@ -9,9 +9,9 @@ import type { Anchor, Fault, Scenario, Zone } from "./scenario.js";
 type Of<K extends Fault["kind"]> = Extract<Fault, { kind: K }>;
 
 /** Faults that begin and end. */
-type Span = Of<"outage"> | Of<"refuse"> | Of<"service"> | Of<"store"> | Of<"mute">;
+type Span = Of<"outage"> | Of<"refuse"> | Of<"service"> | Of<"store"> | Of<"mute"> | Of<"line">;
 
-const SPANS: readonly string[] = Object.freeze(["outage", "refuse", "service", "store", "mute"]);
+const SPANS: readonly string[] = Object.freeze(["outage", "refuse", "service", "store", "mute", "line"]);
 
 export class Trouble {
   readonly #scenario: Scenario;

@@ -1,12 +1,13 @@
 import { ok } from "node:assert/strict";
 import { CUT_MOMENTS } from "../../../hosts/emulated/flash-faults.js";
 import { examine } from "../examine.js";
-import { storyOf } from "../extras.js";
+import { FIRST_WITH_PARTS, storyOf } from "../extras.js";
 import { REFUSALS } from "../scenario.js";
 import { nodeFoundry } from "./foundry.js";
 
-/** Of issue-free seeds, from 1 on; `npm run soak` runs more. */
+/** Of issue-free seeds, from 1 on, and of those with second processors and mods; `npm run soak` runs more. */
 const SEEDS = 2_000;
+const WITH_PARTS = 500;
 const GROUP = 100;
 
 describe("the whole system in virtual time", () => {
@@ -17,7 +18,10 @@ describe("the whole system in virtual time", () => {
   let wear = 0;
   let lives = 0;
 
-  for (let first = 1; first <= SEEDS; first += GROUP)
+  const groups: number[] = [];
+  for (let first = 1; first <= SEEDS; first += GROUP) groups.push(first);
+  for (let first = 0; first < WITH_PARTS; first += GROUP) groups.push(FIRST_WITH_PARTS + first);
+  for (const first of groups)
     it(`seeds ${first} to ${first + GROUP - 1}`, async () => {
       for (let seed = first; seed < first + GROUP; seed++) {
         const outcome = await examine(seed, foundry);
@@ -32,7 +36,7 @@ describe("the whole system in virtual time", () => {
   it("has seen every kind of end", () => {
     const jobs = [...spread.values()].reduce((sum, count) => sum + count, 0);
     let good = 0;
-    for (const [end, count] of spread) if (/^good (set )?SUCCEEDED/.test(end)) good += count;
+    for (const [end, count] of spread) if (/^good ((set|mod|gear) )?SUCCEEDED/.test(end)) good += count;
     console.log(
       `      ${jobs} jobs in ${lives} lives, ${good} updates, at most ${wear} erase cycles of a sector`,
     );
@@ -66,6 +70,12 @@ const ENDS = [
   ...["good odd set FAILED bad-version", "good set FAILED rolled-back"],
   // Sets whose files are right, and whose members are not: none of them may be kept.
   ...["crash set FAILED rolled-back", "hang set FAILED rolled-back", "fail set FAILED self-test-rejected"],
+  ...["good mod SUCCEEDED", "good odd mod FAILED signature-check", "good mod FAILED rolled-back"],
+  ...["crash mod FAILED rolled-back", "hang mod FAILED rolled-back", "fail mod FAILED self-test-rejected"],
+  ...["good gear SUCCEEDED", "good gear FAILED file-close", "fail gear FAILED self-test-rejected"],
+  ...["signature-missing", "signature-check", "wrong-project", "file-create"].map(
+    (code) => `good odd gear FAILED ${code}`,
+  ),
 ];
 const ENDS_OVER_HAWKBIT = [
   ...["good SUCCEEDED by delta", "good SUCCEEDED by packed", "good set SUCCEEDED"],
@@ -81,6 +91,7 @@ const TROUBLES = [
   ...REFUSALS.map((code) => `update refused: ${code}`),
   ...["update dropped", "get-stream dropped", "describe refused: InternalError"],
   ...["lose-reply", "late", "twice"].map((what) => `reply: ${what}`),
+  ...["line loses", "line dead"],
   ...["cancel", "delete", "replace", "stream-gone", "block corrupted", "replay"],
   ...["job", "none", "garbage", "block"].map((what) => `forge ${what}`),
   ...["suspend", "abort", "check", "restart", "reject", "accept"].map((what) => `app ${what}`),
