@@ -46,6 +46,13 @@ describe("xs-ota at a desk", () => {
       "--thing",
       "baord-1",
     );
+    const answer = async (text: string) => {
+      const asked = folder.startOnTerminal(100, "deploy", "v2.bin", "--thing", "baord-1", "--no-wait");
+      await asked.until(/baord-1\. Deploy to it all the same\? \[y\/N\] /);
+      asked.child.stdin!.end(`${text}\n`);
+      return (await asked.ended).code;
+    };
+    equal(await answer("n"), 1);
     await folder.bad(1, 'No device is in the group "labs"', "deploy", "v2.bin", "--group", "labs");
     deepEqual(await json("jobs"), []);
     const deployed = await folder.run("deploy", "v2.bin", "--group", "lab", "--online");
@@ -63,6 +70,11 @@ describe("xs-ota at a desk", () => {
     equal(await folder.good("devices", "board-1", "--forget"), "board-1 is forgotten.\n");
     deepEqual(await json("devices"), []);
     await folder.bad(1, 'There is no device "board-1"', "devices", "board-1");
+    equal(await answer("y"), 0);
+    deepEqual(
+      (await json("devices")).map(({ thingName }: { thingName: string }) => thingName),
+      ["baord-1"],
+    );
   });
 
   it("says who waits and who was never offered a job, on narrow terminals too: watch told 100 % while others waited", async () => {
@@ -83,6 +95,7 @@ describe("xs-ota at a desk", () => {
     ok(cancelled.includes("Cancelled by an operator; 2 devices were never offered it\n"), cancelled);
     const ended = await folder.run(...deploy, "--any", "--stages", "1", "--online");
     equal(ended.code, 1, ended.stderr);
+    ok(ended.stdout.includes("\nStage 1 of 2, 2 devices wait\n"), ended.stdout);
     ok(
       /1 offered, 2 wait after .*\n(.*\n)*Only devices that are not connected are left/.test(ended.stdout),
       ended.stdout,

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import mqtt from "mqtt";
 import { equal, ok } from "../support/assert.js";
-import { Folder, type Running } from "./run.js";
+import { Folder, processorOf, type Running } from "./run.js";
 
 const DEVICES = 2000;
 /** In no group that the job goes to. */
@@ -72,14 +71,6 @@ class Swarm {
       send(jobId, "FAILED", { code: "rolled-back", message: "the boot loader gave 2.0.0+f4b7621a up" });
     else send(jobId, "SUCCEEDED", { image: "2.0.0+f4b7621a" });
   }
-}
-
-/** Seconds of processor a process has taken (Linux: proc_pid_stat(5), utime and stime, in ticks of 10 ms). */
-function processorOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 interface JobJson {

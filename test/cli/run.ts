@@ -3,7 +3,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -60,18 +60,23 @@ export class Folder {
     return this.#spawn(args, process.execPath, [...PROGRAM, ...args]);
   }
 
-  /** As `start`, on a terminal of so many columns: what is drawn there stands in `stdout`. */
+  /** As `start`, on a terminal of so many columns: what is drawn there stands in `stdout`, `child.stdin` types. */
   startOnTerminal(columns: number, ...args: readonly string[]): Running {
     const words = [process.execPath, ...PROGRAM, ...args].map((word) => `'${word}'`);
     const command = `stty cols ${columns} rows 24; exec ${words.join(" ")}`;
-    return this.#spawn(args, "script", ["-qec", command, "/dev/null"]);
+    return this.#spawn(args, "script", ["-qec", command, "/dev/null"], "pipe");
   }
 
-  #spawn(args: readonly string[], program: string, words: readonly string[]): Running {
+  #spawn(
+    args: readonly string[],
+    program: string,
+    words: readonly string[],
+    stdin: "ignore" | "pipe" = "ignore",
+  ): Running {
     const child = spawn(program, words, {
       cwd: this.path,
       env: { ...process.env, NO_COLOR: "1" },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [stdin, "pipe", "pipe"],
     });
     const output = { stdout: "", stderr: "" };
     const waiting = new Set<() => void>();
@@ -146,4 +151,12 @@ export function oneError({ code, stderr }: Result, expected: number, message: st
   ok(stderr.startsWith("error: "), `stderr does not start with "error: ": ${stderr}`);
   const found = typeof message === "string" ? stderr.includes(message) : message.test(stderr);
   ok(found, `"${stderr.trim()}" does not contain ${message}`);
+}
+
+/** Seconds of processor a process has taken (Linux: proc_pid_stat(5), utime and stime, in ticks of 10 ms). */
+export function processorOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

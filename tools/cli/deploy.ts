@@ -244,6 +244,7 @@ async function follow(
       }
       seen = true;
       progress.show(
+        job,
         live.latest(jobId),
         changed.filter((execution) => execution.jobId === jobId),
       );

@@ -3,7 +3,7 @@
  * @module
  */
 import { stripVTControlCharacters } from "node:util";
-import type { ExecutionView, Phase } from "../../../service/views.js";
+import type { ExecutionView, JobView, Phase } from "../../../service/views.js";
 import { bar, executionLine, percent, phaseText, Screen } from "../screen.js";
 import { paint, print } from "../text.js";
 
@@ -32,6 +32,8 @@ export class Progress {
   readonly #terminal = Boolean(process.stdout.isTTY);
   /** What was printed last of each device. */
   readonly #printed = new Map<string, string>();
+  /** Where the rollout is, as told last. */
+  #told = "";
   #isLost = false;
 
   constructor(jobId: string, json: boolean) {
@@ -43,12 +45,17 @@ export class Progress {
    * @param latest where every device is
    * @param changed what has just changed
    */
-  show(latest: readonly ExecutionView[], changed: readonly ExecutionView[]): void {
+  show(job: JobView, latest: readonly ExecutionView[], changed: readonly ExecutionView[]): void {
     this.#isLost = false;
+    const rollout = rolloutText(job);
     if (this.#json)
       for (const execution of changed) print(JSON.stringify({ event: "execution", ...execution }));
-    else if (this.#terminal) this.#screen.draw(this.#lines(latest));
-    else for (const execution of changed) this.#line(execution);
+    else if (this.#terminal) this.#screen.draw([...this.#lines(latest), ...rollout]);
+    else {
+      for (const execution of changed) this.#line(execution);
+      if (rollout.join() !== this.#told) print(...rollout);
+      this.#told = rollout.join();
+    }
   }
 
   /** The connection to the service is gone. */
@@ -80,9 +87,11 @@ export class Progress {
   #lines(latest: readonly ExecutionView[]): string[] {
     const width = Math.max(...latest.map(({ thingName }) => thingName.length), 5);
     const rank = (execution: ExecutionView) => ORDER.indexOf(execution.phase);
-    const fits = latest.length <= this.#screen.rows;
+    // One more says where the rollout is.
+    const rows = this.#screen.rows - 1;
+    const fits = latest.length <= rows;
     if (fits) return latest.map((execution) => executionLine(execution, width, this.#screen.columns));
-    const shown = [...latest].sort((a, b) => rank(a) - rank(b)).slice(0, this.#screen.rows - 2);
+    const shown = [...latest].sort((a, b) => rank(a) - rank(b)).slice(0, rows - 2);
     const share = latest.reduce((sum, { progress }) => sum + progress, 0) / latest.length;
     return [
       this.#sum(share, width, latest),
@@ -102,4 +111,12 @@ export class Progress {
     for (const { phase } of latest) counts.set(phase, (counts.get(phase) ?? 0) + 1);
     return [...counts].map(([phase, count]) => phaseText(phase, `${count} ${phase}`)).join(", ");
   }
+}
+
+/** Where a rollout is that has not reached all of its devices; nothing when it has. */
+function rolloutText({ stage, waiting }: JobView): string[] {
+  if (waiting === 0) return [];
+  const where = stage ? `Stage ${stage.stage} of ${stage.stages}, ` : "";
+  const rest = `${waiting} ${waiting === 1 ? "device waits" : "devices wait"}`;
+  return [paint("dim", where + rest)];
 }
