@@ -13,7 +13,7 @@ interface Outcome {
 }
 
 describe(`${DEVICES} simulated devices`, function () {
-  this.timeout(240_000);
+  this.timeout(900_000);
   let folder: Folder;
   let page: string;
   let ports = ["--mqtt-port", "0", "--http-port", "0", "--page-port", "0"];
@@ -47,7 +47,7 @@ describe(`${DEVICES} simulated devices`, function () {
     const fleet = folder.start("device", "--count", String(DEVICES), "--service", page);
     await fleet.until(new RegExp(`^${DEVICES} connected`, "m"));
 
-    const args = ["--all", "--json", "--timeout", "200", "--service"];
+    const args = ["--all", "--json", "--timeout", "400", "--service"];
     const { pid } = first.child;
     const before = processorOf(pid!);
     const quick = outcomeOf(await folder.good("deploy", "v2.bin", ...args, page));
