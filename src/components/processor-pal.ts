@@ -4,6 +4,7 @@
  * image and has confirmed it. Whatever interrupts this, the file is there and is passed on once more.
  * @module
  */
+import { equalBytes } from "../bytes.js";
 import type { JobFile } from "../control/job-document.js";
 import { OtaError, type OtaErrorCode, wordsOf } from "../errors.js";
 import type { Clock, Crypto, Flash, Timer } from "../ports.js";
@@ -124,14 +125,20 @@ export class ProcessorPal implements OtaPal {
       } catch (cause) {
         return done(cause instanceof OtaError ? cause : new OtaError("file-close", wordsOf(cause)));
       }
-      this.#pass(file.fileSize - COMPONENT_HEADER_LENGTH, done);
+      this.#pass(head, file.fileSize - COMPONENT_HEADER_LENGTH, this.#place.digest as Uint8Array, done);
     });
   }
 
-  /** Passes the image on, from its beginning. */
-  #pass(byteLength: number, done: Closed): void {
+  /**
+   * Passes the image on, from its beginning. Flash may read differently from one time to the next: what is started is, to the
+   * last byte, what was verified.
+   * @param verified digest of the whole file
+   */
+  #pass(head: Uint8Array, byteLength: number, verified: Uint8Array, done: Closed): void {
     const { processor, place, crypto } = this.#options;
     const hash = crypto.sha256();
+    const whole = crypto.sha256();
+    whole.update(head);
     const buffer = new Uint8Array(PART);
     let at = 0;
     const next = (): void => {
@@ -140,6 +147,7 @@ export class ProcessorPal implements OtaPal {
         const write = (answer: Answer) => {
           place.read(part, COMPONENT_HEADER_LENGTH + at);
           hash.update(part);
+          whole.update(part);
           processor.write(at, part, answer);
         };
         this.#call("file-close", write, done, () => {
@@ -148,6 +156,8 @@ export class ProcessorPal implements OtaPal {
         });
         return;
       }
+      if (!equalBytes(whole.digest(), verified))
+        return done(new OtaError("file-close", "the flash no longer holds what was verified"));
       const digest = hash.digest();
       this.#call(
         "file-close",

@@ -119,6 +119,19 @@ describe("a second processor", () => {
     equal(product.update(file("2")), "FAILED same-version");
   });
 
+  it("does not start what the flash no longer holds as it was verified: it was, whatever had become of it", () => {
+    const product = new Product();
+    const { board, flash } = product;
+    const job = product.deploy(file("2"), { fileType: TYPE });
+    // The place has been verified; a bit of what is passed on later turns.
+    product.wait(() => board.frames > 2);
+    flash.flipBits(STORAGE + 256 + 8_000, 1);
+    const { status, statusDetails } = product.ended(job);
+    equal(`${status} ${statusDetails["code"]}`, "FAILED file-close");
+    deepEqual(board.image, content("1"));
+    equal(product.update(file("2")), "SUCCEEDED");
+  });
+
   it("does not get a file that nobody trusted signed", () => {
     const product = new Product();
     const bytes = file("2");
