@@ -244,12 +244,18 @@ export class Device {
       if (firmware) this.parts.judge.confirms(firmware);
     });
     if (!components || components.getPlatformImageState() === "pending-commit") return;
-    const assets = this.#mod ? this.#modRuns : this.quietly(() => this.#findAssets());
+    const assets = this.#mod ? this.#modInUse() : this.quietly(() => this.#findAssets());
     const { judge } = this.parts;
     // Those of a set are confirmed as its firmware is.
     if (assets && judge.sets.get(this.app?.firmware as Firmware) !== assets) judge.confirmsAssets(assets);
     const isKept = this.#modRuns && this.#modRuns === judge.keptAssets && this.#firmware === judge.kept;
     if (isKept) this.#keptPlace = this.#inUse;
+  }
+
+  /** What runs, unless it has been given up and waits for the restart. */
+  #modInUse(): Assets | undefined {
+    const open = this.quietly(() => this.#components?.open(ASSETS));
+    return open?.header.version === this.#modRuns?.version ? this.#modRuns : undefined;
   }
 
   /** The assets in use. */

@@ -23,6 +23,7 @@ const FOUND = [
   [2_026_783, "a payload that had been given up kept the next file from being created"],
   [2_051_134, "over hawkBit components in use were said to have been stopped"],
   [3_010_992, "components whose trial had failed before it began were tried at the next start"],
+  [3_101_632, "a second processor started what the flash no longer held as it was verified"],
 ] as const;
 
 describe("the whole system in virtual time, a sample", () => {
