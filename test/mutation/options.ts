@@ -157,6 +157,11 @@ export const OPTIONS: readonly Mutation[] = [
         "this.#inEffect = !this.#attempt();",
         "this.#attempt();\n      this.#inEffect = true;",
       ],
+      [
+        "a trial that failed before it began is followed",
+        "        this.#withdraw();\n        return done(error);",
+        "        return done(error);",
+      ],
       ["a trial has no end", "if (records.attempts === 0) return this.#giveUp();", ""],
       [
         "what was rolled back with its firmware is not given up",
@@ -186,6 +191,18 @@ export const OPTIONS: readonly Mutation[] = [
         'finish("refused");\n          this.#go();',
         'finish("accepted");\n          this.#go();',
       ],
+    ],
+  ),
+  ...mutations(
+    "src/components/processor-pal.ts",
+    ["test/unit/processor-pal.test.ts"],
+    [
+      [
+        "a second processor starts what was not verified",
+        "if (!equalBytes(whole.digest(), verified))",
+        "if (!verified)",
+      ],
+      ["what it made stay is refused as nothing new", "(order === 0 && this.#again)", "order === null"],
     ],
   ),
   ...mutations(
