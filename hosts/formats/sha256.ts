@@ -27,8 +27,9 @@ function isPrime(value: number): boolean {
   return true;
 }
 
+const ROUND_CONSTANTS = roundConstants();
+
 export class PureSha256 implements Hash {
-  readonly #k = roundConstants();
   readonly #state = initialState();
   readonly #words = new Int32Array(64);
   readonly #block = new Uint8Array(64);
@@ -67,7 +68,7 @@ export class PureSha256 implements Hash {
   #compress(): void {
     const w = this.#words;
     const block = this.#block;
-    const k = this.#k;
+    const k = ROUND_CONSTANTS;
     const state = this.#state;
     this.#filled = 0;
     for (let i = 0, at = 0; i < 16; i++, at += 4)

@@ -11,13 +11,13 @@ import { OtaOperations } from "../../hosts/emulated/ota-operations.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { type OtaEntry, stateName } from "../../hosts/formats/otadata.js";
 import { appName, type Partition } from "../../hosts/formats/partition-table.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
+import { newSha256 } from "./sha256.js";
 
 const SLOT_SIZE = 0x10000;
 
 /** An image of 512 bytes for ESP32-C3; its version tells which slot it is for. */
 export function smallImage(version: string, secureVersion = 0): Uint8Array {
-  return buildImage({ version, projectName: "boot", size: 512, secureVersion }, () => new PureSha256());
+  return buildImage({ version, projectName: "boot", size: 512, secureVersion }, newSha256);
 }
 
 export interface BootDeviceOptions
@@ -48,7 +48,7 @@ export class BootDevice {
       rollback: true,
       ...options,
       flash: this.flash,
-      sha256: () => new PureSha256(),
+      sha256: newSha256,
     };
   }
 

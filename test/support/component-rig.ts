@@ -7,7 +7,6 @@ import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { buildComponent, buildStatement } from "../../hosts/formats/component-builder.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { Components } from "../../src/components/index.js";
 import type { ComponentDefinition, ComponentsOptions } from "../../src/components/options.js";
 import type { JobFile } from "../../src/control/job-document.js";
@@ -17,6 +16,7 @@ import { parseHead } from "../../src/slot/esp-image.js";
 import { FlashPal } from "../../src/slot/flash-pal.js";
 import type { Received } from "../../src/slot/pal.js";
 import { fileOf } from "./pal-rig.js";
+import { newSha256 } from "./sha256.js";
 import { TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -30,13 +30,13 @@ export const MOD = 12;
 export const STATEMENT = 255;
 
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const hash = new PureSha256();
+  const hash = newSha256();
   hash.update(bytes);
   return hash.digest();
 }
 
 export function firmwareImage(version: string): Uint8Array {
-  return buildImage({ version, projectName: "rig", size: SECTOR_SIZE + 1200 }, () => new PureSha256());
+  return buildImage({ version, projectName: "rig", size: SECTOR_SIZE + 1200 }, newSha256);
 }
 
 export function componentFile(

@@ -6,13 +6,13 @@ import { CUT_MOMENTS, cutPowerAt } from "../../hosts/emulated/flash-faults.js";
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { buildImage } from "../../hosts/formats/image-builder.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import { FlashPal, type FlashPalOptions, type OtaError } from "../../src/index.js";
 import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
 import type { Received } from "../../src/slot/pal.js";
 import { deepEqual, equal, ok } from "./assert.js";
 import { fromBase64 } from "./base64.js";
+import { newSha256 } from "./sha256.js";
 import { signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -67,11 +67,11 @@ export class FakeBoot implements BootControl {
 }
 
 export function rigImage(version = "1.1.0", size = 3 * SECTOR_SIZE + 1200): Uint8Array {
-  return buildImage({ version, projectName: "rig", size }, () => new PureSha256());
+  return buildImage({ version, projectName: "rig", size }, newSha256);
 }
 
 export function fileOf(image: Uint8Array, changes: Partial<JobFile> = {}): JobFile {
-  const hash = new PureSha256();
+  const hash = newSha256();
   hash.update(image);
   return {
     ...{

@@ -6,7 +6,6 @@ import { CUT_MOMENTS, type CutMoment, cutPowerAt } from "../../hosts/emulated/fl
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { MemoryStorage, NorFlash, SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { equalBytes } from "../../src/bytes.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/index.js";
@@ -17,6 +16,7 @@ import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import { deepEqual, equal, ok } from "./assert.js";
 import { FakeBoot, fileOf } from "./pal-rig.js";
 import { sha256 } from "./payloads.js";
+import { newSha256 } from "./sha256.js";
 import { TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -26,7 +26,7 @@ export const SLOT = 20 * SECTOR_SIZE;
 /** An application image; images of one `seed` are alike but for their heads and ends. */
 export function appImage(version: string, options: Partial<ImageOptions> = {}): Uint8Array {
   const plan = { projectName: "rig", size: 6 * SECTOR_SIZE + 1200, seed: SEED };
-  return buildImage({ ...plan, ...options, version }, () => new PureSha256());
+  return buildImage({ ...plan, ...options, version }, newSha256);
 }
 
 export function buildIdOf(image: Uint8Array): string {

@@ -2,7 +2,6 @@
  * Payloads for tests: decoding in memory, and made by hand. Runs on Node and on XS.
  * @module
  */
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import {
   beginSegment,
   JsPayloadDecoder,
@@ -11,11 +10,12 @@ import {
 } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
 import { assemble, type Part, type Plan } from "../../tools/payload/assemble.js";
+import { newSha256 } from "./sha256.js";
 
 const SECTOR = 4096;
 
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const hash = new PureSha256();
+  const hash = newSha256();
   hash.update(bytes);
   return hash.digest();
 }

@@ -3,10 +3,10 @@
  * that knows a single key and signatures of the form (r = digest, s = 1). Runs on Node and on XS.
  * @module
  */
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import type { Crypto } from "../../src/ports.js";
 import { TrustedKeys } from "../../src/slot/signature.js";
 import { hex } from "./hex.js";
+import { newSha256 } from "./sha256.js";
 
 /** The base point of P-256 (FIPS 186-4 D.1.2.3), as good a public key as any. */
 export const KEY_POINT = hex(`04
@@ -37,7 +37,7 @@ export function signDigest(digest: Uint8Array): string {
 }
 
 export const testCrypto: Crypto = Object.freeze({
-  sha256: () => new PureSha256(),
+  sha256: newSha256,
   verifyEcdsaP256: (publicKey: Uint8Array, digest: Uint8Array, r: Uint8Array, s: Uint8Array) =>
     publicKey.every((byte, i) => byte === KEY_POINT[i]) &&
     rOf(digest).every((byte, i) => byte === r[i]) &&

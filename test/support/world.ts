@@ -10,7 +10,6 @@ import { buildFlashDump, slotTable } from "../../hosts/emulated/flash-dump.js";
 import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
 import { buildImage, type ImageOptions } from "../../hosts/formats/image-builder.js";
 import { appName, type Partition } from "../../hosts/formats/partition-table.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import type { Intercept } from "../../service/delivery.js";
 import type { Execution, Job } from "../../service/job-records.js";
 import { JobService } from "../../service/jobs.js";
@@ -28,6 +27,7 @@ import {
 } from "../../src/index.js";
 import { StagedPal } from "../../src/payload/index.js";
 import type { OtaPal } from "../../src/slot/pal.js";
+import { newSha256 } from "./sha256.js";
 import { KEY_POINT, signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { seeded, VirtualClock, VirtualTime } from "./virtual-clock.js";
 import { type Link, VirtualBroker, type VirtualMqtt } from "./virtual-network.js";
@@ -37,12 +37,12 @@ export const THING = "thing-1";
 const SLOT_SIZE = 0x20000;
 
 export function image(version: string, options: Partial<ImageOptions> = {}): Uint8Array {
-  return buildImage({ version, projectName: "world", size: 20_000, ...options }, () => new PureSha256());
+  return buildImage({ version, projectName: "world", size: 20_000, ...options }, newSha256);
 }
 
 /** A signature over an image as it stands in a job document, by the one key the device trusts. */
 export function sign(bytes: Uint8Array): NonNullable<UpdateOptions["signature"]> {
-  const hash = new PureSha256();
+  const hash = newSha256();
   hash.update(bytes);
   return { key: "sig-sha256-ecdsa", value: signDigest(hash.digest()) };
 }
@@ -119,7 +119,7 @@ export class World {
       rollback: true,
       ...options.device,
       flash: this.flash,
-      sha256: () => new PureSha256(),
+      sha256: newSha256,
     };
   }
 

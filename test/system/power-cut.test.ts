@@ -1,6 +1,6 @@
 import { CUT_MOMENTS } from "../../hosts/emulated/flash-faults.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
+import { newSha256 } from "../support/sha256.js";
 import { Foundry } from "./images.js";
 import { oneUpdate, type Setup } from "./one-update.js";
 
@@ -9,7 +9,7 @@ const SETUP: Setup = { size: 5_000, blockSize: 1024 };
 const STEP = 4;
 
 describe("power cuts, a sample", () => {
-  const foundry = new Foundry(() => new PureSha256());
+  const foundry = new Foundry(newSha256);
 
   it("without one the update is done in one go", () => {
     const { violation, status, cuts, surplus } = oneUpdate(SETUP, [], foundry);

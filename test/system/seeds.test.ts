@@ -1,5 +1,5 @@
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
+import { newSha256 } from "../support/sha256.js";
 import { examine } from "./examine.js";
 import { FIRST_WITH_PARTS, storyOf } from "./extras.js";
 import { Foundry } from "./images.js";
@@ -27,7 +27,7 @@ const FOUND = [
 ] as const;
 
 describe("the whole system in virtual time, a sample", () => {
-  const foundry = new Foundry(() => new PureSha256());
+  const foundry = new Foundry(newSha256);
 
   for (const [first, count] of [
     [FIRST, SEEDS],
@@ -46,7 +46,7 @@ describe("the whole system in virtual time, a sample", () => {
   it("plays a seed the same way again", async () => {
     const seed = 5;
     const once = await play(storyOf(seed), foundry);
-    const again = await play(storyOf(seed), new Foundry(() => new PureSha256()));
+    const again = await play(storyOf(seed), new Foundry(newSha256));
     deepEqual(again, once);
   });
 

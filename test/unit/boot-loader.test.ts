@@ -16,16 +16,16 @@ import {
   STATE_VALID,
 } from "../../hosts/formats/otadata.js";
 import { encodePartitionTable, PartitionTableError } from "../../hosts/formats/partition-table.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { BOOT_VECTORS_SAMPLE } from "../data/boot-vectors-sample.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { BootDevice, smallImage } from "../support/boot-device.js";
 import { BootVectorReplay } from "../support/boot-vectors.js";
+import { newSha256 } from "../support/sha256.js";
 
 const VALID_1 = makeEntry(1, STATE_VALID);
 
 describe("boot models against a sample of cases recorded from ESP-IDF", () => {
-  const replay = new BootVectorReplay(BOOT_VECTORS_SAMPLE, () => new PureSha256());
+  const replay = new BootVectorReplay(BOOT_VECTORS_SAMPLE, newSha256);
   const operations = new Set(BOOT_VECTORS_SAMPLE.cases.map((text) => text.split("|")[2]));
 
   it("has cases of every operation", () => {

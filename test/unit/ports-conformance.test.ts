@@ -3,13 +3,13 @@ import { boot } from "../../hosts/emulated/boot-loader.js";
 import { DeviceFlash } from "../../hosts/emulated/device-flash.js";
 import { FlashPartition } from "../../hosts/emulated/flash-partition.js";
 import { MemoryStorage, NorFlash } from "../../hosts/emulated/nor-flash.js";
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { ClassicFlash, EcmaFlash } from "../../hosts/moddable/flash.js";
 import { bootConformance } from "../conformance/boot-control.js";
 import { flashConformance } from "../conformance/flash.js";
 import { equal } from "../support/assert.js";
 import { SceneHarness, sceneDump } from "../support/boot-scene.js";
 import { ClassicFlashStandIn, EcmaFlashStandIn } from "../support/sdk/storage-flash.js";
+import { newSha256 } from "../support/sha256.js";
 
 const SIZE = 40 * 4096;
 
@@ -32,15 +32,13 @@ class Model extends SceneHarness {
 }
 
 it("the model of the boot side tells the chip's revision, as the chip does", () => {
-  const sha256 = () => new PureSha256();
-  const flash = new NorFlash(new MemoryStorage(sceneDump({ title: "" }, sha256)));
-  const options = { flash, target: { chipId: 5, chipRevision: 101 }, sha256, rollback: true };
+  const flash = new NorFlash(new MemoryStorage(sceneDump({ title: "" }, newSha256)));
+  const options = { flash, target: { chipId: 5, chipRevision: 101 }, sha256: newSha256, rollback: true };
   const running = boot(options);
   if (!running) throw new Error("nothing boots");
   equal(new ModelBootControl(new DeviceFlash(options), running, () => {}).chipRevision, 101);
 });
 
 bootConformance("boot control of the model", (scene) => {
-  const sha256 = () => new PureSha256();
-  return new Model(scene, new NorFlash(new MemoryStorage(sceneDump(scene, sha256))), sha256);
+  return new Model(scene, new NorFlash(new MemoryStorage(sceneDump(scene, newSha256))), newSha256);
 });

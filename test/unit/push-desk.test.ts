@@ -1,13 +1,13 @@
 /** The device's end of `xs-ota push`. */
 
-import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { hmac, PushDesk, type PushWire } from "../../hosts/moddable/push-desk.js";
 import { decodeUtf8, encodeUtf8 } from "../../src/bytes.js";
 import type { Crypto } from "../../src/ports.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
+import { newSha256 } from "../support/sha256.js";
 import { VirtualClock, VirtualTime } from "../support/virtual-clock.js";
 
-const crypto = { sha256: () => new PureSha256() } as unknown as Crypto;
+const crypto = { sha256: newSha256 } as unknown as Crypto;
 const SECRET = "secret of the desk";
 
 class Wire implements PushWire {

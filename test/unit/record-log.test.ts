@@ -175,7 +175,13 @@ describe("record log: faults of the flash", () => {
     rig.restart();
     rig.log.write(payload("new"));
     const bits = rig.storage.bytes.slice();
+    const ends = [0, SECTOR_SIZE].map(
+      (start) => start + bits.subarray(start, start + SECTOR_SIZE).findLastIndex((byte) => byte !== 0xff),
+    );
     for (let at = 0; at < SIZE; at++) {
+      // Of what is blank behind a record: where the next one begins, and a sample.
+      const behind = at - ends[at < SECTOR_SIZE ? 0 : 1];
+      if (behind > 64 && behind % 61) continue;
       rig.storage.bytes.set(bits);
       rig.storage.bytes[at] ^= 0xff;
       const found = rig.restart();

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SHA256 } from "./own-calls.js";
+
 type Body = (this: Context) => unknown;
 
 /** What a test body sees as `this`. Time limits are the host's concern. */
@@ -103,6 +105,15 @@ function describeError(error: unknown): string {
     : `${error.name}: ${error.message}\n${error.stack ?? ""}`;
 }
 
+declare const issueCommand: (message: ArrayBuffer) => ArrayBuffer;
+
+globalThis.ownSha256 = (bytes) => {
+  const message = new Uint8Array(1 + bytes.length);
+  message[0] = SHA256;
+  message.set(bytes, 1);
+  return new Uint8Array(issueCommand(message.buffer));
+};
+
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).buffer;
 
 /** Command: empty for the list of tests (path of titles each), otherwise the decimal index of the test to run. */
@@ -132,5 +143,3 @@ function handleCommand(command: ArrayBuffer): { result: ArrayBuffer } {
 }
 
 Object.assign(globalThis, { handleCommand });
-
-export {};

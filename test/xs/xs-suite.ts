@@ -2,10 +2,12 @@
  * A test file of test/unit inside a real XS engine.
  * @module
  */
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { XsWorker } from "../../hosts/xs/worker.js";
 import { compacted } from "./compacted.js";
+import { SHA256 } from "./own-calls.js";
 import { sdkModules } from "./sdk-modules.js";
 
 const SHIM = fileURLToPath(new URL("shim.ts", import.meta.url));
@@ -64,13 +66,16 @@ export class XsSuite {
   readonly #script: string;
   /** True when the agent it runs is the one of dist. */
   readonly shipped: boolean;
-  readonly #host: Host | undefined;
+  readonly #host: Host;
   #worker: XsWorker | undefined;
 
   private constructor({ text, shipped }: Script, host?: Host) {
     this.#script = text;
     this.shipped = shipped;
-    this.#host = host;
+    this.#host = (message) =>
+      message[0] === SHA256
+        ? createHash("sha256").update(message.subarray(1)).digest()
+        : (host?.(message) ?? new Uint8Array(0));
   }
 
   /**

@@ -3,11 +3,12 @@
  * after `close` a digest cannot be written to, and closing it again reads through a null pointer.
  * @module
  */
-import { PureSha256 } from "../../../hosts/formats/sha256.js";
 import { encodeUtf8 } from "../../../src/bytes.js";
+import type { Hash } from "../../../src/ports.js";
+import { newSha256 } from "../sha256.js";
 
 export class Digest {
-  #hash: PureSha256 | undefined = new PureSha256();
+  #hash: Hash | undefined = newSha256();
 
   constructor(type: string) {
     if (type !== "SHA256") throw new Error("crypt: unsupported digest");
