@@ -3,13 +3,12 @@
  * module an export of one bundle. Tests of the agent through its own interface run on the files of dist.
  * @module
  */
-import { readdirSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import typescript from "@rollup/plugin-typescript";
 import type { Plugin } from "esbuild";
 import { rollup } from "rollup";
+import ts from "typescript";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const FILE = join(ROOT, "build/test/sources.js");
@@ -23,7 +22,28 @@ const variable = (module: string) => module.replaceAll(/[-/]/g, "_");
 
 let made: Promise<Record<string, object>> | undefined;
 
-async function make(): Promise<Record<string, object>> {
+/** The modules, made anew when one of their sources has changed since. */
+async function modules(): Promise<Record<string, object>> {
+  const { isOlder } = await import(new URL("../../tools/build/fresh.js", import.meta.url).href);
+  if (isOlder(FILE)) await make();
+  return import(pathToFileURL(FILE).href);
+}
+
+/** As tsc emits it; types are checked elsewhere. */
+const typesOff = {
+  name: "types off",
+  resolveId: (source: string, importer = "") =>
+    /^\.\.?\/.*\.js$/.test(source) ? resolve(dirname(importer), source.replace(/js$/, "ts")) : null,
+  transform(code: string, id: string) {
+    if (!id.endsWith(".ts")) return null;
+    const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), ts.sys.readFile);
+    const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
+    const compilerOptions = { ...options, declaration: false, sourceMap: false };
+    return { code: ts.transpileModule(code, { compilerOptions, fileName: id }).outputText, map: null };
+  },
+};
+
+async function make(): Promise<void> {
   const { compact } = await import(new URL("../../tools/build/compact.js", import.meta.url).href);
   const build = await rollup({
     input: ENTRY,
@@ -39,21 +59,18 @@ async function make(): Promise<Record<string, object>> {
               ).join("\n")
             : null,
       },
-      typescript({
-        tsconfig: join(ROOT, "tsconfig.json"),
-        noEmitOnError: false,
-        declaration: false,
-        declarationDir: undefined,
-      }),
+      typesOff,
       compact(),
     ],
     onwarn: () => {},
   });
   const { output } = await build.generate({ format: "es" });
   await build.close();
-  await mkdir(join(FILE, ".."), { recursive: true });
-  writeFileSync(FILE, output[0].code);
-  return import(pathToFileURL(FILE).href);
+  mkdirSync(join(FILE, ".."), { recursive: true });
+  // Others may read it at the same time.
+  const fresh = `${FILE}.${process.pid}`;
+  writeFileSync(fresh, output[0].code);
+  renameSync(fresh, FILE);
 }
 
 /** For esbuild: imports of the agent's sources take the compacted ones. */
@@ -65,7 +82,7 @@ export const compacted: Plugin = {
       return MODULES.includes(module) ? { path: module, namespace: "compacted" } : undefined;
     });
     build.onLoad({ filter: /.*/, namespace: "compacted" }, async ({ path }) => {
-      made ??= make();
+      made ??= modules();
       const names = Object.keys((await made)[variable(path)]);
       return {
         contents: `import { ${variable(path)} as all } from ${JSON.stringify(FILE)};

@@ -19,12 +19,17 @@ function times(path) {
   return files.map((file) => statSync(join(path, file)).mtimeMs);
 }
 
+const newestSource = () => Math.max(...SOURCES.flatMap((source) => times(join(ROOT, source))));
+
+/** True when the file is not there, or older than a source of the agent's or a step of the build. */
+export function isOlder(file, than = newestSource()) {
+  return !existsSync(file) || statSync(file).mtimeMs < than;
+}
+
 /** True when the agent's files are not there, or older than a source. */
 export function isStale() {
-  const files = FILES.map((file) => join(ROOT, file));
-  if (!files.every((file) => existsSync(file))) return true;
-  const newest = Math.max(...SOURCES.flatMap((source) => times(join(ROOT, source))));
-  return Math.min(...files.map((file) => statSync(file).mtimeMs)) < newest;
+  const newest = newestSource();
+  return FILES.some((file) => isOlder(join(ROOT, file), newest));
 }
 
 /** True when the whole of dist has been made since any of its sources changed: what is made last is newer than all. */
