@@ -7,7 +7,7 @@
  * @module
  */
 import * as t from "@babel/types";
-import { isConstant, moduleFunctions, parse, print, programOf, Rewrite } from "./syntax.js";
+import { isConstant, moduleFunctions, parse, print, programOf, traverse } from "./syntax.js";
 
 /** The one call of each function that has just one: { fn, call, remove }. */
 function* singleCalls(program) {
@@ -245,12 +245,12 @@ function round(program, number) {
 export function inlineFunctions(code) {
   let names = 0;
   const number = () => names++;
-  const rewrite = new Rewrite(code);
-  for (;;) {
-    const ast = parse(rewrite.code);
-    const program = programOf(ast);
-    addBraces(program);
-    if (round(program, number) === 0) return rewrite;
-    rewrite.take(print(ast, rewrite.code));
+  const ast = parse(code);
+  addBraces(programOf(ast));
+  // Paths and scopes of a tree that has changed are made anew: its text need not be.
+  for (let changes = 1, all = 0; ; all += changes) {
+    traverse.cache.clear();
+    changes = round(programOf(ast), number);
+    if (changes === 0) return all ? print(ast, code) : { code };
   }
 }
