@@ -1,7 +1,7 @@
 /**
- * `npm test`: lint, format and type checks and the bundles, then the tests, in groups side by side: on Node with the
- * coverage of src, once more inside XS, and of whole programs. Every step runs even when an earlier one failed. The
- * last lines are where the time went, and the sum of the tests.
+ * `npm test`: the bundles, then side by side the tests - on Node with the coverage of src, once more inside XS, and of
+ * whole programs - and lint, format, spelling and types. Every step runs even when an earlier one failed. The last lines
+ * are where the time went, and the sum of the tests. With `--all` the checks that take minutes run beside them.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -29,39 +29,36 @@ interface Step {
 const { isBuilt } = await import(new URL("../tools/build/fresh.js", import.meta.url).href);
 
 /**
- * What the tests need: two rows of steps side by side, each in its order. The bundles are made of tsc's output, unless
- * `npm ci` has just made them of these sources.
+ * What the tests need, two rows of steps side by side, each in its order: the bundles, made of tsc's output unless
+ * `npm ci` has just made them of these sources, and the programs.
  */
 const FIRST: readonly (readonly Step[])[] = [
-  [
-    {
-      title: "Types of the hosts for Moddable",
-      command: ["tsc", "-p", "tsconfig.moddable.json", ...(isBuilt() ? ["--noEmit"] : [])],
-    },
-    ...(isBuilt()
-      ? []
-      : [
-          { title: "Bundles", command: ["rollup", "-c", "--silent"] },
-          { title: "Declarations", command: ["node", "tools/build/types.js"] },
-          { title: "Readable build", command: ["node", "tools/build/plain.js"] },
-          { title: "Script for XS", command: ["node", "tools/build/xs-script.js"] },
-        ]),
-  ],
-  [
-    { title: "Programs", command: ["node", "tools/build/programs.js"] },
-    { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
-    { title: "Types of src", command: ["tsc", "-p", "tsconfig.json", "--noEmit"] },
-    {
-      title: "Types of hosts, service, tools and tests",
-      command: ["tsc", "-p", "tsconfig.node.json", "--incremental", "false"],
-    },
-    {
-      title: "Types of tests and examples for Moddable",
-      command: ["tsc", "-p", "test/moddable/tsconfig.json"],
-    },
-    { title: "Spelling", command: ["cspell", "--config", "tools/docs/cspell.json", "--no-progress"] },
-    { title: "Docs: up to date, no warnings of typedoc", command: ["tsx", "tools/docs.ts", "--check"] },
-  ],
+  isBuilt()
+    ? []
+    : [
+        { title: "Types of the hosts for Moddable", command: ["tsc", "-p", "tsconfig.moddable.json"] },
+        { title: "Bundles", command: ["rollup", "-c", "--silent"] },
+        { title: "Declarations", command: ["node", "tools/build/types.js"] },
+        { title: "Readable build", command: ["node", "tools/build/plain.js"] },
+        { title: "Script for XS", command: ["node", "tools/build/xs-script.js"] },
+      ],
+  [{ title: "Programs", command: ["node", "tools/build/programs.js"] }],
+];
+
+/** What runs beside the tests. */
+const CHECKS: readonly Step[] = [
+  {
+    title: "Types of hosts, service, tools and tests",
+    command: ["tsc", "-p", "tsconfig.node.json", "--incremental", "false"],
+  },
+  {
+    title: "Types of tests and examples for Moddable",
+    command: ["tsc", "-p", "test/moddable/tsconfig.json"],
+  },
+  { title: "Types of src", command: ["tsc", "-p", "tsconfig.json", "--noEmit"] },
+  { title: "Docs: up to date, no warnings of typedoc", command: ["tsx", "tools/docs.ts", "--check"] },
+  { title: "Spelling", command: ["cspell", "--config", "tools/docs/cspell.json", "--no-progress"] },
+  { title: "Lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
 ];
 
 /** Coverage slows what runs in loops: it is measured where tests are written for lines, not for numbers of cases. */
@@ -78,24 +75,47 @@ const COVERED: Step = {
   tests: true,
 };
 
-const tests = (title: string, ...folders: readonly string[]): Step => ({
-  title,
-  command: [...MOCHA, ...folders.map((folder) => `test/${folder}/**/*.test.ts`)],
-  tests: true,
-});
+/** The test files of a folder. */
+function filesOf(folder: string): string[] {
+  const names = readdirSync(join("test", folder), { recursive: true }) as string[];
+  return names
+    .filter((name) => name.endsWith(".test.ts"))
+    .sort()
+    .map((name) => join("test", folder, name));
+}
 
-/** Groups of about the same length, the longest first: as many at a time as there are cores. */
+/** A group of tests in `parts` processes: what takes long is cut, so that the last to end does not run alone for long. */
+function tests(title: string, parts: number, ...files: readonly string[]): Step[] {
+  return Array.from({ length: parts }, (_, part) => ({
+    title: parts === 1 ? title : `${title}, ${part + 1} of ${parts}`,
+    command: [...MOCHA, ...files.filter((_, index) => index % parts === part)],
+    tests: true,
+  }));
+}
+
+/** What takes longest comes first. */
 const GROUPS: readonly Step[] = [
-  tests("Tests on XS", "xs"),
-  tests("Tests of programs: updates over processes and sockets", "e2e"),
-  tests("Tests on Node: the whole system, power cuts", "system"),
-  tests("Tests of programs: command line, page", "cli", "browser"),
-  tests("Tests on Node: hosts, service, tools", "node"),
+  ...tests("Tests on XS", 1, ...filesOf("xs")),
+  ...tests("Tests of programs: command line, page", 3, ...filesOf("cli"), ...filesOf("browser")),
+  ...tests("Tests of programs: updates over processes and sockets", 2, ...filesOf("e2e")),
   COVERED,
+  ...tests("Tests on Node: hosts, service, tools", 2, ...filesOf("node")),
+  ...tests("Tests on Node: the whole system, power cuts", 1, ...filesOf("system")),
 ];
 
-/** Folders whose tests run elsewhere: on the Moddable runtime, on bundles with faults. */
-const ELSEWHERE = ["moddable", "compaction"];
+/** What `.ci/run` has beside: `npm test -- --all`. */
+const MORE: readonly Step[] = [
+  ...tests("Tests of the compaction: a fault in each step", 1, ...filesOf("compaction")),
+  {
+    title: "Fuzzing for a minute",
+    command: ["tsx", "tools/fuzz.ts", "--seconds", "60", "--jobs", "1"],
+  },
+  // It counts, and takes no time.
+  { title: "Speed and size against the baseline", command: ["tsx", "bench/run.ts", "--check"] },
+];
+
+/** Folders whose tests run elsewhere: on the Moddable runtime. */
+const ELSEWHERE = ["moddable"];
 
 /** Files of src without a line that runs: they cannot be covered. */
 function typesOnly(): string[] {
@@ -163,16 +183,15 @@ async function work(left: Step[]): Promise<void> {
   for (let step = left.shift(); step; step = left.shift()) count(step, await run(step));
 }
 
-for (const name of readdirSync("test", { recursive: true }) as string[]) {
-  const [folder] = name.split(sep);
-  const taken = GROUPS.some(({ command }) => command.includes(`test/${folder}/**/*.test.ts`));
-  if (name.endsWith(".test.ts") && !taken && !ELSEWHERE.includes(folder!))
-    throw new Error(`no group has test/${name}`);
-}
+const taken = new Set([...[...GROUPS, ...MORE].flatMap(({ command }) => command), ...filesOf("unit")]);
+for (const file of filesOf(""))
+  if (!taken.has(file) && !ELSEWHERE.includes(file.split(sep)[1])) throw new Error(`no group has ${file}`);
 
 await Promise.all(FIRST.map((steps) => work([...steps])));
-const groups = [...GROUPS];
-await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, () => work(groups)));
+const [longest, ...others] = GROUPS;
+const steps = [longest!, ...(process.argv.includes("--all") ? MORE : []), ...others, ...CHECKS];
+// One more than there are cores: tests of processes and sockets wait now and then.
+await Promise.all(Array.from({ length: availableParallelism() + 1 }, () => work(steps)));
 console.log("\n── Where the time went, in seconds; steps side by side count whole");
 for (const [title, seconds] of times) console.log(`${seconds.toFixed(1).padStart(7)}  ${title}`);
 console.log(`${((Date.now() - started) / 1000).toFixed(1).padStart(7)}  altogether\n`);
