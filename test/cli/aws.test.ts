@@ -346,9 +346,15 @@ describe("xs-ota aws deploy, against a local stand-in", () => {
     await folder.bad(1, "the bucket firmware keeps no versions", ...execute());
   });
 
-  it("stops waiting after --timeout", async () => {
+  it("stops waiting after --timeout, and at Ctrl-C with 130", async () => {
     aws.statuses = ["IN_PROGRESS"];
     await folder.bad(1, "the time is up: AFR_OTA-one goes on", ...execute("--timeout", "0.3"));
+    const here = ["--region", "eu-central-1", "--endpoint", aws.url];
+    const watch = folder.start("aws", "watch", "AFR_OTA-one", ...here);
+    await watch.until(/IN_PROGRESS/);
+    const { code, stdout } = await watch.stop("SIGINT");
+    equal(code, 130);
+    ok(stdout.endsWith("Stopped: AFR_OTA-one goes on.\n"), stdout);
   });
 
   it("refuses unusable options in one line", async () => {
