@@ -234,6 +234,8 @@ describe(`the page with ${DEVICES} devices and ${JOBS} jobs, in Chromium`, funct
       for (const name of names)
         report(name, jobId, { status: "IN_PROGRESS", statusDetails: { receive: `${block}/74` } });
       await new Promise((resolve) => setTimeout(resolve, 1000));
+      // On a busy machine the answer may take longer than the second.
+      await page.locator(".list").getByText(`block ${block} of 74`).first().waitFor();
     }
     const rate = (bytes * 1000) / (performance.now() - started);
     console.log(

@@ -295,7 +295,7 @@ async function conclude(
   }
   const counts = Object.entries(outcome.phases).map(([phase, count]) => `${count} ${phase}`);
   if (outcome.waiting > 0) counts.push(`${outcome.waiting} wait`);
-  const summary = `${counts.join(", ")} after ${outcome.seconds.toFixed(1)} s`;
+  const summary = `${counts.join(", ") || "no device yet"} after ${outcome.seconds.toFixed(1)} s`;
   print(outcome.ok ? paint("green", summary) : paint("red", summary));
   const megabytes = (bytes: number) => `${Math.round(bytes / 1_048_576)} MB`;
   print(
