@@ -83,7 +83,7 @@ async function keygen({ type, out, name, days, signer, der, json }: KeygenOption
 }
 
 function snippet(certificatePem: string, signer: string): string {
-  return `const trustedKeys = new TrustedKeys({
+  return `const trustedKeys = {
   ${JSON.stringify(signer)}: \`${certificatePem.trim()}\`,
-});`;
+};`;
 }
