@@ -1,4 +1,5 @@
 /** What jobs of the desk service do as time goes by, with devices that speak the protocol and nothing more. */
+import { readFileSync } from "node:fs";
 import mqtt from "mqtt";
 import type { JobDetails } from "../../tools/cli/client.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
@@ -143,12 +144,12 @@ describe("jobs of the desk service, over time", () => {
     const open = await deploy(...window(-10, 30));
     const startAt = Date.now() + 3000;
     const later = await deploy("--start-at", new Date(startAt).toISOString());
-    const over = await deploy(
-      "--end-at",
-      new Date(Date.now() + 5000).toISOString(),
-      "--end-behavior",
-      "CANCEL",
-    );
+    // Not by the command line: its start may take longer than the time until the end.
+    const schedule = JSON.stringify({ endTime: Date.now() + 5000, endBehavior: "CANCEL" });
+    const query = new URLSearchParams({ name: "v2.bin", thing: "windowed", schedule });
+    const body = readFileSync(folder.file("v2.bin"));
+    const made = await fetch(`${at["page"]}/api/jobs?${query}`, { method: "POST", body });
+    const { jobId: over } = (await made.json()) as { jobId: string };
     equal((await job(open)).executions.length, 1);
     const [{ queuedAt }] = (await until(later, ({ executions }) => executions.length === 1)).executions;
     ok(queuedAt >= startAt, `offered ${startAt - queuedAt} ms before its time`);
