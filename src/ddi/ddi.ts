@@ -118,6 +118,8 @@ class Ddi implements ControlPlane {
   #exchange: Exchange | undefined;
   /** Feedback that must arrive, oldest first. */
   readonly #updates: Feedback[] = [];
+  /** The last end of an action that was not taken, however it was worded: said again when the action is met again. */
+  #unheard: Feedback | undefined;
   /** The last report of progress, if it has not been sent. */
   #progress: Feedback | undefined;
   /** The word that an image is ready, which the service has and the agent has not been told: the time to install has not come. */
@@ -195,7 +197,7 @@ class Ddi implements ControlPlane {
     this.dropUpdates();
     this.#at = this.#scheduled = this.#denied = this.#configData = "";
     this.#cancelled = this.#closing = this.#stopped = "";
-    this.#job = undefined;
+    this.#job = this.#unheard = undefined;
   }
 
   request(): void {
@@ -370,9 +372,12 @@ class Ddi implements ControlPlane {
   #cancelWanted(jobId: string): void {
     const [image = "", , , types = [0]] = recall(this.#memory, jobId);
     const url = `${this.#options.url}/cancelAction/${jobId}/feedback`;
+    const succeeded = (update: Feedback | undefined) =>
+      update?.jobId === jobId && update.status === "SUCCEEDED";
     if (
       isAccepted(this.#agent.pal, image, types) ||
-      this.#updates.some((update) => update.jobId === jobId && update.status === "SUCCEEDED")
+      this.#updates.some(succeeded) ||
+      succeeded(this.#unheard)
     ) {
       // Too late: what it brought is accepted. Rejected, the action is open again, and ends as it has.
       const body = feedback("rejected", "none", ["installed and accepted already"]);
@@ -403,6 +408,13 @@ class Ddi implements ControlPlane {
   #deployed(json: Uint8Array): void {
     const { parts = PARTS } = this.#options;
     const jobId = actionOf(json);
+    const unheard = this.#unheard;
+    if (unheard?.jobId === jobId) {
+      // At the pace of the polls, and not done once more.
+      this.#unheard = undefined;
+      this.#updates.push(unheard);
+      return this.#answer(NONE);
+    }
     const progress = progressOf(recall(this.#memory, jobId));
     let deployment: Deployment;
     try {
@@ -522,7 +534,10 @@ class Ddi implements ControlPlane {
       // Dropped in the meantime?
       if (this.#updates[0] !== update) return;
       this.#updates.shift();
-      if (status !== "IN_PROGRESS" && result !== "refused") this.#ended(jobId);
+      if (status !== "IN_PROGRESS") {
+        if (result === "refused") this.#unheard = { jobId, status, details, done: undefined };
+        else this.#ended(jobId);
+      }
       update.done?.(result, details);
     };
     if (details["self_test"]) {
@@ -581,6 +596,7 @@ class Ddi implements ControlPlane {
 
   /** The action is over. */
   #ended(jobId: string): void {
+    if (this.#unheard?.jobId === jobId) this.#unheard = undefined;
     if (this.#at === jobId) this.#at = "";
     if (this.#cancelled === jobId) this.#cancelled = this.#closing = "";
   }

@@ -516,6 +516,24 @@ describe("DDI: feedback", () => {
     equal(made.server.actions[0].active, true);
   });
 
+  for (const cancelled of [false, true])
+    it(`of an end that nobody takes is said again with the next poll${cancelled ? ", also when the action is to be stopped" : ""}: it was done again`, () => {
+      const made = rig();
+      const [action] = made.server.actions;
+      made.server.intercept = ({ method }) => (method === "POST" ? { status: 403 } : undefined);
+      deepEqual(made.report("SUCCEEDED", { reason: "accepted  v2.0.0" }), ["refused"]);
+      const offers = () => made.told.filter(([, data]) => (data as ParsedJob)?.kind === "ota").length;
+      const before = offers();
+      made.run(400_000);
+      equal(action.status, "running");
+      made.server.intercept = undefined;
+      if (cancelled) made.server.cancel(action);
+      made.run(800_000);
+      equal(action.status, "finished");
+      deepEqual(action.history[action.history.length - 1].messages, ["reason: accepted  v2.0.0"]);
+      equal(offers(), before);
+    });
+
   it("from a device that is not known for a moment arrives when it is, with all its words", () => {
     const made = rig();
     made.server.intercept = () => ({ status: 401 });
