@@ -23,11 +23,8 @@ export const nodeCrypto: Crypto = Object.freeze({
     const signature = new Uint8Array(64);
     signature.set(r);
     signature.set(s, 32);
-    try {
-      return p256.verify(signature, digest, publicKey, { prehash: false, lowS: false });
-    } catch {
-      return false; // a point that is not on the curve
-    }
+    // False for a point that is not on the curve as well.
+    return p256.verify(signature, digest, publicKey, { prehash: false, lowS: false });
   },
 
   verifyRsa(modulus: Uint8Array, exponent: Uint8Array, digest: Uint8Array, signature: Uint8Array): boolean {

@@ -140,16 +140,22 @@ export const LIFE: readonly Mutation[] = [
         "        clock.set(() => {\n          const failure",
       ],
       [
-        "there need not be a way back",
-        "        this.#keepWayBack();\n        open.journal",
-        "        open.journal",
-      ],
-      [
         "the journal of a file that failed stays",
         "if (!discard || !open?.journal?.live) return;",
         "if (true) return;",
       ],
       ["only an image on trial can be rejected", "} else if (undecided(current)) boot", "} else boot"],
+    ],
+  ),
+  ...mutations(
+    "src/slot/flash-pal.ts",
+    ["test/unit/way-back.test.ts"],
+    [
+      [
+        "there need not be a way back",
+        "        this.#keepWayBack();\n        open.journal",
+        "        open.journal",
+      ],
     ],
   ),
   ...mutations(

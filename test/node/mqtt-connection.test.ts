@@ -88,6 +88,15 @@ describe("NodeMqttConnection", () => {
     await online(connection);
   });
 
+  it("ends a connection to a peer that speaks no MQTT, long before the keep-alive would", async () => {
+    const connection = await online();
+    let lost = 0;
+    connection.addObserver({ online() {}, offline: () => lost++ });
+    ([...sockets][0] as Socket).write(Buffer.from("30ffffffffff0000", "hex"));
+    await until(() => lost === 1, "the connection is given up");
+    await online(connection);
+  });
+
   it("delivers to a subscription what is published", async () => {
     const connection = await online();
     const listener = new Listener("a/+/c");

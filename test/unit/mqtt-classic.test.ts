@@ -163,10 +163,11 @@ describe("classic MQTT client", () => {
     connection.subscribe(subscription);
     connection.subscribe(twin);
     client.onReady?.();
+    const before = client.filters.length;
     connection.unsubscribe(twin);
+    equal(client.filters.length, before, "somebody is left");
     client.receive("a/b", "1");
     deepEqual(texts, ["a/b 1"]);
-    const before = client.filters.length;
     connection.unsubscribe(subscription);
     equal(client.filters.length, before - 1);
     client.receive("a/b", "2");

@@ -138,4 +138,38 @@ describe("MQTT connection: what a broker does wrong", () => {
     clock.run(1_000);
     equal(peer.sessions.length, 21);
   });
+
+  it("a CONNECT that is not answered is given up", () => {
+    const { clock, peer } = start();
+    peer.connack = undefined;
+    clock.run(29_000);
+    equal(peer.sessions.length, 1);
+    clock.run(3_000);
+    equal(peer.sessions.length, 2);
+  });
+
+  it("a client that was given up is not listened to any more", () => {
+    const made: MqttClientOptions[] = [];
+    class Silent {
+      constructor(options: MqttClientOptions) {
+        made.push(options);
+      }
+      write = () => 0;
+      read() {}
+      close() {}
+    }
+    const { clock } = start();
+    const socket = { io: virtualSocket({ clock, peer: new MqttPeer(), readable: 64, writable: 64 }) };
+    const client = { host: "broker.test", id: "device", dns: { io: virtualResolver(clock) }, socket };
+    const connection = new EcmaMqttConnection({ Client: Silent, client, clock, random: seeded(1) });
+    clock.run(35_000);
+    equal(made.length, 2);
+    made[0].onControl?.({ operation: 2 });
+    equal(connection.connected, false);
+    made[1].onControl?.({ operation: 2 });
+    equal(connection.connected, true);
+    made[0].onError?.(new Error("late"));
+    equal(connection.connected, true);
+    connection.close();
+  });
 });
