@@ -113,8 +113,7 @@ export class PayloadHeader {
       if (at + 12 > end) badPayload("the payload's tables end early");
       for (let word = 0; word < 3; word++) rows[n + word] = view.getInt32(at + 4 * word, true);
       const [offset, , size] = rows.subarray(n);
-      if (offset < 0 || size < 0 || offset > imageLength || size > imageLength - offset)
-        badPayload("a segment outside of the image");
+      if (offset < 0 || size < 0 || size > imageLength - offset) badPayload("a segment outside of the image");
     }
     this.imageSegments = rows;
     const varint = (): number => {

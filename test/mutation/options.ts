@@ -12,7 +12,7 @@ export const OPTIONS: readonly Mutation[] = [
       ["a base may have any length", "baseLength > MAX_LENGTH ||", ""],
       ["a segment's data may be longer than what it makes", "size >= whole", "size < 0"],
       ["a payload may be longer than its segments", "if (data !== length)", "if (data > length)"],
-      ["a segment may lie outside of the image", "offset > imageLength ||", ""],
+      ["a segment may lie outside of the image", " || size > imageLength - offset", ""],
       ["tables may have any length", "if (at + 3 * count !== end)", "if (at + 3 * count > end)"],
       ["steps of the map need not rise", "(n > 0 && delta < 1) ||", ""],
     ],

@@ -36,6 +36,32 @@ describe("payload decoder in C", function () {
     );
   });
 
+  it("agrees with it about bases whose own segments lie outside of them", async () => {
+    const { bases, cases } = seedCases();
+    const image = new Uint8Array(1 << 21);
+    const predicted = cases
+      .map((seed) => ({ ...seed, header: headerOf(seed.payload)! }))
+      .filter(({ header }) => header.predictor > 0);
+    // The length of the first segment, which stands behind the image's header of 24 bytes.
+    const spoiled = bases.map((base) => {
+      const copy = base.slice();
+      if (copy.length > 32) new DataView(copy.buffer).setUint32(28, copy.length - 32 + 1, true);
+      return copy;
+    });
+    const native = new NativeDecoder(program, spoiled);
+    const outcomes = await native.decode(predicted);
+    native.close();
+    ok(predicted.length > 1, `${predicted.length} cases`);
+    deepEqual(
+      outcomes,
+      predicted.map(({ base, payload, header }) => decodeInJs(header, payload, spoiled[base], image)),
+    );
+    ok(
+      outcomes.every((outcome) => outcome.startsWith("-1 0 ")),
+      outcomes.join(),
+    );
+  });
+
   it(`agrees with it about ${MUTATIONS} spoiled payloads`, async () => {
     const { usable, decoded } = await compare(program, MUTATIONS, 1);
     ok(usable > MUTATIONS / 3 && decoded > MUTATIONS / 100, `${usable} usable, ${decoded} decoded`);

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
 import { generateIdentity, generateKey, type KeyType, signImage, verifyImage } from "../../service/signer.js";
 import { equal, ok, rejects, throws } from "../support/assert.js";
@@ -44,6 +44,13 @@ describe("service: signer", () => {
   it("refuses keys that cannot sign images", async () => {
     throws(() => signImage(IMAGE, "no key"), { type: TypeError, message: "not a private key" });
     await rejects(generateIdentity({ type: "dsa" as never }), { type: RangeError, message: "dsa" });
+    for (const key of [
+      generateKeyPairSync("ec", { namedCurve: "secp384r1" }).privateKey,
+      generateKeyPairSync("ec", { namedCurve: "secp256k1" }).privateKey,
+      generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey,
+      generateKeyPairSync("ed25519").privateKey,
+    ])
+      throws(() => signImage(IMAGE, key), { type: TypeError, message: "P-256" });
     throws(() => verifyImage(IMAGE, "", "no key"), {
       type: TypeError,
       message: "neither certificate nor key",

@@ -1,4 +1,9 @@
+import { refuse } from "../../hosts/emulated/flash-faults.js";
 import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
+import { buildStatement } from "../../hosts/formats/component-builder.js";
+import { RecordLog } from "../../src/components/record-log.js";
+import { BAD, decodeRecords } from "../../src/components/records.js";
+import { parseStatement } from "../../src/components/statement.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { accept, cutComponents } from "../support/component-cuts.js";
 import {
@@ -12,10 +17,17 @@ import {
   withStatement,
 } from "../support/component-rig.js";
 import { fileOf } from "../support/pal-rig.js";
+import { testCrypto } from "../support/test-crypto.js";
 
 const assets = (version: string, changes = {}) => componentFile("assets", version, changes);
 const certs = (version: string, changes = {}) => componentFile("certs", version, changes);
 const one = (bytes: Uint8Array, type = ASSETS): Files => new Map([[type, bytes]]);
+/** A file with other bytes at `at`. */
+function changed(file: Uint8Array, at: number, ...bytes: readonly number[]): Uint8Array {
+  const copy = file.slice();
+  copy.set(bytes, at);
+  return copy;
+}
 
 describe("components: one by itself", () => {
   it("is not there until the first update, then on trial, then accepted", () => {
@@ -55,6 +67,30 @@ describe("components: one by itself", () => {
     }
     rig.start();
     equal(rig.versions, "1.0.0 - -");
+  });
+
+  it("is not tried when its start cannot be counted", () => {
+    const rig = new ComponentRig();
+    rig.install(one(assets("1")));
+    rig.chip.faults = refuse(({ kind }) => kind === "write", "fail");
+    rig.start();
+    equal(rig.versions, "1.0.0 - -");
+    rig.chip.faults = undefined;
+    rig.start();
+    equal(rig.versions, "1.0.0 1 -");
+  });
+
+  it("that came with firmware is given up for good when the boot loader gives up the firmware", () => {
+    const rig = new ComponentRig();
+    rig.install(withStatement(new Map([[0, firmwareImage("2.0.0")], ...one(assets("1"))])));
+    rig.start();
+    equal(rig.versions, "2.0.0 1 -");
+    rig.start();
+    equal(rig.versions, "1.0.0 - -");
+    const record = new RecordLog(rig.partition(0, 2), testCrypto).open();
+    ok(record);
+    const { components, trial } = decodeRecords(record, ["assets", "certs"]);
+    deepEqual([trial, components[0].state], [false, BAD]);
   });
 
   it("is given up when it is rejected", () => {
@@ -135,6 +171,11 @@ describe("components: what is refused", () => {
     ["one for older firmware", one(assets("1", { maxFirmware: "0.9" })), "bad-version"],
     ["one larger than its place", one(assets("1", { size: 0x10000 })), "file-too-large"],
     ["a type nobody knows", one(assets("1"), 12), "file-create"],
+    ["a header that is not 0 behind its texts", one(changed(assets("1"), 200, 1)), "bad-image"],
+    ["a header that is not 0 between length and texts", one(changed(assets("1"), 13, 1)), "bad-image"],
+    ["a text with more behind its end", one(changed(assets("1"), 16 + 20, 0x61)), "bad-image"],
+    ["a text that does not end", one(changed(assets("1"), 16, ...new Array(32).fill(0x61))), "bad-image"],
+    ["a header for a longer file", one(changed(assets("1"), 8, 0xff)), "bad-image"],
     [
       "several without a statement",
       new Map([...one(assets("1")), ...one(certs("1"), CERTS)]),
@@ -296,6 +337,38 @@ describe("components: what is refused", () => {
       [ASSETS, assets("1", { maxFirmware: "1.9" })],
     ]);
     untouched(rig, () => equal(rig.install(withStatement(set)), "bad-version"));
+  });
+
+  it("a set with a component that has one place, and no way back", () => {
+    const rig = new ComponentRig(({ definitions: [first, second] }) => ({
+      components: [first, { ...second, places: second.places.slice(0, 1), refetchable: true }],
+    }));
+    const set = new Map([
+      [ASSETS, assets("2")],
+      [CERTS, certs("2")],
+    ]);
+    untouched(rig, () => {
+      equal(rig.install(withStatement(set)), "file-create");
+      equal(
+        rig.install(withStatement(new Map([[0, firmwareImage("2.0.0")], ...one(certs("2"), CERTS)]))),
+        "file-create",
+      );
+    });
+    equal(rig.install(one(certs("2"), CERTS)), undefined);
+  });
+
+  it("a statement that names a component twice, or none", () => {
+    const digest = new Uint8Array(32);
+    const paper = (...names: string[]) =>
+      buildStatement({
+        ...{ sequence: 1, projectName: "rig" },
+        entries: names.map((name) => ({ name, version: "1", digest })),
+      });
+    equal(parseStatement(paper("assets", "certs")).entries.length, 2);
+    throws(() => parseStatement(paper("assets", "certs", "assets")), { code: "bad-image", message: "twice" });
+    const nameless = paper("assets");
+    nameless.fill(0, 48, 64);
+    throws(() => parseStatement(nameless), { code: "bad-image", message: "none" });
   });
 
   it("a set whose statement names less, or more, than the job has", () => {

@@ -381,11 +381,16 @@ describe("DDI: deployments", () => {
     );
   });
 
+  const many = (count: number) =>
+    signed({
+      artifacts: Array.from({ length: count }, (_, n) => ({ filename: `${count}-${n}`, content: IMAGE })),
+    });
   const unfit: [string, HawkbitModule[], string][] = [
     ["a part unknown here", [signed({ type: "sensor" })], 'part "sensor"'],
     ["a part named like a method", [signed({ type: "toString" })], 'part "toString"'],
     ["nothing in them", [signed({ artifacts: [] })], "artifacts"],
     ["an empty file", [signed({ artifacts: [{ filename: "a", content: new Uint8Array(0) }] })], "size"],
+    ["more files than are looked at, in several parts", [many(26), many(25)], "more than 50"],
     ["a signature that is none", [signed({ metadata: { "sig-sha256-ecdsa": "§" } })], "base64"],
   ];
   for (const [name, modules, words] of unfit)

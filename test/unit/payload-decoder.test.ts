@@ -1,4 +1,5 @@
 import { OtaError } from "../../src/index.js";
+import { beginSegment, JsPayloadDecoder } from "../../src/payload/decoder.js";
 import { PayloadHeader } from "../../src/payload/header.js";
 import * as Model from "../../src/payload/model.js";
 import type { Plan } from "../../tools/payload/assemble.js";
@@ -6,7 +7,7 @@ import { Coder } from "../../tools/payload/coder.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import * as Vectors from "../data/payload-vectors.js";
 import { deepEqual, equal, throws } from "../support/assert.js";
-import { decodeAll, payloadOf, sha256 } from "../support/payloads.js";
+import { decodeAll, payloadOf, reader, sha256 } from "../support/payloads.js";
 import { seeded } from "../support/virtual-clock.js";
 
 const REFUSAL = { type: OtaError, code: "bad-payload" };
@@ -165,6 +166,16 @@ describe("payload decoder: refusals of tokens", () => {
     }
   });
 
+  it("a code outside of its range, before a byte is made", () => {
+    for (const first of [0x7f, 0x80]) {
+      const data = Uint8Array.of(first, 0xff, 0xff, 0xff);
+      const payload = payloadOf({}, [{ data, raw: false }]);
+      const header = new PayloadHeader(payload, payload.length);
+      const source = { payload: reader(payload), base: reader(payload), output: reader(payload) };
+      throws(() => beginSegment(new JsPayloadDecoder(header, source), header, 0), REFUSAL);
+    }
+  });
+
   it("a predictor for a base that is no application", () => {
     const segments = [{ offset: 32, address: 0x3c000020, length: 64 }];
     const payload = coded((coder) => copyOld(coder, 4096, 0), { base, predictor: 2, segments });
@@ -214,6 +225,17 @@ describe("payload header: refusals", () => {
     it(what, () => {
       throws(() => open(payload), REFUSAL);
     });
+
+  it("a segment that is no shorter than what it makes, and is not stored", () => {
+    const parts = [{ data: new Uint8Array(4096), raw: false }];
+    throws(() => open(payloadOf({}, parts)), { ...REFUSAL, message: "another length" });
+  });
+
+  it("tables with something behind them", () => {
+    const end = 128 + 288 + 68;
+    const payload = Uint8Array.from([...changed(28, 71).subarray(0, end), 0, 0, 0, ...good.subarray(end)]);
+    throws(() => open(payload), { ...REFUSAL, message: "tables have another length" });
+  });
 
   it("another length than the segments have", () => {
     throws(() => open(good, good.length + 1), REFUSAL);

@@ -61,6 +61,19 @@ describe("record log", () => {
     ok(Math.abs(rig.chip.wear[0] - rig.chip.wear[1]) <= 1, `wear ${rig.chip.wear}`);
   });
 
+  it("opened again, begins in the other sector: what lies behind the newest record is not known", () => {
+    const rig = new Rig();
+    rig.log.open();
+    rig.log.write(payload("one"));
+    const erased = rig.chip.wear[0] + rig.chip.wear[1];
+    rig.log.write(payload("two"));
+    equal(rig.chip.wear[0] + rig.chip.wear[1], erased);
+    rig.log.open();
+    rig.log.write(payload("three"));
+    equal(rig.chip.wear[0] + rig.chip.wear[1], erased + 1);
+    equal(rig.restart(), "three");
+  });
+
   it("takes 0 to 1024 bytes", () => {
     const rig = new Rig();
     for (const length of [0, 1, 15, 16, 17, MAX_PAYLOAD]) {

@@ -288,6 +288,9 @@ describe("service: stream control", () => {
     throws(() => streams.create("a/b", [file]), { code: "InvalidRequest" });
     throws(() => streams.create("x".repeat(129), [file]), { code: "InvalidRequest" });
     throws(() => streams.create("s", []), { code: "LimitExceeded" });
+    // 24 MB is what AWS's quotas name as the longest file of a stream.
+    for (const byteLength of [0, 24 * 1024 * 1024 + 1, 1.5])
+      throws(() => streams.create("s", [{ ...file, byteLength }]), { code: "LimitExceeded" });
     throws(() => streams.create("s", [memoryFile(256, bytes(10))]), { code: "InvalidRequest" });
     throws(() => streams.create("s", [file, file]), { code: "InvalidRequest" });
     throws(() => streams.create("s", [memoryFile(0, bytes(0))]), { code: "LimitExceeded" });
