@@ -88,11 +88,11 @@ describe("NodeMqttConnection", () => {
     await online(connection);
   });
 
-  it("ends a connection to a peer that speaks no MQTT, long before the keep-alive would", async () => {
+  it("ends a connection over a packet that cannot be read, long before the keep-alive would", async () => {
     const connection = await online();
     let lost = 0;
     connection.addObserver({ online() {}, offline: () => lost++ });
-    ([...sockets][0] as Socket).write(Buffer.from("30ffffffffff0000", "hex"));
+    ([...sockets][0] as Socket).write(Buffer.from("3003000561", "hex"));
     await until(() => lost === 1, "the connection is given up");
     await online(connection);
   });

@@ -42,24 +42,31 @@ describe("payload decoder in C", function () {
     const predicted = cases
       .map((seed) => ({ ...seed, header: headerOf(seed.payload)! }))
       .filter(({ header }) => header.predictor > 0);
-    // The length of the first segment, which stands behind the image's header of 24 bytes.
-    const spoiled = bases.map((base) => {
+    // The last segment is a byte too long, or so long that its end wraps.
+    const spoil = (base: Uint8Array, tooLong: (data: number) => number) => {
       const copy = base.slice();
-      if (copy.length > 32) new DataView(copy.buffer).setUint32(28, copy.length - 32 + 1, true);
+      if (copy[0] !== 0xe9) return copy;
+      const view = new DataView(copy.buffer);
+      let at = 24;
+      for (let n = 1; n < copy[1]; n++) at += 8 + view.getUint32(at + 4, true);
+      view.setUint32(at + 4, tooLong(at + 8), true);
       return copy;
-    });
-    const native = new NativeDecoder(program, spoiled);
-    const outcomes = await native.decode(predicted);
-    native.close();
+    };
     ok(predicted.length > 1, `${predicted.length} cases`);
-    deepEqual(
-      outcomes,
-      predicted.map(({ base, payload, header }) => decodeInJs(header, payload, spoiled[base], image)),
-    );
-    ok(
-      outcomes.every((outcome) => outcome.startsWith("-1 0 ")),
-      outcomes.join(),
-    );
+    for (const tooLong of [(base: Uint8Array, data: number) => base.length - data + 1, () => 0xffffffff]) {
+      const spoiled = bases.map((base) => spoil(base, (data) => tooLong(base, data)));
+      const native = new NativeDecoder(program, spoiled);
+      const outcomes = await native.decode(predicted);
+      native.close();
+      deepEqual(
+        outcomes,
+        predicted.map(({ base, payload, header }) => decodeInJs(header, payload, spoiled[base], image)),
+      );
+      ok(
+        outcomes.every((outcome) => outcome.startsWith("-1 0 ")),
+        outcomes.join(),
+      );
+    }
   });
 
   it(`agrees with it about ${MUTATIONS} spoiled payloads`, async () => {
