@@ -3,6 +3,9 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { XsWorker } from "../../hosts/xs/worker.js";
@@ -62,12 +65,26 @@ async function bundle(file: string, agent?: string): Promise<Script> {
   }
 }
 
+let folder: string | undefined;
+let made = 0;
+
+/** Where snapshots are until this process ends. */
+function snapshots(): string {
+  if (!folder) {
+    const path = mkdtempSync(join(tmpdir(), "xs-suite-"));
+    process.once("exit", () => rmSync(path, { recursive: true, force: true }));
+    folder = path;
+  }
+  return folder;
+}
+
 export class XsSuite {
   readonly #script: string;
   /** True when the agent it runs is the one of dist. */
   readonly shipped: boolean;
   readonly #host: Host;
   #worker: XsWorker | undefined;
+  #snapshot: string | undefined;
 
   private constructor({ text, shipped }: Script, host?: Host) {
     this.#script = text;
@@ -86,9 +103,15 @@ export class XsSuite {
     return new XsSuite(await bundle(file, agent), host);
   }
 
+  /** Starts an engine in which the file has been loaded: from the second time on from a snapshot of the first. */
   async start(): Promise<void> {
-    this.#worker = new XsWorker({ stdout: "inherit", onCommand: this.#host });
+    const options = { stdout: "inherit", onCommand: this.#host } as const;
+    this.#worker = new XsWorker(this.#snapshot ? { ...options, snapshot: this.#snapshot } : options);
+    if (this.#snapshot) return;
     await this.#worker.evaluate(this.#script);
+    const path = join(snapshots(), `${++made}.xss`);
+    await this.#worker.writeSnapshot(path);
+    this.#snapshot = path;
   }
 
   /** The titles of each test and of the suites around it, outermost first. */
