@@ -5,6 +5,7 @@
 import type { FlashStorage } from "../../../hosts/emulated/nor-flash.js";
 
 const PIECE = 4096;
+const ERASED = Buffer.alloc(PIECE, 0xff);
 
 export class SparseStorage implements FlashStorage {
   readonly byteLength: number;
@@ -37,7 +38,7 @@ export class SparseStorage implements FlashStorage {
   }
 
   #writePiece(base: number, start: number, part: Uint8Array): void {
-    const erased = part.every((byte) => byte === 0xff);
+    const erased = ERASED.compare(part, 0, part.length, 0, part.length) === 0;
     let piece = this.#pieces.get(base);
     if (erased && (!piece || part.length === PIECE)) {
       this.#pieces.delete(base);
