@@ -15,8 +15,8 @@ import {
 import { PureSha256 } from "../../hosts/formats/sha256.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { ascii, hex } from "../support/hex.js";
+import { newSha256 as sha256 } from "../support/sha256.js";
 
-const sha256 = () => new PureSha256();
 const C3 = { chipId: 5 };
 const BASE = { version: "1.2.3", projectName: "demo", size: 4096 };
 
