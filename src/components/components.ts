@@ -439,10 +439,24 @@ export class Components implements OtaPal {
     const error = own && state === "accepted" ? this.#commit() : undefined;
     if (!error || withFirmware)
       for (const definition of state === "testing" ? [] : this.#options.components) definition.settled?.();
-    if (!error) return;
+    if (!error) {
+      if (state === "accepted") this.#follow();
+      return;
+    }
     // With firmware the boot loader's record says the same, and the next start makes up for this one.
     if (!withFirmware) throw new OtaError("commit-failed", error.message);
     this.#options.onNotice?.(error);
+  }
+
+  /** A copy that was made for firmware that stays is what is current: the next firmware on trial must leave it alone. */
+  #follow(): void {
+    for (const { name } of this.#options.components)
+      try {
+        this.settle(name);
+      } catch (error) {
+        // The next start does it.
+        this.#options.onNotice?.(asOtaError(error, "flash-write"));
+      }
   }
 
   getPlatformImageState(): PlatformImageState {

@@ -104,6 +104,29 @@ describe("mods: with firmware", () => {
     ok(rig.rig.chip.operations - before < 20);
   });
 
+  it("stays where it was linked once the firmware is accepted: the next one on trial wrote over it", () => {
+    const rig = device();
+    rig.rig.install(one(firmwareImage("2.0.0"), 0));
+    rig.start();
+    equal(rig.prepared?.place, 1);
+    rig.accept();
+    const second = rig.places[1];
+    const bytes = new Uint8Array(SIZE);
+    second?.read(bytes, 0);
+    // Without a start in between.
+    equal(rig.rig.install(one(firmwareImage("3.0.0"), 0)), undefined);
+    rig.start();
+    equal(rig.versions, "3.0.0 - 1");
+    equal(rig.prepared?.place, 0);
+    const again = new Uint8Array(SIZE);
+    second?.read(again, 0);
+    deepEqual(again, bytes);
+    rig.start();
+    equal(rig.versions, "2.0.0 - 1");
+    equal(rig.prepared?.place, 1);
+    runs(rig, "1");
+  });
+
   it("stays where it was linked once the firmware is accepted, and the next update goes to the other place", () => {
     const rig = device();
     rig.rig.install(one(firmwareImage("2.0.0"), 0));
