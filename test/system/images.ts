@@ -86,6 +86,7 @@ export class Foundry {
   readonly #made = new Map<string, Firmware>();
   readonly #payloads = new Map<string, Uint8Array>();
   readonly #assets = new Map<string, Assets>();
+  readonly #gears = new Map<string, Gear>();
 
   constructor(sha256: () => Hash) {
     this.sha256 = sha256;
@@ -180,7 +181,15 @@ export class Foundry {
     };
   }
 
-  gear(version: string, { quality, size }: GearStory, works = true): Gear {
+  /** The same image for the same arguments. */
+  gear(version: string, story: GearStory, works = true): Gear {
+    const key = `${version} ${story.quality} ${story.size} ${works}`;
+    let made = this.#gears.get(key);
+    if (!made) this.#gears.set(key, (made = this.#gear(version, story, works)));
+    return made;
+  }
+
+  #gear(version: string, { quality, size }: GearStory, works: boolean): Gear {
     const mark = encodeUtf8(`${version} ${works}`).reduce((sum, letter) => sum * 31 + letter, size) >>> 0;
     const content = new Uint8Array(size).map((_, at) => at ^ (at >> 8) ^ (mark >> ((at & 3) * 8)));
     const name = quality === "other" ? "motor" : GEAR;

@@ -128,7 +128,11 @@ export class Judge {
   }
 
   /** A status of an execution, at the moment the service took it. */
-  status({ status, jobId, statusDetails }: Execution, delivery: Delivery | undefined): void {
+  status(
+    { status, jobId, statusDetails }: Execution,
+    delivery: Delivery | undefined,
+    isForgotten: (code: string) => boolean = () => false,
+  ): void {
     const { firmware, assets, gear } = delivery ?? {};
     if (!firmware && !assets && !gear) return;
     const whats = [firmware?.version, assets && `assets ${assets.version}`, gear && `gear ${gear.version}`];
@@ -143,7 +147,8 @@ export class Judge {
     }
     if ((status === "FAILED" || status === "REJECTED") && this.keeps(delivery)) {
       // Another attempt at what runs already is refused, truthfully, as nothing new.
-      if (isNoNews(statusDetails["code"]) || isUnknown(statusDetails["message"])) return;
+      const { code, message } = statusDetails;
+      if (isNoNews(code) || isUnknown(message) || isForgotten(code ?? "")) return;
       this.fail(`${jobId} ${status} (${statusDetails["code"]}) with ${what}, which the device keeps`);
     }
   }
@@ -173,6 +178,15 @@ export function isNoNews(code = ""): boolean {
 /** A processor that does not answer may have done what it was told, and the status says that it did not answer. */
 export function isUnknown(message = ""): boolean {
   return message.startsWith(`${GEAR}: `) && /does not answer|no answer in time/.test(message);
+}
+
+/**
+ * No status brings back what a second processor was made to keep: when the one that said so did not arrive, the job is there
+ * again, and its file may be gone.
+ */
+export function forgets({ faults }: Scenario, { gear }: JobStory, code: string): boolean {
+  const unheard = faults.some(({ kind }) => /^(service|outage|refuse|power|cut)$/.test(kind));
+  return gear !== undefined && unheard && /^(stream-refused|http|no-progress)$/.test(code);
 }
 
 function major({ version }: { readonly version: string }): number {

@@ -13,7 +13,7 @@ import { Device } from "./device.js";
 import { isGood, isWhole } from "./extras.js";
 import { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Foundry } from "./images.js";
-import { excused, isNoNews, isUnknown, Judge } from "./judge.js";
+import { excused, forgets, isNoNews, isUnknown, Judge } from "./judge.js";
 import type { Fault, Scenario } from "./scenario.js";
 import { Trouble } from "./trouble.js";
 
@@ -71,7 +71,10 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
     device.look();
     // What the factory put there may be sent and fail to arrive; it stays.
     const fails = deployment?.story.kind === "again" && execution.status !== "SUCCEEDED";
-    if (!deployment?.withdrawn && !fails) judge.status(stopped(execution), deployment);
+    if (deployment?.withdrawn || fails) return;
+    const isForgotten = (code: string) =>
+      deployment !== undefined && forgets(scenario, deployment.story, code);
+    judge.status(stopped(execution), deployment, isForgotten);
   };
 
   /** What the device tells hawkBit it has stopped, it must not keep: as if it had failed. AWS's CANCELED is the operator's. */
@@ -217,7 +220,12 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
       const code = statusDetails["code"] ?? "";
       if (story.kind === "again" && status !== "SUCCEEDED") continue;
       if ((status === "SUCCEEDED") !== judge.keeps(deployment))
-        if (!isNoNews(code) && !isUnknown(statusDetails["message"]) && !/^(CANCELED|TIMED_OUT)$/.test(status))
+        if (
+          !isNoNews(code) &&
+          !isUnknown(statusDetails["message"]) &&
+          !forgets(scenario, story, code) &&
+          !/^(CANCELED|TIMED_OUT)$/.test(status)
+        )
           return judge.fail(
             `${jobId} is ${status}, but what it brings is ${status === "SUCCEEDED" ? "not " : ""}kept`,
           );
