@@ -75,8 +75,8 @@ export class UartBoard implements Uart {
 
   #frame(kind: number, number: number, data: Uint8Array): void {
     this.frames++;
-    // A repeat, because the answer was lost: nothing is done twice.
-    if (number !== this.#last.number) {
+    // A repeat, because the answer was lost: nothing is done twice, but for what begins anew: numbers do that with each driver.
+    if (number !== this.#last.number || kind === BEGIN) {
       const problem = this.#perform(kind, data);
       const text = Uint8Array.from(problem, (letter) => letter.charCodeAt(0));
       this.#last = { number, answer: frame(problem ? REFUSED : DONE, number, text) };
