@@ -398,6 +398,44 @@ describe("boot hook in C", () => {
     });
   });
 
+  describe("what goes wrong", () => {
+    it("flash that does not take the decision about an image: told, and guarded on", () => {
+      for (const [act, what] of [
+        ["markValid", "confirming the image"],
+        ["markInvalid", "giving up the image"],
+      ]) {
+        const device = onTrial();
+        const message = `${what} failed`;
+        throws(() => device.call(`hook.flashFails(); hook.${act}()`), { message });
+        const attempt = `try { hook.${act}() } catch {}`;
+        equal(device.call(`hook.guard(1500); hook.flashFails(); ${attempt}; hook.watchdog()`), 1_500);
+      }
+    });
+
+    it("flash that does not take the switch", () => {
+      const device = new Device();
+      device.fresh();
+      device.install("2.0.0");
+      throws(() => device.call("hook.flashFails(); hook.setBoot()"), {
+        message: "setting the boot partition failed",
+      });
+    });
+
+    it("flash that says it took an entry of otadata, and did not", () => {
+      const device = new Device();
+      device.fresh();
+      throws(() => device.call("hook.flashIgnores(); hook.beginProof()"), {
+        message: "does not hold what was written",
+      });
+    });
+
+    it("a single slot: there is no other one", () => {
+      const device = new Device({ title: "", slots: 1 }).knowing("yes");
+      for (const call of ["otherState", "clearOther", "keepWayBack", "setBoot", "secure"])
+        throws(() => device.call(`hook.${call}()`), { message: "no second OTA partition" });
+    });
+  });
+
   it("guards an image on trial until it is confirmed", () => {
     const device = onTrial();
     equal(device.call("hook.guard(); hook.watchdog()"), 300_000);

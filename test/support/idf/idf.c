@@ -31,6 +31,7 @@ struct esp_timer {
 };
 
 static FILE *gFlash;
+static int gFate = IDF_FLASH_WORKS;
 static int gEncrypted;
 static int gResetReason;
 static const esp_partition_t *gRunning;
@@ -140,6 +141,8 @@ esp_err_t esp_partition_write(const esp_partition_t *partition, size_t offset, c
 		return ESP_ERR_INVALID_SIZE;
 	if (gEncrypted && (offset % 16 || size % 16))
 		return ESP_ERR_INVALID_ARG;
+	if (gFate != IDF_FLASH_WORKS)
+		return gFate == IDF_FLASH_FAILS ? ESP_ERR_FLASH_OP_FAIL : ESP_OK;
 	flashRead(address, present, size);
 	memcpy(bits, from, size);
 	scramble(bits, address, size);
@@ -160,6 +163,8 @@ esp_err_t esp_partition_erase_range(const esp_partition_t *partition, size_t off
 		return ESP_ERR_INVALID_ARG;
 	if (offset + size > partition->size)
 		return ESP_ERR_INVALID_SIZE;
+	if (gFate != IDF_FLASH_WORKS)
+		return gFate == IDF_FLASH_FAILS ? ESP_ERR_FLASH_OP_FAIL : ESP_OK;
 	memset(blank, 0xff, sizeof(blank));
 	for (; size; offset += SECTOR, size -= SECTOR)
 		flashWrite(partition->address + offset, blank, SECTOR);
@@ -215,11 +220,16 @@ static void readEntries(entry_t entries[2])
 		esp_partition_read(otadataPartition(), (size_t)i * SECTOR, &entries[i], sizeof(entry_t));
 }
 
-static void writeEntry(int index, entry_t entry)
+/* What erase and write answer is handed on, as by rewrite_ota_seq and set_new_state_otadata; nothing is read back. */
+static esp_err_t writeEntry(int index, entry_t entry)
 {
+	esp_err_t error;
+
 	entry.crc = crcOf(entry.seq);
-	esp_partition_erase_range(otadataPartition(), (size_t)index * SECTOR, SECTOR);
-	esp_partition_write(otadataPartition(), (size_t)index * SECTOR, &entry, sizeof(entry));
+	error = esp_partition_erase_range(otadataPartition(), (size_t)index * SECTOR, SECTOR);
+	if (error != ESP_OK)
+		return error;
+	return esp_partition_write(otadataPartition(), (size_t)index * SECTOR, &entry, sizeof(entry));
 }
 
 static int invalid(const entry_t *entry)
@@ -344,8 +354,7 @@ esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition)
 	fresh = entries[target];
 	fresh.seq = seq;
 	fresh.state = ESP_OTA_IMG_NEW;
-	writeEntry(target, fresh);
-	return ESP_OK;
+	return writeEntry(target, fresh);
 }
 
 static esp_err_t rewrite(esp_ota_img_states_t state)
@@ -359,7 +368,7 @@ static esp_err_t rewrite(esp_ota_img_states_t state)
 		return ESP_FAIL;
 	if (entries[active].state != (uint32_t)state) {
 		entries[active].state = state;
-		writeEntry(active, entries[active]);
+		return writeEntry(active, entries[active]);
 	}
 	return ESP_OK;
 }
@@ -473,4 +482,9 @@ esp_err_t esp_timer_delete(esp_timer_handle_t timer)
 	free(timer);
 	gTimer = NULL;
 	return ESP_OK;
+}
+
+void idf_flash(int fate)
+{
+	gFate = fate;
 }

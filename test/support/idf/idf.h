@@ -4,6 +4,9 @@
 /* Exit code of a chip that was reset. */
 #define IDF_RESTART 99
 
+/* What becomes of the flash's erase and write commands: done, answered with an error, or answered well and not done. */
+enum { IDF_FLASH_WORKS, IDF_FLASH_FAILS, IDF_FLASH_IGNORES };
+
 typedef struct {
 	uint32_t slotSize;
 	int slots;
@@ -22,3 +25,4 @@ typedef struct {
 void idf_open(const char *path, const idf_device_t *device);
 long idf_watchdog(void);
 void idf_let_time_pass(void);
+void idf_flash(int fate);

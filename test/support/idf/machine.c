@@ -32,6 +32,18 @@ static void letTimePass(xsMachine *the)
 	idf_let_time_pass();
 }
 
+static void flashFails(xsMachine *the)
+{
+	(void)the;
+	idf_flash(IDF_FLASH_FAILS);
+}
+
+static void flashIgnores(xsMachine *the)
+{
+	(void)the;
+	idf_flash(IDF_FLASH_IGNORES);
+}
+
 #define FIELDS 9
 /* Longest a life takes, in seconds. */
 #define PATIENCE 60
@@ -51,6 +63,8 @@ static int live(xsMachine *the, const char *script)
 			HOOKS(INSTALL)
 			INSTALL_HOST(watchdog)
 			INSTALL_HOST(letTimePass)
+			INSTALL_HOST(flashFails)
+			INSTALL_HOST(flashIgnores)
 			xsSet(xsGlobal, xsID("hook"), xsVar(0));
 			xsResult = xsCall1(xsGlobal, xsID("eval"), xsString(script));
 			xsVar(0) = xsGet(xsGlobal, xsID("JSON"));
