@@ -134,6 +134,15 @@ describe("staged PAL: refuses on the first block, and leaves the slot alone", ()
     refused(rig, "signature-check");
   });
 
+  it("before a block is fetched: a delta from another build, a key nobody has, no way back", () => {
+    const other = new PayloadRig({ base: appImage("1.0.0", { seed: 9 }) });
+    throws(() => other.create(DELTA_FILE), { code: "wrong-base" });
+    const rig = new PayloadRig();
+    throws(() => rig.create({ ...DELTA_FILE, signature: undefined }), { code: "signature-missing" });
+    rig.boot.failing = "keepWayBack";
+    throws(() => rig.create(DELTA_FILE), { code: "no-way-back" });
+  });
+
   it("a kind it does not know", () => {
     throws(() => new PayloadRig().create({ ...DELTA_FILE, filePath: "/d;zip" }), { code: "file-create" });
   });
