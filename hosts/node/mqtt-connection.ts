@@ -55,6 +55,7 @@ export class NodeMqttConnection implements MqttConnection {
   #controlling = 0;
   /** Counts connections: what was asked on an earlier one is no matter of this one. */
   #session = 0;
+  #closing = false;
   /** When a message arrived last. */
   #heardAt = 0;
 
@@ -162,6 +163,9 @@ export class NodeMqttConnection implements MqttConnection {
     this.#active.length = 0;
     this.#observers.clear();
     clearTimeout(this.#proof);
+    // Ended while it connects, the package would connect again: with `manualConnect` it forgets that it was ended.
+    this.#closing = true;
+    this.#client.options.reconnectPeriod = 0;
     await this.#client.endAsync(abruptly);
   }
 
@@ -217,8 +221,10 @@ export class NodeMqttConnection implements MqttConnection {
   #closed(): void {
     clearTimeout(this.#proof);
     this.#session++;
-    this.#reconnect.failed();
-    this.#client.options.reconnectPeriod = this.#reconnect.wait();
+    if (!this.#closing) {
+      this.#reconnect.failed();
+      this.#client.options.reconnectPeriod = this.#reconnect.wait();
+    }
     // The package would send these once more after connecting; to the caller they have failed.
     for (const id of [...this.#unacknowledged]) this.#client.removeOutgoingMessage(id);
     this.#unacknowledged.clear();

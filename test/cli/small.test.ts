@@ -130,7 +130,10 @@ describe("xs-ota, in small things", () => {
     const good = folder.start("device", "--thing", "good", "--once", "--json", ...here);
     const bad = folder.start("device", "--thing", "bad", "--once", "--fail", "self-test", ...here);
     const other = folder.start("device", "--thing", "other", "--once", "--chip", "esp32s3", ...here);
-    await Promise.all([good.until(/"event":"boot"/), bad.until(/is on/), other.until(/is on/)]);
+    const idle = folder.start("device", "--thing", "idle", "--once", ...here);
+    const all = [good.until(/"event":"boot"/), bad.until(/is on/), other.until(/is on/), idle.until(/is on/)];
+    await Promise.all(all);
+    equal((await idle.stop("SIGINT")).code, 130);
     const deployed = await folder.run("deploy", "v2.bin", "--thing", "good,bad,other", "--new", ...here);
     equal(deployed.code, 1);
     ok(deployed.stdout.includes("the image has chip ESP32-C3, this device ESP32-S3"), deployed.stdout);

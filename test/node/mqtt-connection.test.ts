@@ -97,6 +97,26 @@ describe("NodeMqttConnection", () => {
     await online(connection);
   });
 
+  it("closed while it connects, does not come back: the process of a device lived on", async () => {
+    let accepted = 0;
+    const mute = createServer((socket) => {
+      accepted++;
+      sockets.add(socket);
+      socket.resume();
+      socket.on("error", () => {});
+    });
+    mute.listen(0, "127.0.0.1");
+    await once(mute, "listening");
+    const url = `mqtt://127.0.0.1:${(mute.address() as AddressInfo).port}`;
+    const connection = new NodeMqttConnection({ url, clientId: "device", firstWait: 10, longestWait: 40 });
+    await until(() => accepted === 1, "it connects");
+    await connection.close(true);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    strictEqual(accepted, 1);
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => mute.close(resolve));
+  });
+
   it("delivers to a subscription what is published", async () => {
     const connection = await online();
     const listener = new Listener("a/+/c");
