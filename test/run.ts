@@ -190,8 +190,8 @@ for (const file of filesOf(""))
 await Promise.all(FIRST.map((steps) => work([...steps])));
 const [longest, ...others] = GROUPS;
 const steps = [longest!, ...(process.argv.includes("--all") ? MORE : []), ...others, ...CHECKS];
-// One more than there are cores: tests of processes and sockets wait now and then.
-await Promise.all(Array.from({ length: availableParallelism() + 1 }, () => work(steps)));
+// Two more than there are cores: tests of processes and sockets wait most of the time.
+await Promise.all(Array.from({ length: availableParallelism() + 2 }, () => work(steps)));
 console.log("\n── Where the time went, in seconds; steps side by side count whole");
 for (const [title, seconds] of times) console.log(`${seconds.toFixed(1).padStart(7)}  ${title}`);
 console.log(`${((Date.now() - started) / 1000).toFixed(1).padStart(7)}  altogether\n`);
