@@ -387,7 +387,11 @@ export class Download implements BlockSink {
       head = this.#head ??= new Uint8Array(Math.min(headBlocks * blockSize, this.#file.fileSize));
       head.set(payload, index * blockSize);
       this.#state[index] = 0;
-      if (--this.#headMissing > 0) return;
+      if (--this.#headMissing > 0) {
+        const { clock, noProgressTimeoutMs } = this.#options;
+        this.#silentAt = clock.now() + noProgressTimeoutMs;
+        return;
+      }
       this.#head = undefined;
     }
     this.#judge(head);
