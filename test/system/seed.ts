@@ -2,7 +2,7 @@
  * Makes a story from a seed.
  * @module
  */
-import type { CutMoment } from "../../hosts/emulated/flash-faults.js";
+import { CUT_MOMENTS } from "../../hosts/emulated/flash-faults.js";
 import type { Link } from "../support/virtual-network.js";
 import { Dice } from "./dice.js";
 import {
@@ -36,14 +36,6 @@ const ODD_KINDS: readonly JobKind[] = Object.freeze([
 const ANCHORS: readonly Anchor[] = Object.freeze([
   ...(["boot", "received-job", "image", "progress", "progress", "progress", "activate"] as const),
   ...(["start-test", "update-complete", "fail", "self-test-failed", "status"] as const),
-]);
-const MOMENTS: readonly CutMoment[] = Object.freeze([
-  "before",
-  "prefix",
-  "bits",
-  "all-pages",
-  "weak",
-  "after",
 ]);
 /** Time for the last fault's effects before all of them end, milliseconds. */
 const AFTERMATH = 60_000;
@@ -169,7 +161,7 @@ function fault(dice: Dice, end: number, jobs: number): Fault {
       return { kind, when: moment, off };
     case "cut": {
       const nth = zone === "any" || zone === "data" ? dice.scaled(600) : dice.scaled(30);
-      return { kind, zone, nth, moment: dice.pick(MOMENTS), tear: dice.int(0, 999), off };
+      return { kind, zone, nth, moment: dice.pick(CUT_MOMENTS), tear: dice.int(0, 999), off };
     }
     case "flash":
       return flashFault(dice);
