@@ -30,18 +30,20 @@ async function modules(): Promise<Record<string, object>> {
 }
 
 /** As tsc emits it; types are checked elsewhere. */
-const typesOff = {
-  name: "types off",
-  resolveId: (source: string, importer = "") =>
-    /^\.\.?\/.*\.js$/.test(source) ? resolve(dirname(importer), source.replace(/js$/, "ts")) : null,
-  transform(code: string, id: string) {
-    if (!id.endsWith(".ts")) return null;
-    const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), ts.sys.readFile);
-    const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
-    const compilerOptions = { ...options, declaration: false, sourceMap: false };
-    return { code: ts.transpileModule(code, { compilerOptions, fileName: id }).outputText, map: null };
-  },
-};
+function typesOff() {
+  const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), ts.sys.readFile);
+  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
+  const compilerOptions = { ...options, declaration: false, sourceMap: false };
+  return {
+    name: "types off",
+    resolveId: (source: string, importer = "") =>
+      /^\.\.?\/.*\.js$/.test(source) ? resolve(dirname(importer), source.replace(/js$/, "ts")) : null,
+    transform(code: string, id: string) {
+      if (!id.endsWith(".ts")) return null;
+      return { code: ts.transpileModule(code, { compilerOptions, fileName: id }).outputText, map: null };
+    },
+  };
+}
 
 async function make(): Promise<void> {
   const { compact } = await import(new URL("../../tools/build/compact.js", import.meta.url).href);
@@ -59,7 +61,7 @@ async function make(): Promise<void> {
               ).join("\n")
             : null,
       },
-      typesOff,
+      typesOff(),
       compact(),
     ],
     onwarn: () => {},
