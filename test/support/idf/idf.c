@@ -421,8 +421,11 @@ static esp_err_t eraseLastBoot(int withApplication)
 	last = partitionOf(&entries[other]);
 	if (!last || last == gRunning)
 		return ESP_FAIL;
-	if (withApplication)
-		esp_partition_erase_range(last, 0, last->size);
+	if (withApplication) {
+		esp_err_t error = esp_partition_erase_range(last, 0, last->size);
+		if (error != ESP_OK)
+			return error;
+	}
 	return esp_partition_erase_range(otadataPartition(), (size_t)other * SECTOR, SECTOR);
 }
 
