@@ -1,11 +1,14 @@
 /** The native decoder against the one in JavaScript: same bytes or same refusal. `npm run fuzz:payload` goes on for longer. */
 import { deepEqual, ok } from "../support/assert.js";
 import {
+  type Case,
   compare,
   compileNative,
   decodeInJs,
   headerOf,
   NativeDecoder,
+  type Outcome,
+  type Seed,
   seedCases,
 } from "../support/native-payload.js";
 
@@ -19,17 +22,23 @@ describe("payload decoder in C", function () {
     program = compileNative();
   });
 
-  it("decodes what the one in JavaScript decodes", async () => {
-    const { bases, cases } = seedCases();
+  /** What becomes of the cases in C, which is what becomes of them in JavaScript. */
+  async function outcomesOf(cases: readonly Case[], bases: readonly Uint8Array[]): Promise<Outcome[]> {
     const image = new Uint8Array(1 << 21);
-    const whole = cases.map((seed) => ({ ...seed, header: headerOf(seed.payload)! }));
     const native = new NativeDecoder(program, bases);
-    const outcomes = await native.decode(whole);
+    const outcomes = await native.decode(cases);
     native.close();
     deepEqual(
       outcomes,
-      whole.map(({ base, payload, header }) => decodeInJs(header, payload, bases[base], image)),
+      cases.map(({ base, payload, header }) => decodeInJs(header, payload, bases[base], image)),
     );
+    return outcomes;
+  }
+  const withHeader = (seed: Seed): Case => ({ ...seed, header: headerOf(seed.payload)! });
+
+  it("decodes what the one in JavaScript decodes", async () => {
+    const { bases, cases } = seedCases();
+    const outcomes = await outcomesOf(cases.map(withHeader), bases);
     deepEqual(
       outcomes.filter((outcome) => !outcome.startsWith("0 ")),
       [],
@@ -38,10 +47,7 @@ describe("payload decoder in C", function () {
 
   it("agrees with it about bases whose own segments lie outside of them", async () => {
     const { bases, cases } = seedCases();
-    const image = new Uint8Array(1 << 21);
-    const predicted = cases
-      .map((seed) => ({ ...seed, header: headerOf(seed.payload)! }))
-      .filter(({ header }) => header.predictor > 0);
+    const predicted = cases.map(withHeader).filter(({ header }) => header.predictor > 0);
     // The last segment is a byte too long, or so long that its end wraps.
     const spoil = (base: Uint8Array, tooLong: (data: number) => number) => {
       const copy = base.slice();
@@ -55,13 +61,7 @@ describe("payload decoder in C", function () {
     ok(predicted.length > 1, `${predicted.length} cases`);
     for (const tooLong of [(base: Uint8Array, data: number) => base.length - data + 1, () => 0xffffffff]) {
       const spoiled = bases.map((base) => spoil(base, (data) => tooLong(base, data)));
-      const native = new NativeDecoder(program, spoiled);
-      const outcomes = await native.decode(predicted);
-      native.close();
-      deepEqual(
-        outcomes,
-        predicted.map(({ base, payload, header }) => decodeInJs(header, payload, spoiled[base], image)),
-      );
+      const outcomes = await outcomesOf(predicted, spoiled);
       ok(
         outcomes.every((outcome) => outcome.startsWith("-1 0 ")),
         outcomes.join(),

@@ -27,6 +27,16 @@ const signed = (more: Partial<HawkbitModule> = {}): HawkbitModule => ({
   ...more,
 });
 
+/** The same with its signature as an artifact. */
+const signedBeside = (): HawkbitModule =>
+  signed({
+    artifacts: [
+      { filename: "app.bin", content: IMAGE },
+      { filename: "app.bin.sig", content: SIGNATURE },
+    ],
+    metadata: undefined,
+  });
+
 class MemoryStore implements Store {
   readonly values = new Map<string, string>();
   broken: "get" | "set" | "" = "";
@@ -280,11 +290,7 @@ describe("DDI: deployments", () => {
 
   it("have signatures that are artifacts; they are fetched once", () => {
     const rig = new Rig();
-    const artifacts = [
-      { filename: "app.bin", content: IMAGE },
-      { filename: "app.bin.sig", content: SIGNATURE },
-    ];
-    rig.server.assign([signed({ artifacts, metadata: undefined })]);
+    rig.server.assign([signedBeside()]);
     deepEqual(jobOf(rig.offer()).files[0].signature?.bytes, SIGNATURE);
     rig.run(400_000);
     deepEqual(jobOf(rig.last()).files[0].signature?.bytes, SIGNATURE);
@@ -293,11 +299,7 @@ describe("DDI: deployments", () => {
 
   it("whose signature is not to be had are looked at again, and offered without one in the end", () => {
     const rig = new Rig();
-    const artifacts = [
-      { filename: "app.bin", content: IMAGE },
-      { filename: "app.bin.sig", content: SIGNATURE },
-    ];
-    rig.server.assign([signed({ artifacts, metadata: undefined })]);
+    rig.server.assign([signedBeside()]);
     rig.server.intercept = ({ url }) => (url.endsWith(".sig") ? { status: 404 } : undefined);
     equal(rig.offer().kind, "none");
     rig.run(800_000);
@@ -306,11 +308,7 @@ describe("DDI: deployments", () => {
 
   it("of what is installed are offered though their signature is not to be had: an image on trial was taken for a stranger", () => {
     const rig = new Rig();
-    const artifacts = [
-      { filename: "app.bin", content: IMAGE },
-      { filename: "app.bin.sig", content: SIGNATURE },
-    ];
-    rig.server.assign([signed({ artifacts, metadata: undefined })]);
+    rig.server.assign([signedBeside()]);
     rig.offer();
     rig.report("IN_PROGRESS", { ...READY, image: "1.0.1+11111111" });
     rig.server.intercept = ({ url }) => (url.endsWith(".sig") ? { status: 404 } : undefined);

@@ -21,6 +21,15 @@ const one = (bytes: Uint8Array, type = MOD): Files => new Map([[type, bytes]]);
 const runs = (rig: ModRig, version: string) =>
   deepEqual(rig.running, program(version.charCodeAt(0), SIZE), `mod ${version} runs as it was signed`);
 
+/** The first bytes of a place, as many as a mod has. */
+function bytesIn(rig: ModRig, place: number): Uint8Array {
+  const flash = rig.places[place];
+  ok(flash);
+  const bytes = new Uint8Array(SIZE);
+  flash.read(bytes, 0);
+  return bytes;
+}
+
 /** A device with mod 1, accepted. */
 function device(options: ModRigOptions = {}): ModRig {
   const rig = new ModRig(options);
@@ -83,9 +92,7 @@ describe("mods: one by itself", () => {
 describe("mods: with firmware", () => {
   it("is linked for new firmware in the other place; the firmware before finds its own as it was", () => {
     const rig = device();
-    const [first] = rig.places;
-    const bytes = new Uint8Array(SIZE);
-    first?.read(bytes, 0);
+    const bytes = bytesIn(rig, 0);
     equal(rig.rig.install(one(firmwareImage("2.0.0"), 0)), undefined);
     rig.start();
     equal(rig.versions, "2.0.0 - 1");
@@ -98,9 +105,7 @@ describe("mods: with firmware", () => {
     equal(rig.versions, "1.0.0 - 1");
     equal(rig.prepared?.place, 0);
     runs(rig, "1");
-    const again = new Uint8Array(SIZE);
-    first?.read(again, 0);
-    deepEqual(again, bytes);
+    deepEqual(bytesIn(rig, 0), bytes);
     ok(rig.rig.chip.operations - before < 20);
   });
 
@@ -110,17 +115,13 @@ describe("mods: with firmware", () => {
     rig.start();
     equal(rig.prepared?.place, 1);
     rig.accept();
-    const second = rig.places[1];
-    const bytes = new Uint8Array(SIZE);
-    second?.read(bytes, 0);
+    const bytes = bytesIn(rig, 1);
     // Without a start in between.
     equal(rig.rig.install(one(firmwareImage("3.0.0"), 0)), undefined);
     rig.start();
     equal(rig.versions, "3.0.0 - 1");
     equal(rig.prepared?.place, 0);
-    const again = new Uint8Array(SIZE);
-    second?.read(again, 0);
-    deepEqual(again, bytes);
+    deepEqual(bytesIn(rig, 1), bytes);
     rig.start();
     equal(rig.versions, "2.0.0 - 1");
     equal(rig.prepared?.place, 1);
