@@ -16,7 +16,7 @@ import { parseHead } from "../../src/slot/esp-image.js";
 import { FlashPal } from "../../src/slot/flash-pal.js";
 import type { Received } from "../../src/slot/pal.js";
 import { fileOf } from "./pal-rig.js";
-import { newSha256 } from "./sha256.js";
+import { newSha256, sha256 } from "./sha256.js";
 import { TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -28,12 +28,6 @@ export const ASSETS = 10;
 export const CERTS = 11;
 export const MOD = 12;
 export const STATEMENT = 255;
-
-export function sha256(bytes: Uint8Array): Uint8Array {
-  const hash = newSha256();
-  hash.update(bytes);
-  return hash.digest();
-}
 
 export function firmwareImage(version: string): Uint8Array {
   return buildImage({ version, projectName: "rig", size: SECTOR_SIZE + 1200 }, newSha256);

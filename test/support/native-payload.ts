@@ -14,7 +14,8 @@ import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import * as Vectors from "../data/payload-vectors.js";
 import { appImage } from "./payload-rig.js";
-import { decodeAll, reader, sha256 } from "./payloads.js";
+import { decodeAll, reader } from "./payloads.js";
+import { sha256 } from "./sha256.js";
 import { seeded } from "./virtual-clock.js";
 
 export const SOURCE = fileURLToPath(new URL("../native/payload-stream.c", import.meta.url));

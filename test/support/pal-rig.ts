@@ -12,7 +12,7 @@ import type { AppDescription, BootControl, BootImageState } from "../../src/port
 import type { Received } from "../../src/slot/pal.js";
 import { deepEqual, equal, ok } from "./assert.js";
 import { fromBase64 } from "./base64.js";
-import { newSha256 } from "./sha256.js";
+import { newSha256, sha256 } from "./sha256.js";
 import { signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -71,8 +71,6 @@ export function rigImage(version = "1.1.0", size = 3 * SECTOR_SIZE + 1200): Uint
 }
 
 export function fileOf(image: Uint8Array, changes: Partial<JobFile> = {}): JobFile {
-  const hash = newSha256();
-  hash.update(image);
   return {
     ...{
       fileId: 0,
@@ -83,7 +81,7 @@ export function fileOf(image: Uint8Array, changes: Partial<JobFile> = {}): JobFi
       streamName: "s",
       url: "",
     },
-    signature: { algorithm: "sig-sha256-ecdsa", bytes: fromBase64(signDigest(hash.digest())) },
+    signature: { algorithm: "sig-sha256-ecdsa", bytes: fromBase64(signDigest(sha256(image))) },
     ...changes,
   };
 }

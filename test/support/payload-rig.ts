@@ -15,8 +15,7 @@ import type { Received } from "../../src/slot/pal.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import { deepEqual, equal, ok } from "./assert.js";
 import { FakeBoot, fileOf } from "./pal-rig.js";
-import { sha256 } from "./payloads.js";
-import { newSha256 } from "./sha256.js";
+import { newSha256, sha256 } from "./sha256.js";
 import { TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 

@@ -5,7 +5,7 @@
 import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import { appImage, deltaFile, type PayloadRigOptions, packedFile, type Update } from "./payload-rig.js";
-import { sha256 } from "./payloads.js";
+import { sha256 } from "./sha256.js";
 
 export interface CutScene {
   readonly name: string;

@@ -10,15 +10,9 @@ import {
 } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
 import { assemble, type Part, type Plan } from "../../tools/payload/assemble.js";
-import { newSha256 } from "./sha256.js";
+import { sha256 } from "./sha256.js";
 
 const SECTOR = 4096;
-
-export function sha256(bytes: Uint8Array): Uint8Array {
-  const hash = newSha256();
-  hash.update(bytes);
-  return hash.digest();
-}
 
 export function reader(from: Uint8Array): (into: Uint8Array, offset: number) => void {
   return (into, offset) => {

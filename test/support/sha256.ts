@@ -35,3 +35,9 @@ class KeptSha256 implements Hash {
 export function newSha256(): Hash {
   return globalThis.ownSha256 ? new KeptSha256() : new PureSha256();
 }
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  const hash = newSha256();
+  hash.update(bytes);
+  return hash.digest();
+}

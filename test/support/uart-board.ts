@@ -5,7 +5,7 @@
  */
 
 import { equalBytes } from "../../src/bytes.js";
-import { sha256 } from "./payloads.js";
+import { sha256 } from "./sha256.js";
 import {
   ACTIVATE,
   BEGIN,

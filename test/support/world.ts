@@ -27,7 +27,7 @@ import {
 } from "../../src/index.js";
 import { StagedPal } from "../../src/payload/index.js";
 import type { OtaPal } from "../../src/slot/pal.js";
-import { newSha256 } from "./sha256.js";
+import { newSha256, sha256 } from "./sha256.js";
 import { KEY_POINT, signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { seeded, VirtualClock, VirtualTime } from "./virtual-clock.js";
 import { type Link, VirtualBroker, type VirtualMqtt } from "./virtual-network.js";
@@ -42,9 +42,7 @@ export function image(version: string, options: Partial<ImageOptions> = {}): Uin
 
 /** A signature over an image as it stands in a job document, by the one key the device trusts. */
 export function sign(bytes: Uint8Array): NonNullable<UpdateOptions["signature"]> {
-  const hash = newSha256();
-  hash.update(bytes);
-  return { key: "sig-sha256-ecdsa", value: signDigest(hash.digest()) };
+  return { key: "sig-sha256-ecdsa", value: signDigest(sha256(bytes)) };
 }
 
 type TestOptions = Partial<Omit<OtaAgentOptions, "onEvent">>;

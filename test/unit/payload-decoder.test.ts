@@ -7,7 +7,8 @@ import { Coder } from "../../tools/payload/coder.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import * as Vectors from "../data/payload-vectors.js";
 import { deepEqual, equal, throws } from "../support/assert.js";
-import { decodeAll, payloadOf, reader, sha256 } from "../support/payloads.js";
+import { decodeAll, payloadOf, reader } from "../support/payloads.js";
+import { sha256 } from "../support/sha256.js";
 import { seeded } from "../support/virtual-clock.js";
 
 const REFUSAL = { type: OtaError, code: "bad-payload" };
