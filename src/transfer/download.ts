@@ -486,7 +486,7 @@ export class Download implements BlockSink {
     if (this.#active) {
       if (now >= this.#silentAt) return this.#give("no-progress", `no block for ${noProgressTimeoutMs} ms`);
       if (now >= this.#rateAt) {
-        if (this.#bytes < this.#rateBytes)
+        if (this.#here < this.#rateBytes)
           return this.#give("too-slow", `less than ${minRate} bytes a second`);
         this.#measure(now);
       }
@@ -705,10 +705,16 @@ export class Download implements BlockSink {
     this.#next(now, 0);
   }
 
+  /** Bytes that have come, of a head that waits for the rest of it, too. */
+  get #here(): number {
+    const missing = this.#headMissing;
+    return this.#bytes + (missing && this.#headBlocks - missing) * this.#blockSize;
+  }
+
   /** Begins a minute over which the least rate is judged. */
   #measure(now: number): void {
     this.#rateAt = now + RATE_WINDOW_MS;
-    this.#rateBytes = this.#bytes + ((this.#options.minRate ?? 0) * RATE_WINDOW_MS) / 1000;
+    this.#rateBytes = this.#here + ((this.#options.minRate ?? 0) * RATE_WINDOW_MS) / 1000;
   }
 
   #stop(): void {

@@ -100,19 +100,6 @@ describe("download: the size of a block", () => {
     deepEqual([t.blockSize, t.plane.opened], [4096, 1]);
   });
 
-  it("counts blocks of the head as progress, before it is judged: a slow link was given up in the middle of one", () => {
-    const small = { maxBlockSize: 256, maxOutstandingBytes: 256 };
-    const t = new Transfer(16 * KB, { ...small, noProgressTimeoutMs: 30_000 }).start();
-    t.clock.run(20_000);
-    t.deliver(0);
-    t.clock.run(20_000);
-    deepEqual(t.events, []);
-    t.deliver(1);
-    deepEqual(t.events, ["head"]);
-    t.clock.run(31_000);
-    deepEqual(t.events, ["head", "no-progress"]);
-  });
-
   it("does not count the time without a connection", () => {
     const t = narrow(0);
     t.plane.sink?.waiting();
@@ -537,6 +524,30 @@ describe("download: giving up", () => {
     deepEqual(t.events, ["no-progress"]);
     t.clock.run(600_000);
     deepEqual(t.events, ["no-progress"]);
+  });
+
+  it("counts blocks of the head as progress, before it is judged: a slow link was given up in the middle of one", () => {
+    const small = { maxBlockSize: 256, maxOutstandingBytes: 256 };
+    const t = new Transfer(16 * KB, { ...small, noProgressTimeoutMs: 30_000 }).start();
+    t.clock.run(20_000);
+    t.deliver(0);
+    t.clock.run(20_000);
+    deepEqual(t.events, []);
+    t.deliver(1);
+    deepEqual(t.events, ["head"]);
+    t.clock.run(31_000);
+    deepEqual(t.events, ["head", "no-progress"]);
+  });
+
+  it("counts blocks of the head in the least rate, before it is judged", () => {
+    const small = { maxBlockSize: 256, maxOutstandingBytes: 256 };
+    const t = new Transfer(16 * KB, { ...small, minRate: 4 }).start();
+    t.clock.run(30_000);
+    t.deliver(0);
+    t.clock.run(40_000);
+    deepEqual(t.events, []);
+    t.deliver(1);
+    deepEqual(t.events, ["head"]);
   });
 
   it("does not count the time without a connection", () => {
