@@ -485,11 +485,8 @@ export class Download implements BlockSink {
     let due = this.#endAt;
     if (this.#active) {
       if (now >= this.#silentAt) return this.#give("no-progress", `no block for ${noProgressTimeoutMs} ms`);
-      if (now >= this.#rateAt) {
-        if (this.#here < this.#rateBytes)
-          return this.#give("too-slow", `less than ${minRate} bytes a second`);
-        this.#measure(now);
-      }
+      if (now >= this.#rateAt && !this.#measure(now))
+        return this.#give("too-slow", `less than ${minRate} bytes a second`);
       if (now >= this.#askAt && this.#refreshing) {
         this.#askAt = now + REFRESH_MS;
         this.#task.tell(Event.RequestJobDocument);
@@ -705,16 +702,18 @@ export class Download implements BlockSink {
     this.#next(now, 0);
   }
 
-  /** Bytes that have come, of a head that waits for the rest of it, too. */
-  get #here(): number {
+  /**
+   * Begins a minute over which the least rate is judged.
+   * @returns whether enough has come in the one before
+   */
+  #measure(now: number): boolean {
+    // Of a head that waits for the rest of it, too.
     const missing = this.#headMissing;
-    return this.#bytes + (missing && this.#headBlocks - missing) * this.#blockSize;
-  }
-
-  /** Begins a minute over which the least rate is judged. */
-  #measure(now: number): void {
+    const here = this.#bytes + (missing && this.#headBlocks - missing) * this.#blockSize;
+    const isEnough = here >= this.#rateBytes;
     this.#rateAt = now + RATE_WINDOW_MS;
-    this.#rateBytes = this.#here + ((this.#options.minRate ?? 0) * RATE_WINDOW_MS) / 1000;
+    this.#rateBytes = here + ((this.#options.minRate ?? 0) * RATE_WINDOW_MS) / 1000;
+    return isEnough;
   }
 
   #stop(): void {
