@@ -22,7 +22,10 @@ export type Answer = (error?: Error) => void;
  * `begin` comes again after whatever was interrupted.
  */
 export interface SecondProcessor {
-  /** What it runs; undefined when it does not say: then any version is taken. */
+  /**
+   * What it runs; undefined when it does not say: then any version is taken, and a job whose end the service has not taken is
+   * done once more.
+   */
   readonly version?: string | undefined;
   /** Makes ready for an image of so many bytes. */
   begin(byteLength: number, done: Answer): void;

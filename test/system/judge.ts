@@ -180,13 +180,20 @@ export function isUnknown(message = ""): boolean {
   return message.startsWith(`${GEAR}: `) && /does not answer|no answer in time/.test(message);
 }
 
+/** How a transfer that is made once more may fail when its file is gone, and for a processor that does not say what it runs. */
+const AGAIN = /^(stream-refused|http|no-progress)$/;
+const AGAIN_UNTOLD = /^(signature-check|bad-image|flash-write|file-create|file-close)$/;
+
 /**
  * No status brings back what a second processor was made to keep: when the one that said so did not arrive, the job is there
- * again, and its file may be gone.
+ * again, and its file may be gone. Where the processor does not say that it runs it already, all of it is done once more and
+ * may fail as any other.
  */
-export function forgets({ faults }: Scenario, { gear }: JobStory, code: string): boolean {
+export function forgets({ faults, device }: Scenario, { gear }: JobStory, code: string): boolean {
   const unheard = faults.some(({ kind }) => /^(service|outage|refuse|power|cut)$/.test(kind));
-  return gear !== undefined && unheard && /^(stream-refused|http|no-progress)$/.test(code);
+  return (
+    gear !== undefined && unheard && (AGAIN.test(code) || (!!device.silentGear && AGAIN_UNTOLD.test(code)))
+  );
 }
 
 function major({ version }: { readonly version: string }): number {
