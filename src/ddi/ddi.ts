@@ -118,7 +118,7 @@ class Ddi implements ControlPlane {
   #exchange: Exchange | undefined;
   /** Feedback that must arrive, oldest first. */
   readonly #updates: Feedback[] = [];
-  /** The last end of an action that was not taken, however it was worded: said again when the action is met again. */
+  /** The last end of an action that the service has not taken: said again when the action is met again. */
   #unheard: Feedback | undefined;
   /** The last report of progress, if it has not been sent. */
   #progress: Feedback | undefined;
@@ -535,8 +535,10 @@ class Ddi implements ControlPlane {
       if (this.#updates[0] !== update) return;
       this.#updates.shift();
       if (status !== "IN_PROGRESS") {
-        if (result === "refused") this.#unheard = { jobId, status, details, done: undefined };
-        else this.#ended(jobId);
+        if (result !== "refused") this.#ended(jobId);
+        // Of an action that is gone, too: it may be there again all the same, and what it brought stays.
+        if (result === "refused" || (result === "gone" && status === "SUCCEEDED"))
+          this.#unheard = { jobId, status, details, done: undefined };
       }
       update.done?.(result, details);
     };

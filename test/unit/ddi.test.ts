@@ -519,12 +519,17 @@ describe("DDI: feedback", () => {
     equal(made.server.actions[0].active, true);
   });
 
-  for (const cancelled of [false, true])
-    it(`of an end that nobody takes is said again with the next poll${cancelled ? ", also when the action is to be stopped" : ""}: it was done again`, () => {
+  for (const [cancelled, status, result, found] of [
+    [false, 403, "refused", "it was done again"],
+    [true, 403, "refused", "it was done again"],
+    [false, 410, "gone", "it was done again"],
+    [true, 410, "gone", "it was said to have been stopped"],
+  ] as const)
+    it(`of an end that is answered ${status} is said again with the next poll${cancelled ? ", also when the action is to be stopped" : ""}: ${found}`, () => {
       const made = rig();
       const [action] = made.server.actions;
-      made.server.intercept = ({ method }) => (method === "POST" ? { status: 403 } : undefined);
-      deepEqual(made.report("SUCCEEDED", { reason: "accepted  v2.0.0" }), ["refused"]);
+      made.server.intercept = ({ method }) => (method === "POST" ? { status } : undefined);
+      deepEqual(made.report("SUCCEEDED", { reason: "accepted  v2.0.0" }), [result]);
       const offers = () => made.told.filter(([, data]) => (data as ParsedJob)?.kind === "ota").length;
       const before = offers();
       made.run(400_000);
