@@ -33,8 +33,10 @@ export class PageFiles {
 
   /** @throws Error when the package is incomplete */
   constructor() {
-    // In the package, this module is in build/tools.
-    const folders = ["./page/", "../../service/page/"].map((path) => new URL(path, import.meta.url));
+    // In the package, this module is in dist/bin; `npm start` has it in build/tools.
+    const folders = ["./page/", "../page/", "../../service/page/"].map(
+      (path) => new URL(path, import.meta.url),
+    );
     const folder = folders.find((url) => existsSync(new URL("index.html", url)));
     if (!folder) throw new Error("the files of the page are missing");
     for (const name of NAMES) this.#files.set(`/${name}`, readFileSync(new URL(name, folder)));

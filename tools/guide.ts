@@ -68,8 +68,11 @@ async function main(sdk: Sdk): Promise<void> {
   mkdirSync(folder);
   const bin = join(folder, "node_modules/.bin");
   const environment = { ...sdk.environment, PATH: [bin, sdk.environment["PATH"]].join(delimiter) };
-  const pack = ["pack", "--ignore-scripts", "--pack-destination", sdk.output];
-  const archive = execFileSync("npm", [...pack, "--silent"], { cwd: ROOT, encoding: "utf8" }).trim();
+  const pack = ["pack", "--silent", "--ignore-scripts", "--pack-destination", sdk.output];
+  const archive = (...where: readonly string[]) =>
+    join(sdk.output, execFileSync("npm", [...pack, ...where], { cwd: ROOT, encoding: "utf8" }).trim());
+  const agent = archive();
+  const program = archive("--workspace", "xs-ota");
   let done = 0;
   for (const { language, text, before } of blocksOf(readFileSync(join(ROOT, "docs/guide.md"), "utf8"))) {
     const file = /`([\w.]+\.(?:json|ts))`:\s*$/.exec(before)?.[1];
@@ -98,12 +101,11 @@ async function main(sdk: Sdk): Promise<void> {
         await until("the application is connected", () => /WaitingForJob|no-active-job/.test(log.join("")));
       } else {
         const told = line
-          // The folder is this one, and the package is the one of this checkout.
+          // The folder is this one, and the packages are those of this checkout.
           .replace(/^mkdir my-app && cd my-app && /, "")
-          .replace(
-            "npm install xs-ota-agent",
-            `npm install --prefer-offline --ignore-scripts ${join(sdk.output, archive)}`,
-          );
+          .replace(/^npm install /, "npm install --prefer-offline --ignore-scripts ")
+          .replace(/ xs-ota-agent$/, ` ${agent}`)
+          .replace(/ xs-ota (?=typescript)/, ` ${program} `);
         run(told, folder, environment);
       }
       done++;

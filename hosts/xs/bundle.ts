@@ -19,8 +19,8 @@ export function deviceBundle(): string {
 }
 
 function readBundle(root: string): string {
-  const path = join(root, "build/xs/device.js");
   const isClone = existsSync(join(root, "src/index.ts"));
+  const path = join(root, isClone ? "tools/dist" : "dist", "xs/device.js");
   if (isClone && (!existsSync(path) || statSync(path).mtimeMs < newest(root))) {
     make(root, path);
   }
@@ -47,9 +47,13 @@ function newest(root: string): number {
   return latest;
 }
 
-/** The folder of package.json: this file runs from hosts/xs in a clone and from build/tools in the package. */
+/**
+ * The folder of the clone, or of the package `xs-ota`: this file runs from hosts/xs, and bundled from build/tools and
+ * tools/dist/bin.
+ */
 function packageRoot(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
-  return folder;
+  const clone = dirname(folder);
+  return existsSync(join(clone, "src/index.ts")) ? clone : folder;
 }

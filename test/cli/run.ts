@@ -12,7 +12,7 @@ import { equal, fail, ok } from "../support/assert.js";
 /** What Node is started with: the program as built when the test command says so, else its source. */
 export const PROGRAM =
   process.env["XS_OTA_TEST_BUILD"] === "1"
-    ? [fileURLToPath(new URL("../../build/tools/xs-ota.js", import.meta.url))]
+    ? [fileURLToPath(new URL("../../tools/dist/bin/xs-ota.js", import.meta.url))]
     : [
         "--import",
         import.meta.resolve("tsx"),

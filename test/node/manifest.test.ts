@@ -124,12 +124,14 @@ describe("manifests", () => {
     });
 
   it("have modules without calls the XS compiler takes for its own (the plain payload did not build)", () => {
-    const files = (readdirSync(join(ROOT, "dist"), { recursive: true }) as string[]).filter((name) =>
-      name.endsWith(".js"),
+    const files = ["dist", "tools/dist/plain"].flatMap((folder) =>
+      (readdirSync(join(ROOT, folder), { recursive: true }) as string[])
+        .filter((name) => name.endsWith(".js"))
+        .map((name) => join(folder, name)),
     );
     ok(files.length > 50);
     for (const name of files)
-      for (const [call] of readFileSync(join(ROOT, "dist", name), "utf8").matchAll(/\bnative\([^)]*\)/g))
+      for (const [call] of readFileSync(join(ROOT, name), "utf8").matchAll(/\bnative\([^)]*\)/g))
         ok(/^native\("\w+"\)$/.test(call), `${name}: ${call}`);
   });
 
@@ -199,10 +201,27 @@ describe("manifests", () => {
     const made = readdirSync(ROOT).filter((name) => /^manifest.*\.json$/.test(name));
     ok(made.length >= 6);
     ok(files.includes("manifest*.json"), "the manifests are not in the package");
-    const pattern = "./manifest-*-plain.json";
-    equal(entries[pattern], pattern);
-    for (const name of made) if (!/^manifest-.*-plain/.test(name)) equal(entries[`./${name}`], `./${name}`);
-    for (const name of ["dist", "hosts", "examples", "docs"]) ok(files.includes(name), name);
+    for (const name of made) equal(entries[`./${name}`], `./${name}`);
+    for (const name of ["dist", "examples", "docs"]) ok(files.includes(name), name);
+  });
+
+  it("have readable ones beside them, whose modules are there and lead to their sources", () => {
+    const plain = join(ROOT, "tools/dist/plain");
+    const made = readdirSync(ROOT).filter((name) => /^manifest.*\.json$/.test(name));
+    for (const name of made) {
+      const manifest = load(join(plain, name.replace(".json", "-plain.json")));
+      for (const path of list(manifest.include))
+        ok(path.startsWith("$") || existsSync(join(plain, path)), path);
+      for (const section of [manifest, ...Object.values(manifest.platforms ?? {})])
+        for (const path of Object.values(section.modules ?? {}).flat()) {
+          const file = join(plain, `${path}.js`);
+          ok(existsSync(file), path);
+          if (!existsSync(`${file}.map`)) continue;
+          const { sources } = JSON.parse(readFileSync(`${file}.map`, "utf8")) as { sources: string[] };
+          equal(sources.length, 1);
+          ok(existsSync(join(dirname(file), sources[0])), sources[0]);
+        }
+    }
   });
 });
 

@@ -34,7 +34,7 @@ export function isStale() {
 
 /** True when the whole of dist has been made since any of its sources changed: what is made last is newer than all. */
 export function isBuilt() {
-  const last = join(ROOT, "manifest-plain.json");
+  const last = join(ROOT, "tools/dist/plain/manifest-plain.json");
   const sources = [...SOURCES, "hosts", "typings", "package.json", "tsconfig.moddable.json"];
   return (
     existsSync(last) &&

@@ -1,5 +1,5 @@
 /**
- * Makes build/xs/device.js: the application of a simulated device for a bare XS engine as one script, of the files of
+ * Makes tools/dist/xs/device.js: the application of a simulated device for a bare XS engine as one script, of the files of
  * dist and a host for that engine.
  * @module
  */
@@ -13,7 +13,7 @@ const path = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 await makeAgent();
 await build({
   entryPoints: [path("hosts/xs/runtime/main.ts")],
-  outfile: process.argv[2] ?? path("build/xs/device.js"),
+  outfile: process.argv[2] ?? path("tools/dist/xs/device.js"),
   bundle: true,
   format: "iife",
   platform: "neutral",

@@ -2,8 +2,8 @@
  * The commands of `xs-ota`, put together.
  * @module
  */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import own from "../package.json" with { type: "json" };
 import { awsCommand } from "./aws.js";
 import { completionCommand } from "./completion.js";
 import { bundleCommand, componentCommand } from "./component.js";
@@ -31,7 +31,7 @@ export function makeProgram(): Command {
       "Over-the-air firmware updates for Moddable XS on ESP32: keys, images, a development service, deployments.",
     )
     .enablePositionalOptions()
-    .version(packageVersion(), "-V, --version", "print the version")
+    .version(own.version, "-V, --version", "print the version")
     .addHelpText("after", "\nEach command explains itself: xs-ota <command> --help");
   const makers = [
     ...[keygenCommand, inspectCommand, signCommand, verifyCommand],
@@ -55,10 +55,4 @@ function prepare(command: Command): void {
     .exitOverride()
     .allowExcessArguments(false)
     .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) });
-}
-
-/** This file runs from tools/cli in a clone and from build/tools in the package: two folders below either way. */
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

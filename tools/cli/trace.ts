@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { Failure } from "./failure.js";
 import { readBytes, readStandardInput } from "./files.js";
 import { examples, jsonOption } from "./options.js";
@@ -80,19 +80,20 @@ class ShippedModule {
   }
 }
 
-/** The package's folder: this file runs from tools/cli in a clone and from build/tools in the package. */
-function packageFolder(): string {
+/** This program's package: this file runs from tools/cli in a clone and from dist/bin in the package. */
+function ownPackage(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
   return folder;
 }
 
-/** @throws Failure when the folder is not the package, or has no maps */
+/** @throws Failure when the folder is not a package of this program */
 function shippedModules(folder: string): ShippedModule[] {
-  const dist = join(folder, "dist");
-  const files = existsSync(dist) ? readdirSync(dist).filter((file) => file.endsWith(".js.map")) : [];
-  if (files.length === 0) throw new Failure(`${folder}: no source maps in dist; is this xs-ota-agent?`);
-  return files.sort().map((file) => new ShippedModule(join(dist, file.slice(0, -4))));
+  const release = join(folder, "dist/release");
+  const files = existsSync(release) ? readdirSync(release).filter((file) => file.endsWith(".js.map")) : [];
+  if (files.length === 0)
+    throw new Failure(`${folder}: no source maps in dist/release; is this the package xs-ota?`);
+  return files.sort().map((file) => new ShippedModule(join(release, file.slice(0, -4))));
 }
 
 const show = ({ name, file, line }: Place) => `${name ? `${name} ` : ""}(${file}:${line})`;
@@ -128,13 +129,18 @@ export function traceCommand(): Command {
         "sources. Of a release build, where only names are known, these are all the places they may stand for.",
     )
     .argument("[file]", "the trace; without it standard input")
-    .option("--package <folder>", "the release the device runs, if not this one", packageFolder())
+    .addOption(
+      new Option("--package <folder>", "package xs-ota of the release the device runs").default(
+        ownPackage(),
+        "this one",
+      ),
+    )
     .addOption(jsonOption("print JSON, one object a line"))
     .addHelpText(
       "after",
       examples([
         ["xs-ota trace crash.txt", "a trace of this release"],
-        ["xs-ota trace --package old/node_modules/xs-ota-agent < crash.txt", "of another one"],
+        ["xs-ota trace --package old/node_modules/xs-ota < crash.txt", "of another one"],
       ]),
     )
     .action((file: string | undefined, options: { package: string; json: boolean }) => {
