@@ -93,6 +93,10 @@ export class Hawkbit {
     options: { type?: HawkbitAction["type"]; window?: boolean } = {},
   ): HawkbitAction {
     const { type = "forced", window } = options;
+    // `ArtifactManagement.create`: one file of a name in a module.
+    for (const { artifacts } of modules)
+      if (new Set(artifacts.map(({ filename }) => filename)).size < artifacts.length)
+        throw new Error("a module has two artifacts of one name");
     // A new assignment cancels what is active, unless the tenant has several at a time.
     if (!this.multiAssignments) for (const action of this.actions) if (action.active) this.cancel(action);
     const status = this.confirmation ? "waiting" : "running";

@@ -274,7 +274,8 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
       const base = from === undefined ? undefined : basisOf(this, this.#scenario, from);
       if (from !== undefined && !base) continue;
       const file = this.#foundry.payload(firmware, base, payload);
-      files.push({ ...file, name: `app.bin${file.kind.replaceAll(";", ",")}` });
+      const name = `app.bin${file.kind.replaceAll(";", ",")}`;
+      if (files.every((other) => other.name !== name)) files.push({ ...file, name });
     }
     return files;
   }

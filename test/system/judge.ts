@@ -180,6 +180,8 @@ export function isUnknown(message = ""): boolean {
   return message.startsWith(`${GEAR}: `) && /does not answer|no answer in time/.test(message);
 }
 
+/** In place of a code, for what the device has told hawkBit it has stopped. */
+export const STOPPED = "stopped";
 /** How a transfer that is made once more may fail when its file is gone, and for a processor that does not say what it runs. */
 const AGAIN = /^(stream-refused|http|no-progress)$/;
 const AGAIN_UNTOLD = /^(signature-check|bad-image|flash-write|file-create|file-close)$/;
@@ -187,13 +189,14 @@ const AGAIN_UNTOLD = /^(signature-check|bad-image|flash-write|file-create|file-c
 /**
  * No status brings back what a second processor was made to keep: when the one that said so did not arrive, the job is there
  * again, and its file may be gone. Where the processor does not say that it runs it already, all of it is done once more and
- * may fail as any other.
+ * may fail as any other. After a power cut in the moment of its confirmation nobody knows that a cancelled one has taken place.
  */
 export function forgets({ faults, device }: Scenario, { gear }: JobStory, code: string): boolean {
-  const unheard = faults.some(({ kind }) => /^(service|outage|refuse|power|cut)$/.test(kind));
-  return (
-    gear !== undefined && unheard && (AGAIN.test(code) || (!!device.silentGear && AGAIN_UNTOLD.test(code)))
-  );
+  const has = (kinds: RegExp) => faults.some(({ kind }) => kinds.test(kind));
+  if (gear === undefined) return false;
+  if (code === STOPPED) return has(/^(power|cut)$/);
+  const untold = !!device.silentGear && AGAIN_UNTOLD.test(code);
+  return (AGAIN.test(code) || untold) && has(/^(service|outage|refuse|power|cut)$/);
 }
 
 function major({ version }: { readonly version: string }): number {

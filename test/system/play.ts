@@ -13,7 +13,7 @@ import { Device } from "./device.js";
 import { isGood, isWhole } from "./extras.js";
 import { HawkbitCloud } from "./hawkbit-cloud.js";
 import type { Foundry } from "./images.js";
-import { excused, forgets, isNoNews, isUnknown, Judge } from "./judge.js";
+import { excused, forgets, isNoNews, isUnknown, Judge, STOPPED } from "./judge.js";
 import type { Fault, Scenario } from "./scenario.js";
 import { Trouble } from "./trouble.js";
 
@@ -79,7 +79,8 @@ export async function play(scenario: Scenario, foundry: Foundry): Promise<Outcom
 
   /** What the device tells hawkBit it has stopped, it must not keep: as if it had failed. AWS's CANCELED is the operator's. */
   function stopped(execution: Execution): Execution {
-    return hawkbit && execution.status === "CANCELED" ? { ...execution, status: "FAILED" } : execution;
+    if (!hawkbit || execution.status !== "CANCELED") return execution;
+    return { ...execution, status: "FAILED", statusDetails: { code: STOPPED } };
   }
 
   function act(fault: Fault): void {
