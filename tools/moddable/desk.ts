@@ -3,7 +3,7 @@
  * updated by the development service.
  * @module
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildImage } from "../../hosts/formats/image-builder.js";
@@ -11,7 +11,7 @@ import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
 import { generateIdentity } from "../../service/signer.js";
-import { prepareExample } from "./example.js";
+import { manifestOf, prepareExample } from "./example.js";
 import type { Sdk } from "./sdk.js";
 
 /** An application that runs without a display, with a service of its own. */
@@ -58,6 +58,43 @@ type Deployment = Parameters<DevelopmentService["deploy"]>[0];
 export type Deploy = (image: Uint8Array, options?: Partial<Deployment>) => Promise<Execution>;
 
 /**
+ * Builds an application, starts it, and has something done while it runs.
+ * @param certificatePem of the key that images will be signed with
+ * @param config settings of the application
+ * @throws Error when it ends meanwhile
+ */
+export async function whileItRuns<Result>(
+  { sdk, application, instrument, nvs, seconds, line, restarts = RESTARTS }: DeskSetup,
+  certificatePem: string,
+  config: Readonly<Record<string, unknown>>,
+  action: (ended: Promise<never>) => Promise<Result>,
+): Promise<Result> {
+  const flashFile = join(sdk.output, `flash-${Date.now()}.bin`);
+  const nvsFile = nvs && join(sdk.output, "nvs.bin");
+  if (nvs && nvsFile) writeFileSync(nvsFile, nvs);
+  const { ota } = (manifestOf(application).config ?? {}) as { ota?: object };
+  const directory = await prepareExample(sdk, application, certificatePem, {
+    ...{ thingName: THING, ...config },
+    ota: { ...ota, flashFile, projectName: PROJECT, version: "1.0.0", nvsFile },
+  });
+  const library = await sdk.build({ directory, platform: "lin", instrument });
+  const child = await sdk.run(library, seconds, restarts);
+  createInterface({ input: child.stdout! }).on("line", line);
+  child.stderr!.on("data", (data) => line(String(data).trimEnd()));
+  const ended = new Promise<never>((_resolve, reject) => {
+    child.once("exit", (code) =>
+      reject(new Error(`the application ended with ${code}; flash in ${flashFile}`)),
+    );
+  });
+  try {
+    return await Promise.race([action(ended), ended]);
+  } finally {
+    ended.catch(() => {});
+    if (child.exitCode === null) child.kill();
+  }
+}
+
+/**
  * Builds and starts an application, and has something done with it once it is connected.
  * @throws Error when it does not connect, ends, or a job does not end in time
  */
@@ -65,44 +102,21 @@ export async function onDesk<Result>(
   setup: DeskSetup,
   action: (deploy: Deploy) => Promise<Result>,
 ): Promise<Result> {
-  const { sdk, application, seconds, line, restarts = RESTARTS } = setup;
   const identity = await generateIdentity();
   const service = await DevelopmentService.start({ broker: setup.broker, identity });
   const { hostname, port } = new URL(service.url);
-  const flashFile = join(sdk.output, `flash-${Date.now()}.bin`);
-  const nvsFile = setup.nvs && join(sdk.output, "nvs.bin");
-  if (setup.nvs && nvsFile) writeFileSync(nvsFile, setup.nvs);
-  const { config } = JSON.parse(readFileSync(join(application, "manifest.json"), "utf8"));
-  const directory = prepareExample(sdk, application, identity.certificatePem, {
-    thingName: THING,
-    host: hostname,
-    port: Number(port),
-    ...setup.config,
-    ota: { ...config?.ota, flashFile, projectName: PROJECT, version: "1.0.0", nvsFile },
-  });
+  const device = new Promise<void>((resolve) => service.once("device", () => resolve()));
+  const deploy: Deploy = (image, options) => {
+    const deployment = { image, things: [THING], certFile: "desk.pem", ...options };
+    const { jobId } = service.deploy(deployment as Deployment);
+    return service.ended(jobId, THING, setup.seconds * 1000);
+  };
+  const config = { host: hostname, port: Number(port), ...setup.config };
   try {
-    const library = await sdk.build({ directory, platform: "lin", instrument: setup.instrument });
-    const child = await sdk.run(library, seconds, restarts);
-    createInterface({ input: child.stdout! }).on("line", line);
-    child.stderr!.on("data", (data) => line(String(data).trimEnd()));
-    const ended = new Promise<never>((_resolve, reject) => {
-      child.once("exit", (code) =>
-        reject(new Error(`the application ended with ${code}; flash in ${flashFile}`)),
-      );
-    });
-    const deploy: Deploy = (image, options) => {
-      const deployment = { image, things: [THING], certFile: "desk.pem", ...options };
-      const { jobId } = service.deploy(deployment as Deployment);
-      return Promise.race([service.ended(jobId, THING, seconds * 1000), ended]);
-    };
-    try {
-      const device = new Promise<void>((resolve) => service.once("device", () => resolve()));
+    return await whileItRuns(setup, identity.certificatePem, config, async (ended) => {
       await Promise.race([device, ended]);
-      return await action(deploy);
-    } finally {
-      ended.catch(() => {});
-      if (child.exitCode === null) child.kill();
-    }
+      return action((image, options) => Promise.race([deploy(image, options), ended]));
+    });
   } finally {
     await service.close();
   }

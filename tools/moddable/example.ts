@@ -3,33 +3,45 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { PACKAGE, preparePackage } from "./package.js";
 import type { Sdk } from "./sdk.js";
+
+interface Manifest {
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+const MANIFEST = "manifest.json";
+
+/** An example's own manifest; of one that is a package, the one in its package.json. */
+export function manifestOf(application: string): Manifest {
+  const load = (name: string) => JSON.parse(readFileSync(join(application, name), "utf8"));
+  return existsSync(join(application, MANIFEST)) ? load(MANIFEST) : load(PACKAGE).moddable.manifest;
+}
 
 /**
  * @param application directory of the example
  * @param certificatePem of the key that images will be signed with
  * @param config settings for its manifest
- * @returns directory with a manifest that builds the example
+ * @returns directory that builds the example
  */
-export function prepareExample(
+export async function prepareExample(
   sdk: Sdk,
   application: string,
   certificatePem: string,
   config: Readonly<Record<string, unknown>>,
-): string {
+): Promise<string> {
   const directory = join(sdk.output, application.split("/").at(-1) as string);
   const keys = join(directory, "keys");
   mkdirSync(keys, { recursive: true });
   writeFileSync(join(keys, "code-signing.der"), new X509Certificate(certificatePem).raw);
-  const original = JSON.parse(readFileSync(join(application, "manifest.json"), "utf8"));
-  const manifest = {
-    ...absolute(original, application),
-    data: { "*": "./keys/*" },
-    config: { ...original.config, ...config },
-  };
-  writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest, undefined, 2));
+  const original = manifestOf(application);
+  const settings = { data: { "*": "./keys/*" }, config: { ...original.config, ...config } };
+  if (existsSync(join(application, MANIFEST))) {
+    const manifest = { ...absolute(original, application), ...settings };
+    writeFileSync(join(directory, MANIFEST), JSON.stringify(manifest, undefined, 2));
+  } else await preparePackage(sdk, application, directory, settings);
   return directory;
 }
 

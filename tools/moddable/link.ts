@@ -50,7 +50,7 @@ function locate(path: string, name: string): string {
 export async function linkForEsp32(sdk: Sdk, directory: string, target: string): Promise<LinkResult> {
   const output = join(sdk.output, `link-${target.replace("/", "-")}-${directory.split("/").at(-1)}`);
   mkdirSync(output, { recursive: true });
-  await sdk.call("mcconfig", ["-p", target, "-o", output], directory);
+  await sdk.configure(directory, ["-p", target, "-o", output]);
   const build = locate(join(output, "tmp"), "makefile");
   const project = readdirSync(build).find((name) => name.startsWith("xsProj-")) ?? "";
   const config = join(build, project, "build/config/sdkconfig.h");

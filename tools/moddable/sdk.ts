@@ -4,7 +4,17 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +35,7 @@ export class BuildError extends Error {
 }
 
 export interface BuildOptions {
-  /** Directory with the manifest. */
+  /** Directory with the manifest, or of a package without one. */
   readonly directory: string;
   /** "lin", "esp32", "esp32/esp32c3" … */
   readonly platform: string;
@@ -119,6 +129,32 @@ export class Sdk {
   }
 
   /**
+   * Has mcconfig make an application, or mcpack where it is a package without a manifest.
+   * @param args of mcconfig @param more of its environment @throws BuildError with its output
+   */
+  configure(directory: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<string> {
+    if (existsSync(join(directory, "manifest.json"))) return this.call("mcconfig", args, directory, more);
+    const environment = { ...more, MODDABLE: this.#links() };
+    return this.call("mcpack", ["mcconfig", ...args], directory, environment);
+  }
+
+  /** The SDK as links, but for build/tmp: mcpack writes a manifest there, whatever mcconfig's `-o` says. */
+  #links(): string {
+    const path = join(this.output, "sdk");
+    const link = (below: string, but: string) => {
+      mkdirSync(join(path, below), { recursive: true });
+      for (const name of readdirSync(join(this.path, below))) {
+        const to = join(path, below, name);
+        if (name !== but && !existsSync(to)) symlinkSync(join(this.path, below, name), to);
+      }
+    };
+    link(".", "build");
+    link("build", "tmp");
+    mkdirSync(join(path, "build/tmp"), { recursive: true });
+    return path;
+  }
+
+  /**
    * Builds for the simulator. The target is always "build": the default one of a debug build ends other processes.
    * @returns the application's library
    */
@@ -127,7 +163,7 @@ export class Sdk {
     const output = join(this.output, sanitize ? "out-asan" : "out");
     mkdirSync(output, { recursive: true });
     const args = [...kind, "-m", "-p", platform, "-t", "build", "-o", output];
-    await this.call("mcconfig", args, directory, sanitize ? { CC: `gcc ${SANITIZE} -g` } : {});
+    await this.configure(directory, args, sanitize ? { CC: `gcc ${SANITIZE} -g` } : {});
     const name = directory.split("/").at(-1) as string;
     return join(output, "bin", platform, "mc", instrument ? "instrument" : "release", name, "mc.so");
   }

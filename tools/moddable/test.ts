@@ -56,6 +56,8 @@ const APPS = {
   classic: "with a classic MQTT client",
   ecma: "with an ECMA-419 MQTT client",
   worker: "with the agent in a Worker",
+  mcpack: "that is a package, by mcpack",
+  "mcpack-typescript": "that is a package in TypeScript with options, by mcpack",
 };
 /** With all options, built and linked, not run. */
 const EVERYTHING = join(ROOT, "test/moddable/apps/everything");
@@ -294,14 +296,16 @@ async function main(): Promise<void> {
     await updates(sdk);
     const { certificatePem } = await generateIdentity();
     await step("build of all options for lin", async () => {
-      const directory = prepareExample(sdk, EVERYTHING, certificatePem, {});
+      const directory = await prepareExample(sdk, EVERYTHING, certificatePem, {});
       await sdk.build({ directory, platform: "lin" });
       return "built";
     });
-    for (const application of [EVERYTHING, ...EXAMPLES.map((name) => join(ROOT, "examples", name))])
+    const packages = ["mcpack", "mcpack-typescript"].map((name) => join(ROOT, "test/moddable/apps", name));
+    const examples = EXAMPLES.map((name) => join(ROOT, "examples", name));
+    for (const application of [EVERYTHING, ...examples, ...packages])
       for (const target of TARGETS)
         await step(`link ${basename(application)} for ${target}`, async () => {
-          const directory = prepareExample(sdk, application, certificatePem, {});
+          const directory = await prepareExample(sdk, application, certificatePem, {});
           const { rom, warnings } = await linkForEsp32(sdk, directory, target);
           if (warnings.length) throw new Error(warnings.join("\n"));
           return `${rom} bytes of ROM for JavaScript, the SDK's included`;
