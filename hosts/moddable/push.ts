@@ -56,11 +56,12 @@ export function receivePush({
   const watched: NonNullable<OtaAgentOptions["controlPlane"]> = (context, tell) => {
     const plane: ControlPlane = controlPlane(context, tell);
     const update = plane.update.bind(plane);
-    plane.update = (reference, status, details, done) => {
+    const value: ControlPlane["update"] = (reference, status, details, done) => {
       job = { id: reference.jobId, status, details };
       update(reference, status, details, done);
     };
-    return plane;
+    // Its class is in ROM: what a frozen prototype has cannot be assigned.
+    return Object.defineProperty(plane, "update", { value });
   };
   return {
     options: { controlPlane: watched, dataPlanes },

@@ -90,7 +90,7 @@ type Answer = ParsedJob extends infer Kind
     : never
   : never;
 
-const NO_FILES: Pick<OtaJob, "files"> = Object.freeze({ files: [] });
+const NO_FILES: Pick<OtaJob, "files"> = Object.freeze({ files: Object.freeze([]) });
 
 const NONE: Answer = Object.freeze({ kind: "none" });
 

@@ -62,18 +62,95 @@ describe("modules in ROM", () => {
     const source = ts.createSourceFile("x.ts", text, ts.ScriptTarget.ES2022, true);
     deepStrictEqual(sharedExpressions(source), ["/a/", "/c/", "/e/", "/g/"]);
   });
+
+  it("hold no object that can be changed: the linker warns of it (of a list in one of hawkBit's)", () => {
+    for (const path of preloaded) {
+      const source = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.ES2022, true);
+      deepStrictEqual(changeable(source), [], path);
+    }
+  });
+
+  it("hold what is made when they are loaded, and kept", () => {
+    const text = `const a = []; const b = Object.freeze({ c: [1], d: Object.freeze([]) }); const e = new Set([2]);
+      class F { static g = {} as const; h = []; } const i = () => ({}); const j = Object.freeze([...[3], { k: 4 }]); const [l] = f({});`;
+    const source = ts.createSourceFile("x.ts", text, ts.ScriptTarget.ES2022, true);
+    deepStrictEqual(changeable(source), ["[]", "[1]", "{}", "{ k: 4 }"]);
+  });
 });
 
-/** Regular expressions that are made when a module is loaded: outside of functions and of the fields of instances. */
+describe("instances of classes in ROM", () => {
+  it("get no property by assignment that is a method: it is frozen there, and throws (receivePush did)", () => {
+    deepStrictEqual(overriding(preloaded), []);
+  });
+
+  it("are known by the types", () => {
+    const path = join(import.meta.dirname, "assigned.ts");
+    const text =
+      "class A { m() {} n = 1; f = () => {}; } interface B { m(): void; f: () => void } function t(a: A, b: B) { a.m = b.f; a.n = 2; a.f = b.f; b.m = a.f; b.f = a.m; }";
+    deepStrictEqual(overriding([path], { [path]: text }), ["a.m", "b.m"]);
+  });
+});
+
+/** Assignments to what types call a method. @param texts of files that do not exist, by path */
+function overriding(paths: readonly string[], texts: Readonly<Record<string, string>> = {}): string[] {
+  const { options } = ts.parseJsonConfigFileContent(
+    ts.readConfigFile(join(SRC, "../tsconfig.moddable.json"), ts.sys.readFile).config,
+    ts.sys,
+    join(SRC, ".."),
+  );
+  const host = ts.createCompilerHost(options);
+  const { readFile, fileExists } = host;
+  host.readFile = (path) => texts[path] ?? readFile(path);
+  host.fileExists = (path) => path in texts || fileExists(path);
+  const program = ts.createProgram(paths, options, host);
+  const checker = program.getTypeChecker();
+  const found: string[] = [];
+  const look = (node: ts.Node): void => {
+    if (
+      ts.isBinaryExpression(node) &&
+      node.operatorToken.kind === ts.SyntaxKind.EqualsToken &&
+      ts.isPropertyAccessExpression(node.left) &&
+      (checker.getSymbolAtLocation(node.left.name)?.flags ?? 0) & ts.SymbolFlags.Method
+    )
+      found.push(node.left.getText());
+    ts.forEachChild(node, look);
+  };
+  for (const path of paths) {
+    const source = program.getSourceFile(path);
+    ok(source, path);
+    look(source);
+  }
+  return found;
+}
+
+/** Objects and lists that are made when a module is loaded, and are kept as they are: not frozen, not another call's or spread. */
+function changeable(node: ts.Node): string[] {
+  return madeAtLoad(node, (inner) => {
+    if (!ts.isObjectLiteralExpression(inner) && !ts.isArrayLiteralExpression(inner)) return undefined;
+    let { parent } = inner;
+    while (ts.isAsExpression(parent) || ts.isSatisfiesExpression(parent)) parent = parent.parent;
+    const passed = ts.isCallExpression(parent) || ts.isNewExpression(parent);
+    return passed || ts.isSpreadElement(parent) || ts.isSpreadAssignment(parent)
+      ? undefined
+      : inner.getText();
+  });
+}
+
+/** Regular expressions that are made when a module is loaded. */
 function sharedExpressions(node: ts.Node): string[] {
-  if (ts.isRegularExpressionLiteral(node)) return [node.text];
+  return madeAtLoad(node, (inner) => (ts.isRegularExpressionLiteral(inner) ? inner.text : undefined));
+}
+
+/** What `name` tells of a module, outside of functions and of the fields of instances. */
+function madeAtLoad(node: ts.Node, name: (node: ts.Node) => string | undefined): string[] {
   const later =
     ts.isFunctionLike(node) ||
     (ts.isPropertyDeclaration(node) &&
       !node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword));
   if (later) return [];
-  const found: string[] = [];
-  ts.forEachChild(node, (child) => void found.push(...sharedExpressions(child)));
+  const told = name(node);
+  const found = told === undefined ? [] : [told];
+  ts.forEachChild(node, (child) => void found.push(...madeAtLoad(child, name)));
   return found;
 }
 
