@@ -84,13 +84,21 @@ export function nvsBytes(namespace: string, key: string): Uint8Array | undefined
   return readNvs(openPartition("nvs"), namespace, key);
 }
 
+/** What the device keeps through restarts, as the host for ESP32 keeps it in NVS: here in a file beside the flash. */
+export class PreferenceStore extends FileStore {
+  constructor() {
+    device();
+    super(storeFile(power().flashFile));
+  }
+}
+
 /**
  * An agent for the simulated device: updates go to the slot that does not run.
  * @throws TypeError, RangeError for unusable options; Error when no image in the flash file can be started
  */
 export function createOtaAgent(options: DeviceAgentOptions): OtaAgent {
   const { slot, boot } = device();
-  const parts = { slot, boot, store: new FileStore(storeFile(power().flashFile)), random };
+  const parts = { slot, boot, store: new PreferenceStore(), random };
   return createAgent(parts, options);
 }
 

@@ -148,6 +148,29 @@ describe("manifests", () => {
         for (const name of list(names, 1)) ok(exported.includes(name), `${file} imports ${name}`);
   });
 
+  it("have platforms that export alike (PreferenceStore was not there in the simulator)", () => {
+    const exported = (file: string) =>
+      [...readFileSync(file, "utf8").matchAll(/^export \{([^}]*)\}/gm)]
+        .flatMap(([, names]) => names.split(","))
+        .map((part) => part.trim().split(" as ").at(-1))
+        .sort();
+    let compared = 0;
+    for (const name of readdirSync(ROOT).filter((file) => /^manifest(?!.*plain).*\.json$/.test(file))) {
+      const { platforms = {} } = load(join(ROOT, name));
+      for (const [module, target] of Object.entries(platforms["esp32"]?.modules ?? {}))
+        for (const platform of PLATFORMS.filter((other) => other !== "esp32")) {
+          const other = (platforms[platform] ?? platforms["..."])?.modules?.[module];
+          // What the simulators do without.
+          if (other === undefined) continue;
+          const [names, others] = [target, other].map((path) => exported(join(ROOT, `${path}.js`)));
+          ok(names.length, `${module} exports nothing`);
+          deepEqual(others, names, `${module} on ${platform}`);
+          compared++;
+        }
+    }
+    ok(compared > 0);
+  });
+
   it("preload every module of the package", () => {
     for (const name of [
       "manifest.json",
