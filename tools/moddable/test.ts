@@ -18,6 +18,7 @@ import { measureRom, romRows } from "./figures.js";
 import { linkForEsp32 } from "./link.js";
 import { DESK_MODS, updateModsOnDesk } from "./mods.js";
 import { makeMutualTls } from "./mutual-tls.js";
+import { pushOnDesk } from "./push.js";
 import { BuildError, MissingError, ROOT, Sdk } from "./sdk.js";
 import { runSuite, type SuiteOptions } from "./suite.js";
 
@@ -223,6 +224,9 @@ async function updates(sdk: Sdk): Promise<void> {
         if (starts.split("mod: hello\n").length < 4) throw new Error("the first mod did not come back");
         return statuses;
       }),
+    );
+    await step("xs-ota push to an application without a service", () =>
+      listening((line) => pushOnDesk({ sdk, size: 100_000, seconds: SECONDS, line })),
     );
     await step("update of 200000 bytes over mutual TLS, broker mosquitto", async () => {
       const { settings, nvs } = await makeMutualTls(sdk);
