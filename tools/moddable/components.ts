@@ -11,8 +11,8 @@ import { freePort } from "../../test/support/daemon.js";
 import { onDesk, PROJECT } from "./desk.js";
 import { ROOT, type Sdk } from "./sdk.js";
 
-const NAME = "assets";
-const FILE_TYPE = 10;
+export const NAME = "assets";
+export const FILE_TYPE = 10;
 const STATEMENT_TYPE = 255;
 
 /** Larger than a piece of the example's server, and than its socket takes at once. */
@@ -20,9 +20,31 @@ function pageOf(text: string): string {
   return `<!doctype html><title>${text}</title>${"<p>0123456789</p>".repeat(800)}`;
 }
 
-function fileOf(version: string, content: string): Uint8Array {
+export function pageFile(version: string, content: string): Uint8Array {
   const header = { name: NAME, projectName: PROJECT, version, minFirmware: "", maxFirmware: "" };
   return buildComponent(header, new TextEncoder().encode(content));
+}
+
+/** A file of a job beside its first one. */
+export interface Beside {
+  readonly kind: string;
+  readonly fileType: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A file of a set by the name and version that its statement gives it. */
+export interface Member {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The statement that files belong together. */
+export function statementOf(sequence: number, members: readonly Member[]): Beside {
+  const digest = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
+  const entries = members.map(({ name, version, bytes }) => ({ name, version, digest: digest(bytes) }));
+  const bytes = buildStatement({ sequence, projectName: PROJECT, entries });
+  return { kind: "/set.xas", fileType: STATEMENT_TYPE, bytes };
 }
 
 /** Tries again while the device restarts, which it does behind the end of a job that failed. */
@@ -58,23 +80,18 @@ export async function updatePageOnDesk(options: {
       seen.push(`${what} ${status}`);
     };
     await expectPage("<!doctype html><title>No page yet</title>");
-    await expectJob("a page", "SUCCEEDED", deploy(fileOf("1.0.0", pageOf("one")), { fileType: FILE_TYPE }));
+    await expectJob("a page", "SUCCEEDED", deploy(pageFile("1.0.0", pageOf("one")), { fileType: FILE_TYPE }));
     await expectPage(pageOf("one"));
-    await expectJob("one that is none", "FAILED", deploy(fileOf("2.0.0", "none"), { fileType: FILE_TYPE }));
+    await expectJob("one that is none", "FAILED", deploy(pageFile("2.0.0", "none"), { fileType: FILE_TYPE }));
     await expectPage(pageOf("one"));
-    const page = fileOf("3.0.0", pageOf("three"));
+    const page = pageFile("3.0.0", pageOf("three"));
     const firmware = { chip: "esp32", projectName: PROJECT, version: "2.0.0", size: 100_000 } as const;
     const image = buildImage(firmware, () => createHash("sha256"));
-    const digest = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
-    const entries = [
-      { name: "firmware", version: "2.0.0", digest: digest(image) },
-      { name: NAME, version: "3.0.0", digest: digest(page) },
+    const members = [
+      { name: "firmware", version: "2.0.0", bytes: image },
+      { name: NAME, version: "3.0.0", bytes: page },
     ];
-    const statement = buildStatement({ sequence: 1, projectName: PROJECT, entries });
-    const payloads = [
-      { kind: "/assets.xac", fileType: FILE_TYPE, bytes: page },
-      { kind: "/set.xas", fileType: STATEMENT_TYPE, bytes: statement },
-    ];
+    const payloads = [{ kind: "/assets.xac", fileType: FILE_TYPE, bytes: page }, statementOf(1, members)];
     await expectJob("firmware and page", "SUCCEEDED", deploy(image, { payloads }));
     await expectPage(pageOf("three"));
     return seen.join(", ");

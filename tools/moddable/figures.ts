@@ -50,7 +50,7 @@ const PARTS: readonly [what: string, input: string][] = [
 /** Options that are added to the package. */
 const OPTIONS: readonly string[] = [
   ...["payload", "components", "failure-log", "http", "url", "ddi"],
-  ...["aws", "keys", "mqtt-shared", "network", "push"],
+  ...["aws", "keys", "mods", "mqtt-shared", "network", "push"],
 ];
 
 export interface RomFigures {

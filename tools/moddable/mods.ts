@@ -11,7 +11,7 @@ import { compileMod } from "../cli/mod.js";
 import { onDesk, PROJECT } from "./desk.js";
 import { ROOT, type Sdk } from "./sdk.js";
 
-const FILE_TYPE = 12;
+export const FILE_TYPE = 12;
 const EXAMPLE = join(ROOT, "examples/mod");
 /** Each mod restarts the device once, a bad one twice. */
 const RESTARTS = 8;
@@ -42,7 +42,7 @@ export interface DeskModsOptions {
 
 /** @returns how the job of each mod ended @throws Error when the application ends, or a job does not */
 export function updateModsOnDesk({ sdk, mods, seconds, line }: DeskModsOptions): Promise<Execution[]> {
-  const images = mods.map((mod) => fileOf(sdk, mod));
+  const images = mods.map((mod) => modFile(sdk, mod));
   const setup = { sdk, application: EXAMPLE, seconds, line, restarts: RESTARTS };
   return onDesk(setup, async (deploy) => {
     const executions: Execution[] = [];
@@ -51,7 +51,8 @@ export function updateModsOnDesk({ sdk, mods, seconds, line }: DeskModsOptions):
   });
 }
 
-function fileOf(sdk: Sdk, { version, files, main }: DeskMod): Uint8Array {
+/** @returns the file of a mod, compiled by the SDK */
+export function modFile(sdk: Sdk, { version, files, main }: DeskMod): Uint8Array {
   const paths = files?.map((name) => join(EXAMPLE, name)) ?? [join(sdk.output, `mod-${version}`, "main.js")];
   if (main !== undefined) {
     mkdirSync(join(sdk.output, `mod-${version}`), { recursive: true });

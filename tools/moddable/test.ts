@@ -13,6 +13,7 @@ import { startMosquitto } from "../../test/support/mosquitto.js";
 import { compileMod } from "../cli/mod.js";
 import { updatePageOnDesk } from "./components.js";
 import { type DeskOptions, updateOnDesk } from "./desk.js";
+import { EVERYTHING, updateEverything } from "./everything.js";
 import { prepareExample } from "./example.js";
 import { measureRom, romRows } from "./figures.js";
 import { linkForEsp32 } from "./link.js";
@@ -50,7 +51,7 @@ for (const [name, value] of Object.entries({ size: IMAGE, seconds: SECONDS, turn
   if (!(value > 0)) command.error(`error: --${name} is a number above 0`);
 /** Those of the SDK with Wi-Fi. */
 const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3", "esp32/esp32c6", "esp32/qtpys2"];
-const EXAMPLES = ["minimal", "shared-connection", "components", "mod"];
+const EXAMPLES = readdirSync(join(ROOT, "examples"));
 /** Applications of other shapes, below test/moddable/apps. */
 const APPS = {
   javascript: "in JavaScript",
@@ -60,8 +61,6 @@ const APPS = {
   mcpack: "that is a package, by mcpack",
   "mcpack-typescript": "that is a package in TypeScript with options, by mcpack",
 };
-/** With all options, built and linked, not run. */
-const EVERYTHING = join(ROOT, "test/moddable/apps/everything");
 /** Bytes of a slot on ESP32. */
 const SLOT = 16;
 
@@ -249,6 +248,9 @@ async function updates(sdk: Sdk): Promise<void> {
         await secure.stop();
       }
     });
+    await step("an application with all options", () =>
+      listening((line) => updateEverything({ sdk, size: 200_000, seconds: SECONDS, line })),
+    );
     await step("memory", async () => {
       const memory = join(ROOT, "test/moddable/memory");
       const options = { sdk, application: memory, size: 300_000, broker: mosquitto.url, instrument: true };
@@ -299,11 +301,6 @@ async function main(): Promise<void> {
     });
     await updates(sdk);
     const { certificatePem } = await generateIdentity();
-    await step("build of all options for lin", async () => {
-      const directory = await prepareExample(sdk, EVERYTHING, certificatePem, {});
-      await sdk.build({ directory, platform: "lin" });
-      return "built";
-    });
     const packages = ["mcpack", "mcpack-typescript"].map((name) => join(ROOT, "test/moddable/apps", name));
     const examples = EXAMPLES.map((name) => join(ROOT, "examples", name));
     for (const application of [EVERYTHING, ...examples, ...packages])
