@@ -40,8 +40,11 @@ export function flatten({ links, flash, trouble, wire, polite, xs, sizes }: Figu
   return flat;
 }
 
-/** What the product promises, and where it is not kept. */
-export function broken({ links, flash, trouble, wire, xs }: Figures): string[] {
+/**
+ * What the product promises, and where it is not kept.
+ * @param rom where the SDK's linker is at hand
+ */
+export function broken({ links, flash, trouble, wire, xs }: Figures, rom?: RomFigures): string[] {
   const faults: string[] = [];
   const check = (name: string, value: number | undefined, limit: number) => {
     if (!(Number(value) <= limit)) faults.push(`${name}: ${value?.toFixed(4)}, at most ${limit} is promised`);
@@ -70,6 +73,7 @@ export function broken({ links, flash, trouble, wire, xs }: Figures): string[] {
       check(`wire overhead with blocks of ${blockSize}`, overhead, blockSize === 4096 ? 0.025 : 0.014);
   check("computrons for a block", xs["perBlock"], 2700);
   check("computrons for a block from the socket on", xs["perBlockFromSocket"], 5200);
+  if (rom) check("bytes of ROM for jobs of several files, with firmware alone", rom.sets, 1024);
   check("slots of a transfer", xs["transferSlots"] - xs["idleSlots"], 495);
   check("bytes of buffers of a transfer", xs["transferBytes"], 11_852);
   return faults;

@@ -260,7 +260,7 @@ async function main(): Promise<number> {
     values.json,
     `${JSON.stringify({ ...figures, protocols, sockets: real, processor: work, rom: linked, flat }, undefined, 2)}\n`,
   );
-  const promises = [...broken(figures), ...fooled(real ?? [])];
+  const promises = [...broken(figures, linked), ...fooled(real ?? [])];
   report("Not as promised:", promises);
   if (values.update) {
     // What was not linked here keeps its last value.

@@ -291,9 +291,6 @@ export class OtaAgent {
         return this.#callPal(event, active);
       case Event.FileCreated:
         return this.#startTransfer(active);
-      case Event.NextFile:
-        // Paused in the meantime, it is fetched to its end and judged then.
-        return this.#state === State.Suspended ? undefined : this.#nextFile(active);
       case Event.FileClosed:
         return this.#fileClosed(active);
       case Event.FileReported:
@@ -349,7 +346,6 @@ export class OtaAgent {
       if (job && identityOf(job) === identityOf(active.job)) {
         const at = active.job.files.indexOf(active.file);
         active.files = job.files.filter((_, n) => active.files.includes(active.job.files[n]));
-        active.set = active.set?.map((file) => job.files[active.job.files.indexOf(file)]);
         active.job = job;
         active.file = job.files[at];
         active.download?.renew(active.file);
@@ -540,7 +536,8 @@ export class OtaAgent {
       onHead: (app) => {
         active.app = app;
         if (app) this.#judgeImage(active, app);
-        if (active.judging) this.#post(Event.NextFile, undefined, active);
+        // Paused in the meantime, the file is fetched to its end and judged then.
+        if (active.set?.judging) this.#post(Event.FileClosed, undefined, active);
       },
       onProgress: (blocks, total, bytes) => this.#progress(active, blocks, total, bytes),
       tell: (event, error) => this.#transferTold(active, event, error),
@@ -555,7 +552,7 @@ export class OtaAgent {
     const name = imageName(app);
     const running = pal.describe ? pal.describe([file]) : (pal.running as AppDescription);
     // That one file of several is in use already says nothing of the others.
-    if (!(set && set.length > 1) && name === imageName(running) && /[1-9a-f]/.test(app.buildId)) {
+    if (!(set && set.files.length > 1) && name === imageName(running) && /[1-9a-f]/.test(app.buildId)) {
       // Over plain HTTP anybody can have sent this head: it must not stand for an update.
       active.isRunning = planes[0].protocol !== "HTTP" || !/^http:/i.test(file.url);
       throw new OtaError("same-version", `${name} runs already`);
@@ -589,8 +586,7 @@ export class OtaAgent {
     if (onEvent) this.#guard("onEvent", onEvent, { type: "progress", received, total, bytes });
     if (received - (active.reported as number) < statusInterval) return;
     active.reported = received;
-    active.details = report.receiving(received, total);
-    if (active.set) active.details = { ...active.details, files: report.filesOf(active, received, total) };
+    active.details = report.receiving(received, total, active.set);
     this.#jobs.update(active.job, "IN_PROGRESS", active.details, false);
   }
 
@@ -625,27 +621,21 @@ export class OtaAgent {
     return this.#createFile();
   }
 
-  /** Goes on with the next file of a set; after the last head with the first file, which is fetched now. */
-  #nextFile(active: ActiveJob): number {
-    const { set = [], file, job } = active;
-    const at = set.indexOf(file) + 1;
-    this.#closeDownload(active);
-    if (at === set.length) active.judging = false;
-    const next = set[at % set.length];
-    active.file = next;
-    active.files = [next];
-    active.planes = planesFor(job, next, this.#planes);
-    active.repairs = 0;
-    active.reported = undefined;
-    active.outcome = undefined;
-    return this.#createFile();
-  }
-
-  /** Verified. The service has to know before the device restarts, or it would take the new image for a stranger. */
+  /**
+   * Verified, or of a file among several its head. Behind the last one the service has to know before the device restarts, or
+   * it would take the new image for a stranger.
+   */
   #fileClosed(active: ActiveJob): number | undefined {
-    const { set, file, pal } = active;
-    if (set && (active.judging || file !== set[set.length - 1])) return this.#nextFile(active);
+    const { job, set, pal } = active;
     this.#closeDownload(active);
+    const file = set?.next(job.files);
+    if (file) {
+      active.file = file;
+      active.planes = planesFor(job, file, this.#planes);
+      active.repairs = 0;
+      active.reported = active.outcome = undefined;
+      return this.#createFile();
+    }
     active.payload = set ? "" : payloadOf(active);
     active.app = pal.coming ?? active.app;
     if (!active.app) return this.#finish();

@@ -16,7 +16,7 @@ export const FileCreated = 5;
 export const ReceivedFileBlock = 6;
 /** Every block is on flash. */
 export const FileComplete = 7;
-/** Verified. */
+/** Verified; or its head was accepted, where no more of it is wanted yet. */
 export const FileClosed = 8;
 /** Verified, and the service knows. */
 export const FileReported = 9;
@@ -42,5 +42,3 @@ export const CheckForUpdate = 18;
 export const ImageDecided = 19;
 /** Nobody decided about the image on trial in time. */
 export const SelfTestTimer = 20;
-/** The head of a file was accepted, and further files of the job are to be judged before any of them is fetched. */
-export const NextFile = 21;

@@ -53,7 +53,7 @@ export type {
 } from "./ports.js";
 export type { PublicKey } from "./slot/der.js";
 export { FlashPal, type FlashPalOptions } from "./slot/flash-pal.js";
-export type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "./slot/pal.js";
+export type { Applied, FileSet, ImageState, OtaPal, PlatformImageState, Received } from "./slot/pal.js";
 export { type TrustedKey, TrustedKeys } from "./slot/signature.js";
 export { compareVersions } from "./slot/version.js";
 export type { OtaState } from "./state-machine.js";

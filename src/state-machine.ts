@@ -45,7 +45,7 @@ export const TRANSITIONS =
   "........j...." + // FileCreated
   ".........k..." + // ReceivedFileBlock
   ".........ll.." + // FileComplete
-  "...........m." + // FileClosed
+  ".........mmm." + // FileClosed
   "............m" + // FileReported
   "............m" + // ActivateImage
   "............m" + // Activated

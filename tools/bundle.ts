@@ -18,29 +18,37 @@ export interface Bundle {
   gzipBytes: number;
 }
 
-/** Sources of the hosts, which src's settings do not cover. */
-const sources: Plugin = {
+/** A source file's text, changed before it is compiled. */
+export type SourceEdit = (code: string, path: string) => string;
+
+/** Sources that src's settings do not cover: those of the hosts, and edited ones. */
+const sources = (change: SourceEdit = (code) => code): Plugin => ({
   name: "types stripped",
   resolveId(source, importer) {
     if (!importer || !/^\.\.?\/.*\.js$/.test(source)) return null;
     return resolve(dirname(importer), source.replace(/js$/, "ts"));
   },
-  transform: (code) => transformSync(code, { loader: "ts", target: "es2022" }).code,
-};
+  transform: (code, path) => transformSync(change(code, path), { loader: "ts", target: "es2022" }).code,
+});
 
 /**
  * @param input path in the project, such as "src/index.ts"
  * @param without steps of the compaction to leave out
+ * @param change what is done to each source file first
  */
-export async function bundle(input: string, without: readonly string[] = []): Promise<Bundle> {
+export async function bundle(
+  input: string,
+  without: readonly string[] = [],
+  change?: SourceEdit,
+): Promise<Bundle> {
   const { compact } = await import(new URL("tools/build/compact.js", ROOT).href);
   const quiet = { noEmitOnError: false, declaration: false, declarationDir: undefined };
   const build = await rollup({
     input: fileURLToPath(new URL(input, ROOT)),
     plugins: [
-      input.startsWith("src/")
+      input.startsWith("src/") && !change
         ? typescript({ tsconfig: fileURLToPath(new URL("tsconfig.json", ROOT)), ...quiet })
-        : sources,
+        : sources(change),
       compact(input.startsWith("src/") ? { without } : { iterators: true, prefix: "$d", without }),
     ],
     onwarn: () => {},

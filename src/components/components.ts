@@ -12,8 +12,9 @@ import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
 import type { AppDescription, Flash } from "../ports.js";
 import { FlashPal } from "../slot/flash-pal.js";
 import { digestOf } from "../slot/journal.js";
-import type { Applied, ImageState, OtaPal, PlatformImageState, Received } from "../slot/pal.js";
+import type { Applied, FileSet, ImageState, OtaPal, PlatformImageState, Received } from "../slot/pal.js";
 import { compareVersions } from "../slot/version.js";
+import { PlannedFiles } from "./file-set.js";
 import { COMPONENT_HEADER_LENGTH, type ComponentHeader, parseComponentHeader } from "./header.js";
 import { requireHost } from "./host-range.js";
 import type { ComponentDefinition, ComponentsOptions, ComponentUse, OpenComponent } from "./options.js";
@@ -255,12 +256,20 @@ export class Components implements OtaPal {
     return this.#options.firmware.headLength;
   }
 
-  /**
-   * Looks at all files of a job, before any of them is created. The statement comes first, then firmware.
-   * @returns the order in which they are to be fetched
-   * @throws OtaError "file-create", "signature-missing" when they cannot be installed together
-   */
-  plan(files: readonly JobFile[]): readonly JobFile[] {
+  /** Looks at all files of a job, before any of them is created. The statement comes first, then firmware. */
+  plan(files: readonly JobFile[]): FileSet | OtaError | undefined {
+    if (!files.some((file) => file.fileType)) return undefined;
+    try {
+      const ordered = this.#order(files);
+      // Components come back without the boot loader's help.
+      return new PlannedFiles(ordered, ordered.every((file) => file.fileType) || this.rollbackEnabled);
+    } catch (error) {
+      return asOtaError(error, "file-create");
+    }
+  }
+
+  /** @throws OtaError "file-create", "signature-missing" when the files cannot be installed together */
+  #order(files: readonly JobFile[]): readonly JobFile[] {
     const { components, allowLooseSets, statementType = 255 } = this.#options;
     this.abort(false);
     const types: number[] = [];

@@ -5,7 +5,7 @@
 
 import type { OtaError } from "../errors.js";
 import type { AppDescription } from "../ports.js";
-import type { OtaPal, Received } from "../slot/pal.js";
+import type { FileSet, OtaPal, Received } from "../slot/pal.js";
 import type { DataPlane } from "../transfer/data-plane.js";
 import type { Download } from "../transfer/download.js";
 import type { JobFile, OtaJob } from "./job-document.js";
@@ -17,10 +17,8 @@ export interface ActiveJob {
   /** Files of the job that are still to be tried, the one at hand first. */
   files: readonly JobFile[];
   file: JobFile;
-  /** All files of a job that are installed together, in order. */
-  set?: readonly JobFile[];
-  /** Their heads are being judged, before anything is written. */
-  judging?: boolean;
+  /** The job's files, when they are installed together. */
+  set?: FileSet;
   /** Packed version that performed the download, as it was known when the job came: by now the service has our words. */
   readonly updatedBy: number | undefined;
   readonly pal: OtaPal;

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { asOtaError, OtaError, type OtaErrorCode } from "../errors.js";
+import { OtaError, type OtaErrorCode } from "../errors.js";
 import type { OtaAgentOptions } from "../options.js";
 import type { OtaPal } from "../slot/pal.js";
 import type { DataPlane } from "../transfer/data-plane.js";
@@ -24,17 +24,19 @@ export function prepare(
 ): ActiveJob | OtaError {
   const { files } = job;
   const { fileType } = files[0];
-  if (options.pal.plan && files.some((file) => file.fileType) && !options.otherPals?.[fileType])
-    return prepareSet(job, options, planes);
-  const pal = fileType ? options.otherPals?.[fileType] : options.pal;
+  const other = options.otherPals?.[fileType];
+  const set = other ? undefined : options.pal.plan?.(files);
+  if (set instanceof OtaError) return set;
+  const pal = fileType && !set ? other : options.pal;
   const whole = files.filter((file) => variantOf(file) === undefined);
-  if (whole.length > 1 || files.some((file) => file.fileType !== fileType))
+  if (!set && (whole.length > 1 || files.some((file) => file.fileType !== fileType)))
     return refusal("job-parser", "several files in one job");
   if (!pal) return refusal("file-create", `no place for file type ${fileType}`);
-  const choice = pal.rank?.(files) ?? whole;
+  const choice = set ? set.files : (pal.rank?.(files) ?? whole);
   const served = choice.filter((file) => planesFor(job, file, planes).length);
   if (!choice.length) return refusal("file-create", "no file of the job is one for this device");
-  if (!served.length) {
+  // One of several versions is enough; of files that are installed together each is needed.
+  if (served.length < (set ? choice.length : 1)) {
     const { fileSize } = choice[0];
     for (const { protocol, maxFileSize } of planes)
       if (job.protocols.includes(protocol) && fileSize > (maxFileSize as number))
@@ -44,28 +46,10 @@ export function prepare(
         );
     return refusal("data-protocol", "no way to fetch the file");
   }
-  if (!pal.rollbackEnabled && !options.allowNoRollback) return refusal("no-rollback", NO_ROLLBACK);
-  return newActiveJob(job, pal, planesFor(job, served[0], planes), served);
-}
-
-/** A job whose files are installed together. */
-function prepareSet(
-  job: OtaJob,
-  options: OtaAgentOptions,
-  planes: readonly DataPlane[],
-): ActiveJob | OtaError {
-  const { pal } = options;
-  let set: readonly JobFile[];
-  try {
-    set = (pal.plan as NonNullable<OtaPal["plan"]>)(job.files);
-  } catch (error) {
-    return asOtaError(error, "file-create");
-  }
-  for (const file of set)
-    if (!planesFor(job, file, planes).length) return refusal("data-protocol", "no way to fetch a file");
-  const active = newActiveJob(job, pal, planesFor(job, set[0], planes), [set[0]]);
-  active.set = set;
-  active.judging = set.length > 1;
+  if (!(set ?? pal).rollbackEnabled && !options.allowNoRollback) return refusal("no-rollback", NO_ROLLBACK);
+  const active = newActiveJob(job, pal, planesFor(job, served[0], planes), served);
+  // A member that is not there takes no slot on XS.
+  if (set) active.set = set;
   return active;
 }
 
@@ -87,7 +71,18 @@ export function newActiveJob(
 ): ActiveJob {
   const { updatedBy, payload } = job.progress;
   const refusals = "";
-  return { job, files, file: files[0], updatedBy, payload, pal, planes, details: {}, refusals, repairs: 0 };
+  return {
+    job,
+    files,
+    file: files[0],
+    updatedBy,
+    payload,
+    pal,
+    planes,
+    details: {},
+    refusals,
+    repairs: 0,
+  };
 }
 
 /** The next file of the job, after the one at hand was refused for a reason of its own; undefined when there is none. */
@@ -96,13 +91,14 @@ export function nextFile(
   error: OtaError,
   planes: readonly DataPlane[],
 ): ActiveJob | undefined {
-  const { job, file, pal, refusals, updatedBy } = active;
+  const { job, file, pal, refusals, set, updatedBy } = active;
   const files = active.files.filter((other) => other !== file && planesFor(job, other, planes).length);
   // What the application, the device's store or the whole job is at fault for does not become better with another file.
   const isOwn =
     error.code !== "store-failed" &&
     (error.phase === "image" || error.phase === "verify" || FILE_ERRORS.includes(error.code));
-  if (!isOwn || !files.length) return undefined;
+  // Of files that are installed together none can be done without.
+  if (!isOwn || set || !files.length) return undefined;
   const next = newActiveJob(job, pal, planesFor(job, files[0], planes), files);
   return { ...next, updatedBy, refusals: `${refusals}${kindOf(file)}: ${error.message}; ` };
 }

@@ -6,6 +6,7 @@
 
 import { hex32, OtaError } from "../errors.js";
 import type { AppDescription } from "../ports.js";
+import type { FileSet } from "../slot/pal.js";
 import { packVersion } from "../slot/version.js";
 import type { ActiveJob } from "./active-job.js";
 import type { StatusDetails } from "./job-status.js";
@@ -16,19 +17,10 @@ export function imageName(app: AppDescription): string {
   return plain(`${app.version}+${app.buildId}`);
 }
 
-export function receiving(received: number, total: number): StatusDetails {
-  return { receive: `${received}/${total}` };
-}
-
-/** Where the files of a set are: "<fileType>:ready", "…:78%" or "…:waits", with blanks between. */
-export function filesOf({ set = [], file }: ActiveJob, received: number, total: number): string {
-  const at = set.indexOf(file);
-  let text = "";
-  for (let n = 0; n < set.length; n++) {
-    const state = n < at ? "ready" : n > at ? "waits" : `${Math.floor((received * 100) / total)}%`;
-    text += `${n ? " " : ""}${set[n].fileType}:${state}`;
-  }
-  return text;
+export function receiving(received: number, total: number, set: FileSet | undefined): StatusDetails {
+  const details: Record<string, string> = { receive: `${received}/${total}` };
+  if (set) details["files"] = set.progress(received, total);
+  return details;
 }
 
 /** @param step "ready": verified and about to be booted; "active": on trial */

@@ -30,6 +30,24 @@ export interface Received {
 /** Told while a file that was fetched is turned into another one: bytes of it that are done, and all of them. */
 export type Applied = (bytes: number, total: number) => void;
 
+/** Files of a job that are installed together, all or none. Which of them is at hand is for the porting layer to know. */
+export interface FileSet {
+  /** All of them, in the order they are fetched. */
+  readonly files: readonly JobFile[];
+  /** False when firmware is among them that could not be rolled back. */
+  readonly rollbackEnabled: boolean;
+  /** Nothing but the head of the file at hand is wanted yet. */
+  readonly judging: boolean;
+  /**
+   * The head of the file at hand was accepted, or all of it was verified.
+   * @param files the job's, which may have been made anew since
+   * @returns the file to go on with; undefined when all have been verified
+   */
+  next(files: readonly JobFile[]): JobFile | undefined;
+  /** Where each file is, for `statusDetails`. @param received blocks of the file at hand, of `total` */
+  progress(received: number, total: number): string;
+}
+
 export interface OtaPal {
   /** The application that runs now; undefined when the destination holds no application. */
   readonly running: AppDescription | undefined;
@@ -79,11 +97,10 @@ export interface OtaPal {
    */
   rank?(files: readonly JobFile[]): readonly JobFile[];
   /**
-   * Files of a job that are installed together, in the order they are to be fetched; told before any of them is created.
-   * Without it a job brings one file, or several that are the same image.
-   * @throws OtaError when they cannot be installed together
+   * Asked before any file of a job is created. Without it a job brings one file, or several that are the same image.
+   * @returns the files as they are installed together, or why they cannot be; undefined for a job that brings firmware alone
    */
-  plan?(files: readonly JobFile[]): readonly JobFile[];
+  plan?(files: readonly JobFile[]): FileSet | OtaError | undefined;
   /** What runs of what a job of `files` installs. Without it: `running`. */
   describe?(files: readonly Pick<JobFile, "fileType">[]): AppDescription;
   /** What will run once the files that have been verified take effect. Without it: what `inspect` said last. */

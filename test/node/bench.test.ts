@@ -1,7 +1,12 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { FILE_SIZE, type Figures } from "../../bench/figures.js";
 import { broken, flatten, worse } from "../../bench/gate.js";
 import { bound, type Scenario, simulate } from "../../bench/virtual.js";
-import { deepEqual, equal, ok } from "../support/assert.js";
+import { bundle } from "../../tools/bundle.js";
+import type { RomFigures } from "../../tools/moddable/figures.js";
+import { EDITS, withoutSets } from "../../tools/moddable/without-sets.js";
+import { deepEqual, equal, ok, throws } from "../support/assert.js";
 
 const LINK: Scenario = {
   link: { rtt: 20, bandwidth: 1_048_576 },
@@ -66,6 +71,11 @@ describe("bench: transfers in virtual time", () => {
   });
 });
 
+const rom = (agent: number, sets = 0): RomFigures => ({
+  ...{ agent, sets, bundle: 2000, package: 3000, sdk: 0 },
+  ...{ sdkParts: [], options: [], parts: [] },
+});
+
 describe("bench: the gate", () => {
   it("lets the same figures pass", () => {
     const flat = flatten(figures(1.05));
@@ -91,15 +101,6 @@ describe("bench: the gate", () => {
   });
 
   it("looks at ROM where it is linked, and lets it grow by 2 % at most", () => {
-    const rom = (agent: number) => ({
-      agent,
-      bundle: 2000,
-      package: 3000,
-      sdk: 0,
-      sdkParts: [],
-      options: [],
-      parts: [],
-    });
     const baseline = flatten(figures(1), rom(1000));
     deepEqual(worse(flatten(figures(1)), baseline), []);
     deepEqual(worse(flatten(figures(1), rom(1020)), baseline), []);
@@ -112,5 +113,26 @@ describe("bench: the gate", () => {
     const [fault] = broken(figures(1.11));
     ok(fault.includes("64 KB/s, 20 ms"), fault);
     equal(broken({ ...figures(1), xs: { perBlock: 3001 } }).length, 4);
+    equal(broken(figures(1), rom(1000, 1024)).length, 0);
+    equal(broken(figures(1), rom(1000, 1025)).length, 1);
+  });
+});
+
+describe("bench: the agent without sets", () => {
+  it("is made of the sources as they are: each edit finds its text", async () => {
+    for (const file of new Set(EDITS.map(([name]) => name))) {
+      const path = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
+      withoutSets(readFileSync(path, "utf8"), path);
+    }
+    const { code } = await bundle("src/index.ts", [], withoutSets);
+    for (const name of ["plan", "judging", "coming", "describe"])
+      equal(new RegExp(`\\.${name}\\b`).test(code), false, name);
+  });
+
+  it("a text that is gone, or there twice, is told", () => {
+    throws(() => withoutSets("", "/src/agent.ts"), { message: /is there 0 times/ });
+    const [file, from] = EDITS[0];
+    throws(() => withoutSets(from + from, `/src/${file}`), { message: /is there 2 times/ });
+    equal(withoutSets("same", "/src/errors.ts"), "same");
   });
 });

@@ -10,7 +10,7 @@ import { buildImage } from "../../hosts/formats/image-builder.js";
 import { Components } from "../../src/components/index.js";
 import type { ComponentDefinition, ComponentsOptions } from "../../src/components/options.js";
 import type { JobFile } from "../../src/control/job-document.js";
-import type { OtaError } from "../../src/errors.js";
+import { OtaError } from "../../src/errors.js";
 import type { AppDescription, BootControl, BootImageState } from "../../src/ports.js";
 import { parseHead } from "../../src/slot/esp-image.js";
 import { FlashPal } from "../../src/slot/flash-pal.js";
@@ -199,7 +199,9 @@ export class ComponentRig {
       return { ...file, ...changes(file) };
     });
     try {
-      const order = components.plan(jobFiles);
+      const plan = components.plan(jobFiles);
+      if (plan instanceof OtaError) throw plan;
+      const order = plan?.files ?? jobFiles;
       for (const file of order) {
         this.#wait<Received>((done) => components.createFile(file, done));
         components.inspect(file, (files.get(file.fileType) as Uint8Array).subarray(0, 288));

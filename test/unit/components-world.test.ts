@@ -123,6 +123,25 @@ describe("components in a device", () => {
     equal(product.versions, "1.0.0 1 -");
   });
 
+  it("no rollback in the boot loader: a set with firmware was taken all the same", () => {
+    const product = new Product({ device: { rollback: false } });
+    product.powerOn();
+    const set = new Map([
+      [0, image("2.0.0")],
+      [ASSETS, assets("2")],
+    ]);
+    const { status, statusDetails } = product.ended(product.deploySet(statement(set, 1)));
+    deepEqual([status, statusDetails["code"]], ["FAILED", "no-rollback"]);
+    equal(product.versions, "1.0.0 - -");
+    // Components come back by their record.
+    const alone = new Map([
+      [ASSETS, assets("3")],
+      [CERTS, certs("3")],
+    ]);
+    equal(product.ended(product.deploySet(statement(alone, 2))).status, "SUCCEEDED");
+    equal(product.versions, "1.0.0 3 3");
+  });
+
   it("a set with firmware: all together, by one switch", () => {
     const product = new Product();
     product.powerOn();

@@ -69,7 +69,7 @@ describe("state machine: transitions", () => {
     [Event.FileCreated, "CreatingFile", "RequestingFileBlock"],
     [Event.ReceivedFileBlock, "RequestingFileBlock", "WaitingForFileBlock"],
     [Event.FileComplete, "RequestingFileBlock WaitingForFileBlock", "ClosingFile"],
-    [Event.FileClosed, "ClosingFile", "WaitingToActivate"],
+    [Event.FileClosed, "RequestingFileBlock WaitingForFileBlock ClosingFile", "WaitingToActivate"],
     [Event.FileReported, "WaitingToActivate", "="],
     [Event.ActivateImage, "WaitingToActivate", "="],
     [

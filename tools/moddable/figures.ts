@@ -4,9 +4,10 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundle } from "../bundle.js";
+import { bundle, type SourceEdit } from "../bundle.js";
 import { linkForEsp32 } from "./link.js";
 import { ROOT, type Sdk } from "./sdk.js";
+import { withoutSets } from "./without-sets.js";
 
 const BASE = [
   "$(MODDABLE)/examples/manifest_base.json",
@@ -64,6 +65,8 @@ export interface RomFigures {
   readonly sdk: number;
   /** Each of those parts, more than an application without it. */
   readonly sdkParts: readonly (readonly [what: string, bytes: number])[];
+  /** Of the bundle, jobs whose files are installed together: in every product, with components or without. */
+  readonly sets: number;
   /** What each option's manifest takes more than the package without it. */
   readonly options: readonly (readonly [what: string, bytes: number])[];
   /** Each part with all it imports, linked alone. */
@@ -112,8 +115,11 @@ export async function measureRom(sdk: Sdk): Promise<RomFigures> {
     ]);
   // The agent has the error class anyway.
   const decoder = (await alone("src/payload/decoder.ts")) - (await alone("src/errors.ts"));
+  // Both by the same way of compiling.
+  const edited = async (change: SourceEdit) => rom((await bundle("src/index.ts", [], change)).code);
   return {
     agent: await alone("src/agent.ts"),
+    sets: (await edited((code) => code)) - (await edited(withoutSets)),
     bundle: await alone("src/index.ts"),
     package: whole - floor,
     sdk: floor - base,
@@ -128,6 +134,7 @@ export function romRows({
   agent,
   bundle,
   package: whole,
+  sets,
   sdk,
   sdkParts,
   options,
@@ -136,6 +143,7 @@ export function romRows({
   return [
     ["agent without porting layer, MQTT only", String(agent)],
     ["agent with flash layer and signatures", String(bundle)],
+    ["  of these: jobs of several files installed together", String(sets)],
     ["package: with host, MQTT client and boot hook", String(whole)],
     ["modules of the SDK that these need", String(sdk)],
     ...sdkParts.map(([what, bytes]): [string, string] => [`  of the SDK: ${what}`, String(bytes)]),
