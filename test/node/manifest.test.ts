@@ -28,6 +28,8 @@ const SUPPLIED: Readonly<Record<string, readonly string[]>> = {
   "modules/files/preference/manifest.json": ["preference"],
   "io/tcp/tlssocket/manifest.json": ["embedded:io/socket/tcp/tls", "crypt", "curve", "ecdsa", "ecp", "rsa"],
 };
+/** The one manifest of the SDK's that has lain in `examples`, and that SDK 10 has elsewhere: the environment may name it. */
+const TLS = "$(XS_OTA_TLS_MANIFEST)";
 /** In every application, by the tool itself. */
 const BUILT_IN = ["mc/config"];
 
@@ -48,6 +50,13 @@ const list = <T>(value: T | T[] | undefined): T[] =>
 
 function load(path: string): Manifest {
   return JSON.parse(readFileSync(path, "utf8")) as Manifest;
+}
+
+/** What the environment may replace, where it does not. */
+function defaultOf(variable: string): string {
+  const value = load(join(ROOT, "manifest.json")).build?.[`${variable.slice(2, -1)} ?=`];
+  ok(value, variable);
+  return value;
 }
 
 /** All manifests of the package that one pulls in, itself included, as they are for a platform. */
@@ -110,6 +119,7 @@ describe("manifests", () => {
           const modules = all.flatMap(({ section }) => Object.keys(section.modules ?? {}));
           const supplied = all
             .flatMap(({ section }) => list(section.include))
+            .map((include) => include.replace(TLS, (name) => defaultOf(name)))
             .flatMap((include) => Object.entries(SUPPLIED).filter(([end]) => include.endsWith(end)))
             .flatMap(([, names]) => names);
           const known = new Set([...modules, ...supplied, ...BUILT_IN]);
@@ -206,9 +216,21 @@ describe("manifests", () => {
       for (const key of ["creation", "strip", "defines"]) equal(key in load(join(ROOT, name)), false, key);
     // The SDK's own variables, as its manifest_base.json has them: mcpack includes a package before that.
     for (const [name, value] of Object.entries(load(join(ROOT, "manifest.json")).build ?? {})) {
-      ok(["MODULES", "BUILD", "COMMODETTO"].includes(name), name);
+      if (`$(${name})` !== TLS.replace(")", " ?=)"))
+        ok(["MODULES", "BUILD", "COMMODETTO"].includes(name), name);
       ok(value.startsWith("$(MODDABLE)/"), value);
     }
+  });
+
+  it("name nothing in the SDK's examples that the environment could not name elsewhere, but the network", () => {
+    const files = readdirSync(ROOT).filter((name) => /^manifest.*\.json$/.test(name));
+    const named = new Set(
+      files
+        .flatMap((name) => PLATFORMS.flatMap((platform) => sections(join(ROOT, name), platform)))
+        .flatMap(({ section }) => list(section.include))
+        .filter((include) => include.includes("/examples/")),
+    );
+    deepEqual([...named], ["$(MODDABLE)/examples/manifest_net.json"]);
   });
 
   it("refuse other platforms by name", () => {
