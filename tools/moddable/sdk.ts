@@ -104,7 +104,9 @@ export class Sdk {
   }
 
   get environment(): NodeJS.ProcessEnv {
-    const path = [join(ROOT, "node_modules/.bin"), this.tools, process.env["PATH"] ?? ""].join(delimiter);
+    // mcconfig starts `tsc`: the one the guide asks for, whichever of the two npm has put into .bin.
+    const own = ["node_modules/typescript/bin", "node_modules/.bin"].map((folder) => join(ROOT, folder));
+    const path = [...own, this.tools, process.env["PATH"] ?? ""].join(delimiter);
     return { ...process.env, MODDABLE: this.path, PATH: path };
   }
 
