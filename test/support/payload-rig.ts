@@ -12,10 +12,9 @@ import type { OtaError } from "../../src/index.js";
 import { StagedPal, type StagedPalOptions } from "../../src/payload/index.js";
 import { parseHead } from "../../src/slot/esp-image.js";
 import type { Received } from "../../src/slot/pal.js";
-import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import { deepEqual, equal, ok } from "./assert.js";
 import { FakeBoot, fileOf } from "./pal-rig.js";
-import { newSha256, sha256 } from "./sha256.js";
+import { newSha256 } from "./sha256.js";
 import { TEST_KEYS, testCrypto } from "./test-crypto.js";
 import { VirtualClock } from "./virtual-clock.js";
 
@@ -39,15 +38,6 @@ export function deltaFile(payload: Uint8Array, image: Uint8Array, base: Uint8Arr
 
 export function packedFile(payload: Uint8Array, image: Uint8Array): JobFile {
   return fileOf(image, { fileSize: payload.length, filePath: "/d;packed" });
-}
-
-/** With segments of a sector, so that small images have several. */
-export function delta(base: Uint8Array, image: Uint8Array): Uint8Array {
-  return makeDelta(base, image, { sha256, segmentLog2: 12 });
-}
-
-export function packed(image: Uint8Array): Uint8Array {
-  return packImage(image, { sha256, segmentLog2: 12 });
 }
 
 export interface PayloadRigOptions {

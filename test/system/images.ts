@@ -8,8 +8,8 @@ import { encodeUtf8 } from "../../src/bytes.js";
 import { COMPONENT_HEADER_LENGTH } from "../../src/components/header.js";
 import type { Hash } from "../../src/ports.js";
 import { parseHead } from "../../src/slot/esp-image.js";
-import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import { buildArchive, modFileOf, program } from "../support/mod-engine.js";
+import { makePayload } from "../support/payload-maker.js";
 import { signDigest } from "../support/test-crypto.js";
 import { BOOTABLE, type GearStory, type JobKind, type PayloadStory, type SetStory } from "./scenario.js";
 
@@ -78,8 +78,6 @@ const BODY_DIGEST = 96;
 const BODY = 128;
 /** Bytes of the largest mod, which has to fit a place with its header and a journal. */
 const LARGEST_MOD = 10_000;
-/** A segment for each sector, so that small images have several. */
-const SEGMENT_LOG2 = 12;
 
 export class Foundry {
   readonly sha256: () => Hash;
@@ -135,8 +133,7 @@ export class Foundry {
     const key = `${name(firmware)}${fault === "image"} ${from ? name(from) : ""}`;
     let made = this.#payloads.get(key);
     if (!made) {
-      const options = { sha256: (bytes: Uint8Array) => this.digest(bytes), segmentLog2: SEGMENT_LOG2 };
-      made = from ? makeDelta(from.bytes, to, options) : packImage(to, options);
+      made = makePayload(to, from?.bytes);
       this.#payloads.set(key, made);
     }
     const bytes = made.slice();

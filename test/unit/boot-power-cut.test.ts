@@ -10,12 +10,15 @@ import {
 } from "../../hosts/formats/otadata.js";
 import { equal, fail, ok } from "../support/assert.js";
 import { BootDevice } from "../support/boot-device.js";
+import { here } from "../support/here.js";
 
 const OLD = "ota_0";
 const NEW = "ota_1";
 const VALID_1 = makeEntry(1, STATE_VALID);
 /** Patterns of half-changed bits to try at each operation. */
-const SEEDS = [1, 2, 3, 4];
+const SEEDS = here([1, 2, 3, 4], [1, 2]);
+/** The same, of an operation whose bits stay unstable. */
+const WEAK_SEEDS = here(160, 40);
 
 interface Scenario {
   readonly title: string;
@@ -201,7 +204,7 @@ describe("what a power cut within a write has left unstable", () => {
       const last = countOperations(new BootDevice({ otadata: ON_TRIAL }), act) - 1;
       // What only looks done is what reads well.
       for (let index = 0; index <= last; index++)
-        for (let seed = 1; seed <= 160; seed++) {
+        for (let seed = 1; seed <= WEAK_SEEDS; seed++) {
           const device = new BootDevice({ otadata: ON_TRIAL });
           cut(device, act, index, "weak", seed);
           // Each read is another chance.
@@ -220,7 +223,7 @@ describe("what a power cut within a write has left unstable", () => {
       const before = others(false);
       ok(before.others > 0, `no start differs without it, of ${before.lives}: the test shows nothing`);
       const after = others(true);
-      ok(after.lives > 60, `${after.lives} starts`);
+      ok(after.lives > here(60, 15), `${after.lives} starts`);
       equal(after.others, 0);
     });
   }

@@ -5,7 +5,8 @@ import { memoryFile } from "../../service/streams.js";
 import { Components } from "../../src/components/index.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { ASSETS, CERTS, componentFile, type Files, withStatement } from "../support/component-rig.js";
-import { buildIdOf, delta } from "../support/payload-rig.js";
+import { makePayload } from "../support/payload-maker.js";
+import { buildIdOf } from "../support/payload-rig.js";
 import { image, sign, THING, World, type WorldOptions } from "../support/world.js";
 
 const STORAGE = 0x50000;
@@ -303,7 +304,7 @@ describe("components beside firmware that comes as a delta", () => {
     const product = new DeltaProduct();
     product.powerOn();
     const old = image("1.0.0", { seed: 3 });
-    const payloads = [{ kind: `;base=${buildIdOf(old)}`, bytes: delta(old, fresh) }];
+    const payloads = [{ kind: `;base=${buildIdOf(old)}`, bytes: makePayload(fresh, old) }];
     const { status, statusDetails } = product.ended(product.deploy(fresh, { payloads }));
     equal(status, "SUCCEEDED", JSON.stringify(statusDetails));
     ok(statusDetails["payload"].startsWith("delta of "), JSON.stringify(statusDetails));

@@ -1,14 +1,15 @@
 /** Jobs of several files that are the same image. */
 import type { UpdatePayload } from "../../service/updates.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
-import { buildIdOf, delta, packed } from "../support/payload-rig.js";
+import { makePayload } from "../support/payload-maker.js";
+import { buildIdOf } from "../support/payload-rig.js";
 import { image, sign, World } from "../support/world.js";
 
 const V1 = image("1.0.0", { seed: 3 });
 const V2 = image("1.1.0", { seed: 3 });
 const OTHER = image("1.2.0", { seed: 4 });
-const DELTA: UpdatePayload = { kind: `;base=${buildIdOf(V1)}`, bytes: delta(V1, V2) };
-const PACKED: UpdatePayload = { kind: ";packed", bytes: packed(V2) };
+const DELTA: UpdatePayload = { kind: `;base=${buildIdOf(V1)}`, bytes: makePayload(V2, V1) };
+const PACKED: UpdatePayload = { kind: ";packed", bytes: makePayload(V2) };
 
 function spoiled({ kind, bytes }: UpdatePayload): UpdatePayload {
   const copy = bytes.slice();
@@ -62,7 +63,7 @@ describe("jobs of several files that are one image", () => {
 
   it("FAILED names why each could not be taken", () => {
     const world = new World({ image: V1, staged: true }).powerOn();
-    const wrong = { ...PACKED, bytes: packed(OTHER) };
+    const wrong = { ...PACKED, bytes: makePayload(OTHER) };
     const { status, statusDetails: details } = world.ended(
       world.deploy(image("0.9.0"), { payloads: [wrong], signature: sign(V2) }),
     );

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SHA256 } from "./own-calls.js";
+import { PAYLOAD, PAYLOAD_HEAD, SHA256 } from "./own-calls.js";
 
 type Body = (this: Context) => unknown;
 
@@ -111,6 +111,17 @@ globalThis.ownSha256 = (bytes) => {
   const message = new Uint8Array(1 + bytes.length);
   message[0] = SHA256;
   message.set(bytes, 1);
+  return new Uint8Array(issueCommand(message.buffer));
+};
+
+globalThis.isXs = true;
+
+globalThis.ownPayload = (image, base = new Uint8Array(0), segmentLog2 = 0) => {
+  const message = new Uint8Array(PAYLOAD_HEAD + base.length + image.length);
+  message.set([PAYLOAD, segmentLog2]);
+  new DataView(message.buffer).setUint32(2, base.length);
+  message.set(base, PAYLOAD_HEAD);
+  message.set(image, PAYLOAD_HEAD + base.length);
   return new Uint8Array(issueCommand(message.buffer));
 };
 

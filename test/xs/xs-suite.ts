@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { XsWorker } from "../../hosts/xs/worker.js";
+import { makePayload } from "../support/payload-maker.js";
 import { compacted } from "./compacted.js";
-import { SHA256 } from "./own-calls.js";
+import { PAYLOAD, PAYLOAD_HEAD, SHA256 } from "./own-calls.js";
 import { sdkModules } from "./sdk-modules.js";
 
 const SHIM = fileURLToPath(new URL("shim.ts", import.meta.url));
@@ -65,6 +66,24 @@ async function bundle(file: string, agent?: string): Promise<Script> {
   }
 }
 
+const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
+
+/** Payloads that were asked for: tests of a file have most of them alike. */
+const payloads = new Map<string, Uint8Array>();
+
+function payloadOf(message: Uint8Array): Uint8Array {
+  const key = Buffer.from(sha256(message)).toString("hex");
+  let payload = payloads.get(key);
+  if (!payload) {
+    const data = message.slice(PAYLOAD_HEAD);
+    const length = new DataView(message.buffer, message.byteOffset).getUint32(2);
+    const base = length > 0 ? data.subarray(0, length) : undefined;
+    payload = makePayload(data.subarray(length), base, message[1]);
+    payloads.set(key, payload);
+  }
+  return payload;
+}
+
 let folder: string | undefined;
 let made = 0;
 
@@ -89,10 +108,11 @@ export class XsSuite {
   private constructor({ text, shipped }: Script, host?: Host) {
     this.#script = text;
     this.shipped = shipped;
-    this.#host = (message) =>
-      message[0] === SHA256
-        ? createHash("sha256").update(message.subarray(1)).digest()
-        : (host?.(message) ?? new Uint8Array(0));
+    this.#host = (message) => {
+      if (message[0] === SHA256) return sha256(message.subarray(1));
+      if (message[0] === PAYLOAD) return payloadOf(message);
+      return host?.(message) ?? new Uint8Array(0);
+    };
   }
 
   /**
