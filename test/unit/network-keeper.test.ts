@@ -5,6 +5,7 @@ import {
   type NetworkKeeperOptions,
 } from "../../hosts/moddable/network-keeper.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
+import { here } from "../support/here.js";
 import { sdk } from "../support/sdk/machine.js";
 import SNTP, { timeServers } from "../support/sdk/sntp.js";
 import Time from "../support/sdk/time.js";
@@ -106,7 +107,7 @@ describe("network", () => {
   it("comes back after the access point was away, for ever (the SDK's setup gives up)", () => {
     const network = start();
     sdk.clock.run(10 * SECOND);
-    for (const away of [5 * SECOND, MINUTE, 60 * MINUTE, 7 * DAY]) {
+    for (const away of [5 * SECOND, MINUTE, 60 * MINUTE, here(7, 1) * DAY]) {
       air.lose();
       sdk.clock.run(away);
       equal(network.online, false);
@@ -228,8 +229,8 @@ describe("network", () => {
     throws(() => start({ longestWaitMs: 0 }), { type: RangeError });
   });
 
-  it("gets there in the end, whatever happens on the way: 200 seeds", () => {
-    for (let seed = 1; seed <= 200; seed++) {
+  it("gets there in the end, whatever happens on the way", () => {
+    for (let seed = 1; seed <= here(200, 40); seed++) {
       sdk.reset();
       air.reset();
       timeServers.reset();
