@@ -15,7 +15,7 @@ const TOOLS = join(ROOT, "tools/build");
 /** Files of test/unit that run on the bundle, the likeliest to notice first. */
 const SUITE = ["agent-self-test", "agent-jobs", "flash-pal", "agent-transfer", "weaknesses"];
 /** The longest a test may take: with a fault it may never end. */
-const TEST_MS = 60_000;
+const TEST_MS = 20_000;
 
 interface Fault {
   readonly step: string;
