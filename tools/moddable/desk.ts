@@ -42,7 +42,7 @@ export interface DeskOptions extends DeskSetup {
   readonly protocols?: readonly ("MQTT" | "HTTP")[];
 }
 
-const THING = "desk";
+export const THING = "desk";
 /** The product that images and files of components are made for. */
 export const PROJECT = "desk";
 const RESTARTS = 4;

@@ -26,7 +26,7 @@ export async function preparePackage(
   const description = JSON.parse(readFileSync(join(application, PACKAGE), "utf8"));
   Object.assign(description.moddable.manifest, settings);
   writeFileSync(join(directory, PACKAGE), JSON.stringify(description, undefined, 2));
-  await install(sdk, join(directory, MODULE));
+  await installPackage(sdk, join(directory, MODULE));
   const tsconfig = join(directory, TSCONFIG);
   if (!existsSync(tsconfig)) return;
   // A tsconfig knows no variables.
@@ -43,7 +43,7 @@ async function pack(sdk: Sdk): Promise<string> {
 }
 
 /** What the package depends on is the command line's: the device needs nothing of it. */
-async function install(sdk: Sdk, path: string): Promise<void> {
+export async function installPackage(sdk: Sdk, path: string): Promise<void> {
   const archive = archives.get(sdk) ?? pack(sdk);
   archives.set(sdk, archive);
   rmSync(path, { recursive: true, force: true });

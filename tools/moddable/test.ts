@@ -12,7 +12,7 @@ import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
 import { compileMod } from "../cli/mod.js";
 import { updatePageOnDesk } from "./components.js";
-import { type DeskOptions, updateOnDesk } from "./desk.js";
+import { type DeskOptions, THING, updateOnDesk } from "./desk.js";
 import { EVERYTHING, updateEverything } from "./everything.js";
 import { prepareExample } from "./example.js";
 import { measureRom, romRows } from "./figures.js";
@@ -20,6 +20,7 @@ import { linkForEsp32 } from "./link.js";
 import { DESK_MODS, updateModsOnDesk } from "./mods.js";
 import { makeMutualTls } from "./mutual-tls.js";
 import { pushOnDesk } from "./push.js";
+import { readmeApplication } from "./readme.js";
 import { BuildError, MissingError, ROOT, Sdk } from "./sdk.js";
 import { runSuite, type SuiteOptions } from "./suite.js";
 
@@ -197,6 +198,11 @@ async function updates(sdk: Sdk): Promise<void> {
         const { seconds } = await update({ sdk, application: app, size: 100_000, broker: mosquitto.url });
         return `100000 bytes in ${seconds.toFixed(1)} s`;
       });
+    await step("update of the README's application", async () => {
+      const app = await readmeApplication(sdk, mosquitto.url, THING);
+      const { seconds } = await update({ sdk, application: app, size: 100_000, broker: mosquitto.url });
+      return `100000 bytes in ${seconds.toFixed(1)} s`;
+    });
     await step("image that crashes is rolled back", () =>
       listening(async (line) => {
         const { execution } = await updateOnDesk({
