@@ -284,9 +284,21 @@ function progressOf({ status, statusDetails, history }: Execution): number {
     (entry) => entry.statusDetails["receive"] ?? entry.statusDetails["self_test"],
   );
   if (last?.statusDetails["self_test"]) return 1;
+  const { files } = last?.statusDetails ?? {};
+  if (files) return shareOf(files.split(" "));
   const match = /^(\d+)\/(\d+)$/.exec(last?.statusDetails["receive"] ?? "");
   const total = Number(match?.[2] ?? 0);
   return total > 0 ? Math.min(1, Number(match![1]) / total) : 0;
+}
+
+/** @param files of a set, as a device tells where they are: "10:ready", "11:26%", "12:waits" */
+function shareOf(files: readonly string[]): number {
+  let done = 0;
+  for (const file of files) {
+    const state = file.slice(file.indexOf(":") + 1);
+    done += state === "ready" ? 1 : Math.min(1, Number(/^(\d{1,3})%$/.exec(state)?.[1] ?? 0) / 100);
+  }
+  return done / files.length;
 }
 
 function textOf(phase: Phase, details: StatusDetails): string {

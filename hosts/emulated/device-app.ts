@@ -114,9 +114,11 @@ export type AppEvent =
   | {
       readonly type: "job";
       readonly jobId: string;
+      /** Of the first file. */
       readonly bytes: number;
-      /** Files that are the same image: the device takes one. */
       readonly files: number;
+      /** They are installed together; otherwise they are the same image, and the device takes one. */
+      readonly together: boolean;
       readonly protocols: readonly string[];
     }
   | { readonly type: "image"; readonly app: AppDescription }
@@ -245,8 +247,9 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
     switch (event.type) {
       case "received-job": {
         const { jobId, files, protocols } = event.job;
-        const [{ fileSize: bytes }] = files;
-        return report({ type: "job", jobId, bytes, files: files.length, protocols });
+        const [{ fileSize: bytes, fileType }] = files;
+        const together = files.some((file) => file.fileType !== fileType);
+        return report({ type: "job", jobId, bytes, files: files.length, together, protocols });
       }
       case "image":
         return report({ type: "image", app: event.app });

@@ -40,6 +40,11 @@ export interface Archive {
   readonly checksum: boolean | undefined;
 }
 
+/** Whether a file begins as an archive, without the headers that make a mod of it. */
+export function isArchive(bytes: Uint8Array): boolean {
+  return bytes[4] === 0x58 && bytes[5] === 0x53 && bytes[6] === 0x5f && bytes[7] === 0x41;
+}
+
 /**
  * Reads a whole archive, checking each length before it is followed, down to the single instruction.
  * @throws ArchiveError

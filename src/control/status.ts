@@ -17,7 +17,7 @@ export function imageName(app: AppDescription): string {
   return plain(`${app.version}+${app.buildId}`);
 }
 
-export function receiving(received: number, total: number, set: FileSet | undefined): StatusDetails {
+export function receiving(received: number, total: number, set?: FileSet): StatusDetails {
   const details: Record<string, string> = { receive: `${received}/${total}` };
   if (set) details["files"] = set.progress(received, total);
   return details;

@@ -4,7 +4,9 @@ import { type AddressInfo, createServer } from "node:net";
 import mqtt from "mqtt";
 import { buildComponent } from "../../hosts/formats/component-builder.js";
 import type { DeploymentPreview } from "../../service/desk.js";
+import { GREET_ARCHIVE } from "../data/greet-archive.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
+import { hex } from "../support/hex.js";
 import { startMosquitto } from "../support/mosquitto.js";
 import { Folder, type Running } from "./run.js";
 
@@ -393,10 +395,49 @@ describe("xs-ota serve, deploy, watch, jobs, devices, device", () => {
     await known(1);
     const set = ["v3.bin", "--component", "10=assets.xac", "--all", "--json", "--service", at.page];
     const shown = objects(await folder.good("deploy", ...set, "--sequence", "1"));
+    await device.until(/parts {2}takes .* bytes, and what goes with them: 3 files together/);
     await device.until(/parts {2}has assets 1\.0\.0, 9000 bytes/);
+    // The share of a set only grows, whichever of its files is fetched.
+    const shares = shown.filter(({ event }) => event === "execution").map(({ progress }) => Number(progress));
+    deepEqual(
+      shares,
+      [...shares].sort((a, b) => a - b),
+    );
     const { jobId } = shown.find(({ event }) => event === "job") as { jobId: string };
     const job = await folder.good("jobs", jobId, "--service", at.page);
     ok(/type 10 +\/device\/updates\/assets\.xac {2}9,256 bytes/.test(job), job);
+  });
+
+  it("deploy of a mod: made of an archive, on trial, accepted, refused where it is no newer", async () => {
+    await start("--data", "sixteen", ...ANY_PORTS);
+    folder.write("mod.xsa", hex(GREET_ARCHIVE));
+    const build = (version: string) =>
+      folder.good(
+        ...["mod", "build", "mod.xsa", "--project", "xs-ota-demo", "--version", version],
+        ...["--out", `mod-${version}.xam`],
+      );
+    await build("1.0.0");
+    await build("2.0.0");
+    const device = await devices(1, "--thing", "modded", "--image", "v2.bin", "--component", "mod=12");
+    await known(1);
+    const deploy = ["--type", "12", "--all", "--service", at.page];
+    ok(/1 accepted after/.test(await folder.good("deploy", "mod-2.0.0.xam", ...deploy)));
+    await device.until(/modded {2}has mod 2\.0\.0, \d+ bytes/);
+    const { code, stdout } = await folder.run("deploy", "mod-1.0.0.xam", ...deploy);
+    deepEqual([code, /refused: the component has version 1\.0\.0/.test(stdout)], [1, true]);
+    // What no device would take is not deployed: an archive alone, a mod as firmware, one that is damaged.
+    const damaged = new Uint8Array(readFileSync(folder.file("mod-2.0.0.xam")));
+    damaged[400] = (damaged[400] as number) ^ 0xff;
+    folder.write("damaged.xam", damaged);
+    for (const [file, type, why] of [
+      ["mod.xsa", "0", /mod\.xsa is an archive alone: xs-ota mod build makes/],
+      ["mod.xsa", "12", /mod\.xsa is an archive alone: xs-ota mod build makes/],
+      ["mod-2.0.0.xam", "0", /mod-2\.0\.0\.xam is component mod: say with --type/],
+      ["damaged.xam", "12", /damaged\.xam would be refused: /],
+    ] as const) {
+      const refused = await folder.run("deploy", file, "--type", type, "--all", "--service", at.page);
+      deepEqual([refused.code, why.test(refused.stderr)], [2, true], refused.stderr);
+    }
   });
 
   it("device on the XS engine updates too", async () => {

@@ -88,6 +88,13 @@ describe("service: views", () => {
     equal(progress(receiving("10/40"), failed("no-progress", "x")), 0.25);
     equal(progress(READY, failed("rolled-back", "x")), 1);
     equal(progress(SUCCEEDED), 1);
+    const files = (text: string): State => ({
+      status: "IN_PROGRESS",
+      statusDetails: { receive: "1/1", files: text },
+    });
+    equal(progress(files("255:100% 0:waits 10:waits 11:waits")), 0.25);
+    equal(progress(files("255:ready 0:26% 10:waits 11:waits")), 1.26 / 4);
+    equal(progress(files("255:nonsense 0:900% x")), 1 / 3);
   });
 
   it("counts the latest attempt of each device in a job", () => {

@@ -3,18 +3,23 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { isArchive } from "../../hosts/formats/mod-archive.js";
 import { inspectImageBytes } from "../../service/inspection.js";
 import type { Stage } from "../../service/rollout.js";
 import { type ExecutionView, isAway, type JobView, type Phase } from "../../service/views.js";
+import { OtaError } from "../../src/errors.js";
 import { ServiceClient as Client, type ServiceClient, ServiceFailure } from "./client.js";
 import { confirmed } from "./confirm.js";
 import { Presence } from "./deploy/presence.js";
 import { Progress } from "./deploy/progress.js";
-import { addSetOptions, type SetOptions, setFiles } from "./deploy/set.js";
+import { addSetOptions, type SetFile, type SetOptions, setFiles } from "./deploy/set.js";
 import { FAILED, Failure, INTERRUPTED, OK } from "./failure.js";
 import { readBytes } from "./files.js";
+import { inspectComponent } from "./inspect/component.js";
+import { detectKind } from "./inspect/detect.js";
 import { interruption } from "./interrupt.js";
 import { LiveState } from "./live.js";
+import { inspectMod } from "./mod.js";
 import { examples, jsonOption, SIGNER_NAME, seconds, serviceOption, things, wholeNumber } from "./options.js";
 import { addPayloadOptions, makePayloads, type PayloadOptions } from "./payload.js";
 import {
@@ -118,6 +123,7 @@ export function deployCommand(): Command {
           "firmware and assets, together",
         ],
         ["xs-ota deploy assets.xac --type 10 --all", "a component alone"],
+        ["xs-ota deploy mod-1.2.0.xam --type 12 --all", "a mod alone"],
         ["xs-ota deploy app.bin --all --json | tail -1", "the outcome, for programs"],
       ])}
 ${ROLLOUT_HELP}
@@ -136,7 +142,7 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   const named = options.thing !== undefined || options.group !== undefined;
   if (options.all === named) throw new Failure("name devices with --thing or --group, or take --all");
   const image = readBytes(file);
-  if (!options.any && options.type === 0) refuseUseless(file, image);
+  if (!options.any) refuseUseless(file, image, options.type);
   const payloads = makePayloads(image, options, options.json);
   const others = setFiles(file, options);
   const whole = new Uint8Array(Buffer.concat([image, ...[...payloads, ...others].map(({ bytes }) => bytes)]));
@@ -163,7 +169,7 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   });
   const offline = await offlineOf(client, job);
   if (options.json) print(JSON.stringify({ event: "job", ...job, offline, warnings }));
-  else print(introduction(job), ...offlineText(offline));
+  else print(introduction(job), ...others.map(fileText), ...offlineText(offline));
   if (!options.wait) return OK;
   const outcome = await follow(client, job, options, stop);
   const isCancelled = options.cancel && outcome.gaveUp !== undefined && outcome.gaveUp !== "continuous";
@@ -173,11 +179,39 @@ async function deploy(file: string, options: DeployOptions): Promise<number> {
   return outcome.ok ? OK : FAILED;
 }
 
-function refuseUseless(file: string, image: Uint8Array): void {
+/** @throws Failure for what every device would refuse */
+function refuseUseless(file: string, image: Uint8Array, type: number): void {
+  if (isArchive(image))
+    throw new Failure(`${file} is an archive alone: xs-ota mod build makes the file of a mod of it`);
+  const kind = detectKind(image, Number.POSITIVE_INFINITY);
+  if (kind === "set")
+    throw new Failure(
+      `${file} is the statement of a set: deploy makes it of the files, with --component and --sequence`,
+    );
+  if (kind === "component") return refuseComponent(file, image, type);
+  // What a product has of its own is its own business.
+  if (type > 0) return;
   requireImage(file, image);
   const { problem, refusal } = inspectImageBytes(image);
   const why = problem ?? refusal;
   if (why) throw new Failure(`${file} would be refused: ${why} (--any deploys it all the same)`);
+}
+
+/** @throws Failure */
+function refuseComponent(file: string, bytes: Uint8Array, type: number): void {
+  let name: string;
+  let problem: string | undefined;
+  try {
+    const inspection = inspectComponent(bytes);
+    name = inspection.name;
+    if (inspection.mod) ({ problem } = inspectMod(bytes, file));
+  } catch (error) {
+    if (!(error instanceof OtaError)) throw error;
+    throw new Failure(`${file} would be refused: ${error.message} (--any deploys it all the same)`);
+  }
+  if (problem) throw new Failure(`${file} would be refused: ${problem} (--any deploys it all the same)`);
+  if (type === 0)
+    throw new Failure(`${file} is component ${name}: say with --type which file type the product has for it`);
 }
 
 async function query(file: string, image: Uint8Array, options: DeployOptions): Promise<URLSearchParams> {
@@ -335,6 +369,11 @@ function introduction({ jobId, things: count, image, protocols }: JobView): stri
   const what = image?.version ? `${image.project} ${image.version} for ${image.chip}` : image?.fileName;
   const size = image ? `, ${image.size.toLocaleString("en-US")} bytes` : "";
   return `${jobId}: ${what}${size}, to ${count} device${count === 1 ? "" : "s"} over ${protocols.join(" or ")}`;
+}
+
+/** A file that goes with the first one. */
+function fileText({ type, name, bytes }: SetFile): string {
+  return `  with ${name}, type ${type}, ${bytes.length.toLocaleString("en-US")} bytes`;
 }
 
 /** Whether a job that goes on for devices that join its groups has nothing left to do for now. */

@@ -314,7 +314,7 @@ function payloadText(details: unknown, whole: number | undefined): string | unde
 function eventText(event: AppEvent): string | undefined {
   switch (event.type) {
     case "job":
-      return `takes ${event.jobId}: ${event.bytes.toLocaleString("en-US")} bytes${event.files > 1 ? ", or one of its smaller files" : ""}`;
+      return `takes ${event.jobId}: ${event.bytes.toLocaleString("en-US")} bytes${othersText(event)}`;
     case "components": {
       const parts = Object.entries(event.components).map(
         ([name, inUse]) => `${name} ${inUse ? `${inUse.version}, ${inUse.bytes} bytes` : "none"}`,
@@ -334,6 +334,11 @@ function eventText(event: AppEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+function othersText({ files, together }: { readonly files: number; readonly together: boolean }): string {
+  if (files === 1) return "";
+  return together ? `, and what goes with them: ${files} files together` : ", or one of its smaller files";
 }
 
 function components(text: string, before: readonly ComponentConfig[] = []): ComponentConfig[] {

@@ -14,6 +14,7 @@ import {
   ArchiveError,
   archiveOf,
   buildModFile,
+  isArchive,
   type ModDescription,
   readArchive,
 } from "../../hosts/formats/mod-archive.js";
@@ -164,13 +165,12 @@ Exit code: 0; 1 when a device would refuse it; 2 when it is neither.`,
 }
 
 /** @throws Failure when it is neither a mod nor an archive */
-function inspectMod(bytes: Uint8Array, file = "it"): ModInspection {
+export function inspectMod(bytes: Uint8Array, file = "it"): ModInspection {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const isArchive = Buffer.from(bytes.subarray(4, 8)).toString("latin1") === "XS_A";
-  const kind = isArchive ? "archive" : "mod";
+  const kind = isArchive(bytes) ? "archive" : "mod";
   const base = { kind, bytes: bytes.length, sha256 } as const;
   try {
-    if (isArchive) {
+    if (kind === "archive") {
       const archive = readArchive(bytes);
       return { ...base, archive, problem: archive.checksum === false ? "its checksum is wrong" : undefined };
     }

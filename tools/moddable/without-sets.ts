@@ -68,7 +68,7 @@ export const EDITS: readonly Edit[] = [
   ["control/offer.ts", "if (set) active.set = set;", ""],
   ["control/offer.ts", "pal, refusals, set, updatedBy } = active", "pal, refusals, updatedBy } = active"],
   ["control/offer.ts", "!isOwn || set || !files.length", "!isOwn || !files.length"],
-  ["control/status.ts", "total: number, set: FileSet | undefined)", "total: number)"],
+  ["control/status.ts", "total: number, set?: FileSet)", "total: number)"],
   ["control/status.ts", 'if (set) details["files"] = set.progress(received, total);', ""],
   ["control/reentry.ts", "pal.describe ? pal.describe(job.files) : pal.running", "pal.running"],
   ["control/reentry.ts", " && !pal.describe)", ")"],
