@@ -4,7 +4,7 @@
  * board or ESP-IDF is marked in the guide (`# hardware`, `# ESP-IDF`) and only named. Needs a Moddable SDK (MODDABLE).
  * @module
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Command } from "commander";
@@ -37,15 +37,24 @@ function blocksOf(guide: string): Block[] {
   );
 }
 
-/** What runs in the background until the end. */
-const beside: ChildProcess[] = [];
+/** Ends what runs in the background. */
+const ends: (() => void)[] = [];
+function endAll(): void {
+  for (const end of ends.splice(0)) end();
+}
+process.once("exit", endAll);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 const log: string[] = [];
 
-function start(line: string, folder: string, environment: NodeJS.ProcessEnv): ChildProcess {
-  const child = spawn("bash", ["-c", `exec ${line}`], { cwd: folder, env: environment, stdio: "pipe" });
+function start(line: string, folder: string, environment: NodeJS.ProcessEnv): void {
+  const options = { cwd: folder, env: environment, stdio: "pipe", detached: true } as const;
+  const child = spawn("bash", ["-c", `exec ${line}`], options);
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => log.push(String(data)));
-  beside.push(child);
-  return child;
+  // The program too that `npx` has started: a signal to `npx` alone leaves it running, and this process waiting for its output.
+  ends.push(() => {
+    if (child.pid && child.exitCode === null) process.kill(-child.pid);
+  });
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
@@ -97,7 +106,7 @@ async function main(sdk: Sdk): Promise<void> {
         const library = await sdk.build({ directory: folder, platform: "lin" });
         const app = await sdk.run(library, SECONDS, 4);
         app.stdout?.on("data", (data) => log.push(String(data)));
-        beside.push(app);
+        ends.push(() => void app.kill());
         await until("the application is connected", () => /WaitingForJob|no-active-job/.test(log.join("")));
       } else {
         const told = line
@@ -126,6 +135,6 @@ try {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
-  for (const child of beside) child.kill();
+  endAll();
   sdk?.close();
 }
