@@ -301,6 +301,18 @@ function shareOf(files: readonly string[]): number {
   return done / files.length;
 }
 
+function blocksText(receive = ""): string {
+  return `block ${receive.replace("/", " of ")}`;
+}
+
+/** What is at hand first: a list of devices has no room for the rest. */
+function filesText(text: string, blocks: string): string {
+  const files = text.split(" ");
+  const at = files.findIndex((file) => !file.endsWith(":ready"));
+  const states = files.map((file) => file.replace(":", " ")).join(", ");
+  return `file ${at < 0 ? files.length : at + 1} of ${files.length}, ${blocks}; files ${states}`;
+}
+
 function textOf(phase: Phase, details: StatusDetails): string {
   const { receive, message, reason, image, files } = details;
   const version = image?.split("+", 1)[0];
@@ -311,7 +323,7 @@ function textOf(phase: Phase, details: StatusDetails): string {
     case "started":
       return "the device has taken it";
     case "downloading":
-      return `block ${receive?.replace("/", " of ")}${files ? `; files ${files.replaceAll(":", " ").replaceAll(/ (?=\d+ )/g, ", ")}` : ""}`;
+      return files ? filesText(files, blocksText(receive)) : blocksText(receive);
     case "restarting":
       return `verified; the device restarts into ${version ?? "the new image"}`;
     case "testing":

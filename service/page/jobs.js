@@ -76,7 +76,8 @@ export function Job({ jobId, go, revision }) {
     ["Size", image && `${grouped(image.size)} bytes`],
     [
       "Files",
-      job.files?.map(({ type, path, size }) => `${path} (type ${type}): ${grouped(size)} bytes`).join("; "),
+      job.files &&
+        html`<ul class="lines">${job.files.map(({ type, path, size }) => html`<li>${path} (type ${type}): ${grouped(size)} bytes</li>`)}</ul>`,
     ],
     ["Transfer", job.protocols.join(" or ")],
     ["Groups", job.groups?.join(", ")],

@@ -297,6 +297,26 @@ describe("the page of xs-ota serve, in Chromium", function () {
     equal(await row("shelf-2").count(), 0);
   });
 
+  it("shows of a set its files, and where each of them is on a device", async () => {
+    folder.write("page.html", "x".repeat(9000));
+    const header = ["--name", "assets", "--project", "xs-ota-demo", "--version", "1", "--out", "assets.xac"];
+    await folder.good("component", "page.html", ...header);
+    const device = ["device", "--thing", "parts", "--rate", "20K", "--component", "assets=10"];
+    folder.start(...device, "--service", address);
+    await go("Devices");
+    await row("parts").getByText("1.0.0").waitFor();
+    const set = ["deploy", "v2.bin", "--component", "10=assets.xac", "--sequence", "1", "--thing", "parts"];
+    await folder.good(...set, "--no-wait", "--service", address);
+    await row("parts")
+      .getByText(/file 2 of 3, block \d+ of \d+; files 255 ready, 0 \d+%, 10 waits/)
+      .waitFor();
+    await go("Deployments");
+    await page.locator("tr[data-job]").first().getByRole("link").click();
+    await page.getByText(/assets\.xac \(type 10\): 9,256 bytes/).waitFor();
+    equal(await page.locator(".facts li").count(), 3);
+    await picture("7-set");
+  });
+
   it("did all this without an error in the browser", () => {
     deepEqual(problems, []);
   });

@@ -123,7 +123,7 @@ describe("development service: sets", function () {
     );
     const told = history.map(({ text }) => text);
     for (const pattern of [
-      /files .*0 \d+%.*10 waits/,
+      /^file 2 of 4, block \d+ of \d+; files 255 ready, 0 \d+%, 10 waits, 11 waits$/,
       /files .*0 ready, 10 \d+%, 11 waits/,
       /10 ready, 11 \d+%/,
     ])
