@@ -244,6 +244,7 @@ describe("mods: what is refused before anything is erased", () => {
   refused("an older version", mod("0"), "downgrade");
   refused("the same version", mod("1", { minFirmware: "1" }), "same-version");
   refused("firmware too old for it", mod("2", { minFirmware: "1.0.1" }), "bad-version");
+  refused("firmware too new for it", mod("2", { maxFirmware: "0.9" }), "bad-version");
   refused("another build of the host", mod("2", { host: new Uint8Array(16).fill(7) }), "bad-version");
   refused("more names than there is room for", mod("2", { newNames: 101 }), "bad-image");
   for (const xs of [
@@ -323,6 +324,16 @@ describe("mods: what is wrong with one shows at its first start", () => {
     equal(rig.versions, "1.0.0 - 1");
     ok(/adds 30 names/.test(rig.mods.problem?.message ?? ""));
     ok(rig.rig.components.rolledBack);
+    runs(rig, "1");
+  });
+
+  it("an archive for another XS than its header says", () => {
+    const rig = device();
+    const bytes = mod("2");
+    bytes.set([17, 6, 0], 288 + 16);
+    equal(rig.rig.install(one(bytes)), undefined);
+    rig.start();
+    ok(/another version of XS than its header says/.test(rig.rig.notices.join()), rig.rig.notices.join());
     runs(rig, "1");
   });
 
