@@ -140,7 +140,10 @@ export function romRows({
   options,
   parts,
 }: RomFigures): [string, string][] {
+  const tls = sdkParts.find(([what]) => what.includes("tls"))?.[1] ?? 0;
   return [
+    ["in a Wi-Fi application without TLS: package and the SDK's modules", String(whole + sdk)],
+    ["in one with TLS", String(whole + sdk - tls)],
     ["agent without porting layer, MQTT only", String(agent)],
     ["agent with flash layer and signatures", String(bundle)],
     ["  of these: jobs of several files installed together", String(sets)],
