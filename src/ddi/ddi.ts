@@ -31,7 +31,7 @@ import {
   parseConfirmation,
   parseDeployment,
 } from "./deployment.js";
-import { isAccepted, isInUse, progressOf, recall, remember } from "./memory.js";
+import { isAccepted, isInUse, lastAction, progressOf, recall, remember } from "./memory.js";
 
 export interface DdiOptions {
   /** A connection of its own: statuses do not wait behind the image. With `authorized`, where there is a token. */
@@ -318,12 +318,24 @@ class Ddi implements ControlPlane {
         sleep * (1 + this.#agent.random() / 4),
       );
       this.#configData = configData;
+      const first = this.#first();
       if (cancel) this.#get(cancel, (answer) => this.#cancelWanted(parseCancel(answer.body)));
+      else if (first)
+        this.#get(`${this.#options.url}/deploymentBase/${first}`, (answer) => this.#deployed(answer.body));
       else if (confirmation)
         this.#get(confirmation, (answer) => this.#confirm(parseConfirmation(answer.body)));
       else if (deployment) this.#get(deployment, (answer) => this.#deployed(answer.body));
       else this.#answer(NONE);
     });
+  }
+
+  /**
+   * The action that others wait for, also heavier ones: whose image waits for its time, or is on trial; "" when there is none.
+   * @throws what the store and the porting layer do
+   */
+  #first(): string {
+    if (this.#held) return this.#held.jobId;
+    return this.#agent.pal.getPlatformImageState() === "pending-commit" ? lastAction(this.#memory) : "";
   }
 
   /** Asks for a resource. One that is gone by now is looked for again with the next poll, but for the root. */
@@ -388,8 +400,10 @@ class Ddi implements ControlPlane {
     this.#failures = 0;
     if (this.#held?.jobId === jobId) this.#held = undefined;
     this.#tell(Event.JobGone, jobId);
-    // On trial without a job the image is rolled back first: what has been rolled back is confirmed in the next life.
-    this.#answer(NONE);
+    // On trial without a job the image is rolled back first: what has been rolled back is confirmed in the next life. The image of
+    // another action stays.
+    const first = this.#first();
+    if (!first || first === jobId) this.#answer(NONE);
   }
 
   /** Nothing is left of the action. */

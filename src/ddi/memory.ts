@@ -34,6 +34,11 @@ export function recall(store: Store, jobId: string): Memory {
   return id === jobId ? memory : [];
 }
 
+/** The action that was at work last; "" when there is none. @throws what the store does */
+export function lastAction(store: Store): string {
+  return (JSON.parse(store.get(KEY) || "[]") as [string?])[0] ?? "";
+}
+
 export function progressOf([image, version, payload = ""]: Memory): JobProgress {
   const updatedBy = Number(version || Number.NaN);
   return {

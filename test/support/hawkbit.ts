@@ -27,6 +27,8 @@ export interface HawkbitAction {
   type: "forced" | "soft" | "download_only";
   /** Undefined without a maintenance schedule. */
   window: boolean | undefined;
+  /** 0 to 1000; the heaviest active action comes first, of these the oldest. */
+  readonly weight: number;
   status: "running" | "waiting" | "canceling" | "canceled" | "finished" | "error" | "downloaded";
   active: boolean;
   /** Feedback as it came, and what the server noted itself. */
@@ -80,7 +82,7 @@ export class Hawkbit {
   sleep = "00:05:00";
   /** Actions wait for the device's consent. */
   confirmation = false;
-  /** Assignments do not cancel each other: the oldest comes first (`findActiveActionWithHighestWeight`, none has a weight). */
+  /** Assignments do not cancel each other: the heaviest comes first (`findActiveActionWithHighestWeight`). */
   multiAssignments = false;
   /** Every request that came, "METHOD path". */
   readonly log: string[] = [];
@@ -90,9 +92,9 @@ export class Hawkbit {
 
   assign(
     modules: readonly HawkbitModule[],
-    options: { type?: HawkbitAction["type"]; window?: boolean } = {},
+    options: { type?: HawkbitAction["type"]; window?: boolean; weight?: number } = {},
   ): HawkbitAction {
-    const { type = "forced", window } = options;
+    const { type = "forced", window, weight = 0 } = options;
     // `ArtifactManagement.create`: one file of a name in a module.
     for (const { artifacts } of modules)
       if (new Set(artifacts.map(({ filename }) => filename)).size < artifacts.length)
@@ -105,6 +107,7 @@ export class Hawkbit {
       modules,
       type,
       window,
+      weight,
       status,
       active: true,
       history: [],
@@ -185,7 +188,7 @@ export class Hawkbit {
   }
 
   #base(): HawkbitResponse {
-    const active = this.actions.find((action) => action.active);
+    const [active] = this.actions.filter((action) => action.active).sort((a, b) => b.weight - a.weight);
     const links: Record<string, { href: string }> = {};
     const link = (name: string, path: string) => {
       links[name] = { href: this.root + path };

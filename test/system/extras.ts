@@ -27,6 +27,8 @@ const GEAR_FAULTS = Object.freeze(["unsigned", "tampered", "other", "firmware"] 
  * found faults.
  */
 export const FIRST_WITH_PARTS = 3_100_000;
+/** The first seed whose jobs may have weights. */
+const FIRST_WITH_WEIGHTS = 6_000_000;
 const PAYLOAD_FAULTS = Object.freeze(["spoiled", "forged", "base", "image"] as const);
 
 /** Whether nothing speaks against what the job brings. */
@@ -60,7 +62,15 @@ export function storyOf(seed: number): Scenario {
   if (components && faults.length)
     for (let count = dice.pick([0, 1, 1, 2]); count > 0; count--) faults.push(fault(dice));
   const story = { ...scenario, device: { ...scenario.device, staged, components }, jobs, faults };
-  return seed < FIRST_WITH_PARTS ? story : withParts(story);
+  if (seed < FIRST_WITH_PARTS) return story;
+  return seed < FIRST_WITH_WEIGHTS ? withParts(story) : withWeights(withParts(story));
+}
+
+/** The same with jobs that come in front of others, over hawkBit. */
+function withWeights(story: Scenario): Scenario {
+  if (!story.ddi?.queue) return story;
+  const dice = new Dice(story.seed ^ 0x1f83_d9ab);
+  return { ...story, jobs: story.jobs.map((job) => ({ ...job, weight: dice.pick([0, 0, 500, 1000]) })) };
 }
 
 /** The same on a device that may have a mod for assets, and a second processor. */

@@ -236,7 +236,8 @@ export class HawkbitCloud implements FleetService, HawkbitSite {
       if (set.statement !== "none") modules.push(this.#statement(set, version, firmware, assets));
     }
     const { window, type } = this.#setup;
-    const action = this.server.assign(modules, { type, window: window > 0 ? false : undefined });
+    const { weight } = story;
+    const action = this.server.assign(modules, { type, window: window > 0 ? false : undefined, weight });
     if (window > 0) this.#time.at(this.#time.now + window, () => void (action.window = true));
     // Soft first, forced after a while: what "time-forced" is to a device.
     if (type === "soft") this.#time.at(this.#time.now + LATE_MS, () => void (action.type = "forced"));

@@ -88,6 +88,8 @@ export interface JobStory {
   readonly set?: SetStory;
   /** It brings an image of the second processor; "fail": one that says it does not work. */
   readonly gear?: GearStory;
+  /** Over hawkBit, where jobs wait in a queue: the heaviest comes first. */
+  readonly weight?: number;
 }
 
 /** An image of the second processor. */

@@ -747,6 +747,56 @@ describe("DDI: cancellation", () => {
   });
 });
 
+describe("DDI: a heavier action in front of an image on trial (the image was rolled back)", () => {
+  /** The image of action 41 is on trial in another life of the device; 42 has come in front of it. */
+  function onTrial(confirmation = false): Rig {
+    const made = new Rig();
+    made.server.multiAssignments = true;
+    made.server.assign([signed()]);
+    made.offer();
+    deepEqual(made.report("IN_PROGRESS", READY), ["accepted"]);
+    made.plane.close();
+    made.pal.platform = "pending-commit";
+    made.pal.running = app("2.0.0");
+    made.server.confirmation = confirmation;
+    made.server.assign([signed({ version: "3.0.0" })], { weight: 500 });
+    made.told.length = 0;
+    made.life();
+    return made;
+  }
+  const offered = ({ told }: Rig) =>
+    told
+      .filter(([event]) => event === Event.ReceivedJobDocument)
+      .map(([, data]) => jobOf(data as ParsedJob).jobId);
+
+  for (const confirmation of [false, true])
+    it(`waits until the test is over${confirmation ? ", and with it the question for consent" : ""}`, () => {
+      const made = onTrial(confirmation);
+      equal(jobOf(made.offer()).jobId, "41");
+      made.run(700_000);
+      deepEqual([...new Set(offered(made))], ["41"]);
+      made.pal.platform = "valid";
+      made.plane.update({ jobId: "41", executionNumber: undefined }, "SUCCEEDED", { reason: "accepted" });
+      made.run(700_000);
+      equal(made.server.actions[0].status, "finished");
+      equal(jobOf(made.last()).jobId, "42");
+    });
+
+  it("is stopped, and the image stays on trial", () => {
+    const made = onTrial();
+    made.server.cancel(made.server.actions[1]);
+    equal(jobOf(made.offer()).jobId, "41");
+    equal(made.server.actions[1].status, "canceled");
+    deepEqual(offered(made), ["41"]);
+  });
+
+  it("does not keep the one on trial from being cancelled", () => {
+    const made = onTrial();
+    made.server.cancel(made.server.actions[0]);
+    equal(made.offer().kind, "none");
+  });
+});
+
 describe("DDI: maintenance windows", () => {
   it("an image is fetched before, and installed within", () => {
     const rig = new Rig();
@@ -759,6 +809,21 @@ describe("DDI: maintenance windows", () => {
     // Asked whether it is still this device's, it says the same again, and goes on waiting.
     deepEqual(rig.report("IN_PROGRESS", READY), ["accepted"]);
     equal(told.length, 0);
+    action.window = true;
+    rig.run(400_000);
+    deepEqual(told, ["accepted"]);
+  });
+
+  it("an image that waits for one is installed though a heavier action came in front (both waited for ever)", () => {
+    const rig = new Rig();
+    rig.server.multiAssignments = true;
+    const action = rig.server.assign([signed()], { window: false });
+    rig.offer();
+    const told = rig.report("IN_PROGRESS", READY);
+    rig.server.assign([signed({ version: "3.0.0" })], { weight: 500 });
+    rig.run(1_000_000);
+    deepEqual(told, []);
+    equal(jobOf(rig.last()).jobId, "41");
     action.window = true;
     rig.run(400_000);
     deepEqual(told, ["accepted"]);
