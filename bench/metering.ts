@@ -32,7 +32,7 @@ const WARM = 128;
 const MEASURED = 128;
 
 /** Keeps account of the buffers of typed arrays that are made with a length, without keeping them. */
-const COUNTING = `
+export const COUNTING = `
   globalThis.buffers = [];
   for (const name of ["Uint8Array", "Uint16Array", "Uint32Array", "Float32Array", "Float64Array"])
     globalThis[name] = class extends globalThis[name] {

@@ -9,6 +9,7 @@ import { MissingError, Sdk } from "../tools/moddable/sdk.js";
 import { FILE_SIZE, type Figures, measure, type TransferRow } from "./figures.js";
 import { broken, type Flat, flatten, worse } from "./gate.js";
 import { type NativeSize, nativeSize } from "./native-size.js";
+import { type OptionMemory, optionsMemory } from "./options-memory.js";
 import { measurePayloads, ownPairs, pairsOf, printPayloads } from "./payload.js";
 import { type ProcessorFigures, processor } from "./processor.js";
 import { fooled, type SocketRow, sockets } from "./sockets.js";
@@ -128,6 +129,17 @@ function print({ links, flash, trouble, wire, polite, xs, sizes }: Figures): voi
   );
 }
 
+function printOptions(rows: readonly OptionMemory[] | undefined): void {
+  if (!rows) return console.log("\nRAM of options: not measured, the package is not built (npm run build)");
+  console.log("\nRAM of options at rest in XS, more than without; a slot has 16 bytes on ESP32\n");
+  console.log(
+    table(
+      ["option", "slots", "bytes of buffers"],
+      rows.map(({ what, slots, bytes }) => [what, String(slots), String(bytes)]),
+    ),
+  );
+}
+
 function printSockets(rows: readonly SocketRow[]): void {
   console.log("\nOver real sockets, through a broker and a proxy that delays and loses messages\n");
   console.log(
@@ -240,6 +252,8 @@ async function main(): Promise<number> {
   }
   const figures = await measure();
   print(figures);
+  const options = await optionsMemory();
+  printOptions(options);
   const quick = values.quick || values.check || values.update;
   const protocols = quick ? undefined : await wireByProtocol(FILE_SIZE);
   if (protocols) printProtocols(protocols);
@@ -258,7 +272,7 @@ async function main(): Promise<number> {
   mkdirSync(new URL("../build/", import.meta.url), { recursive: true });
   writeFileSync(
     values.json,
-    `${JSON.stringify({ ...figures, protocols, sockets: real, processor: work, rom: linked, flat }, undefined, 2)}\n`,
+    `${JSON.stringify({ ...figures, protocols, sockets: real, processor: work, options, rom: linked, flat }, undefined, 2)}\n`,
   );
   const promises = [...broken(figures, linked), ...fooled(real ?? [])];
   report("Not as promised:", promises);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FILE_SIZE, type Figures } from "../../bench/figures.js";
 import { broken, flatten, worse } from "../../bench/gate.js";
+import { optionsMemory } from "../../bench/options-memory.js";
 import { bound, type Scenario, simulate } from "../../bench/virtual.js";
 import { bundle } from "../../tools/bundle.js";
 import type { RomFigures } from "../../tools/moddable/figures.js";
@@ -115,6 +116,16 @@ describe("bench: the gate", () => {
     equal(broken({ ...figures(1), xs: { perBlock: 3001 } }).length, 4);
     equal(broken(figures(1), rom(1000, 1024)).length, 0);
     equal(broken(figures(1), rom(1000, 1025)).length, 1);
+  });
+});
+
+describe("bench: RAM of options", () => {
+  it("each takes some, mods more than the components they are among", async () => {
+    const rows = (await optionsMemory()) ?? [];
+    ok(rows.length > 0, "the package is not built");
+    for (const { what, slots } of rows) ok(slots > 0, what);
+    const slotsOf = (name: string) => rows.find(({ what }) => what.startsWith(name))?.slots as number;
+    ok(slotsOf("mods") > slotsOf("components"));
   });
 });
 
