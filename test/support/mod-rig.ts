@@ -125,8 +125,9 @@ export class ModRig {
   }
 
   accept(): void {
-    const { components } = this.rig;
-    if (components.getPlatformImageState() !== "pending-commit") throw new Error("nothing is on trial");
+    const { components, notices } = this.rig;
+    if (components.getPlatformImageState() !== "pending-commit")
+      throw new Error(`nothing is on trial: ${notices.at(-1)}`);
     components.setPlatformImageState("accepted");
   }
 

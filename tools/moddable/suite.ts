@@ -24,6 +24,8 @@ export interface SuiteOptions {
   /** A directory of resources. */
   readonly data?: string;
   readonly sanitize?: boolean;
+  /** Told each line that is not the runner's own. @returns true for one that is not for people */
+  readonly line?: (text: string) => boolean;
 }
 
 export interface SuiteResult {
@@ -116,7 +118,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   const line = (text: string) => {
     if (text.startsWith("# ")) summary = text;
     else if (text.startsWith("> ")) last = text.slice(2);
-    else output += `${text}\n`;
+    else if (!options.line?.(text)) output += `${text}\n`;
   };
   createInterface({ input: child.stdout! }).on("line", line);
   createInterface({ input: child.stderr! }).on("line", line);
