@@ -321,7 +321,13 @@ class Ddi implements ControlPlane {
       const first = this.#first();
       if (cancel) this.#get(cancel, (answer) => this.#cancelWanted(parseCancel(answer.body)));
       else if (first)
-        this.#get(`${this.#options.url}/deploymentBase/${first}`, (answer) => this.#deployed(answer.body));
+        this.#get(
+          `${this.#options.url}/deploymentBase/${first}`,
+          (answer) => this.#deployed(answer.body),
+          () => {
+            this.#held = undefined;
+          },
+        );
       else if (confirmation)
         this.#get(confirmation, (answer) => this.#confirm(parseConfirmation(answer.body)));
       else if (deployment) this.#get(deployment, (answer) => this.#deployed(answer.body));
@@ -339,11 +345,14 @@ class Ddi implements ControlPlane {
   }
 
   /** Asks for a resource. One that is gone by now is looked for again with the next poll, but for the root. */
-  #get(url: string, use: Handler): void {
+  #get(url: string, use: Handler, onGone?: () => void): void {
     this.#send({ method: "GET", url }, (answer) => {
       const { status } = answer;
       const gone = status === 404 || status === 410;
-      if (gone && url !== this.#options.url) return this.#answer(NONE);
+      if (gone && url !== this.#options.url) {
+        onGone?.();
+        return this.#answer(NONE);
+      }
       if (status !== 200) return this.#refused(`${url}: status ${status} ${wordsOfAnswer(answer)}`);
       try {
         use(answer);

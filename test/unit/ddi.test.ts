@@ -829,6 +829,20 @@ describe("DDI: maintenance windows", () => {
     deepEqual(told, ["accepted"]);
   });
 
+  it("an image that waits for one is left when its action is not there any more", () => {
+    const rig = new Rig();
+    rig.server.multiAssignments = true;
+    const action = rig.server.assign([signed()], { window: false });
+    rig.offer();
+    deepEqual(rig.report("IN_PROGRESS", READY), []);
+    rig.server.assign([signed({ version: "3.0.0" })]);
+    rig.server.forceQuit(action);
+    rig.run(400_000);
+    equal(rig.last().kind, "none");
+    rig.run(400_000);
+    equal(jobOf(rig.last()).jobId, "42");
+  });
+
   it("one that is open is used at once; one that was cancelled is left", () => {
     const rig = new Rig();
     const action = rig.server.assign([signed()], { window: true });
