@@ -8,6 +8,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Command } from "commander";
+import { linkForEsp32 } from "./moddable/link.js";
 import { BuildError, MissingError, ROOT, Sdk } from "./moddable/sdk.js";
 
 const command = new Command("npm run guide --")
@@ -94,6 +95,12 @@ async function main(sdk: Sdk): Promise<void> {
       const skip =
         /^(hardware|ESP-IDF)/.test(note) ||
         /private\.pem\.key|XS_OTA_PUSH_SECRET|^export PATH|^npm run sim|instead of/.test(whole);
+      if (/^mcconfig .*-p esp32/.test(line)) {
+        // What of it needs neither a board nor ESP-IDF.
+        const { rom } = await linkForEsp32(sdk, folder, "esp32");
+        console.log(`linked    ${whole}: ${rom} bytes of ROM`);
+        continue;
+      }
       if (skip) {
         console.log(`not here  ${whole}`);
         continue;
