@@ -4,6 +4,7 @@
  *
  *   runner seconds restarts mc.so
  *
+ * Seconds are those of the clock, or with a "p" behind them those of the processor: computing takes longer on a busy machine.
  * The application's trace goes to standard output. It ends the run by screen.postMessage("exit:code"), and
  * restarts by screen.postMessage("restart"). After "restarts" restarts, or "seconds" seconds, the run has failed.
  * At the end of each life it tells the longest turn of the event loop, and apart from it the longest of the last
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,6 +133,20 @@ static void onTime(int signal)
 	_exit(EXIT_TIME);
 }
 
+/* The clock of the first start runs on through restarts. */
+static void limitTime(const char *text)
+{
+	char *unit;
+	struct itimerval limit = { { 0, 0 }, { (time_t)strtoul(text, &unit, 10), 0 } };
+
+	signal(SIGALRM, onTime);
+	signal(SIGPROF, onTime);
+	if (getenv("XS_OTA_RUNNER"))
+		return;
+	setenv("XS_OTA_RUNNER", "1", 1);
+	setitimer(*unit == 'p' ? ITIMER_PROF : ITIMER_REAL, &limit, NULL);
+}
+
 static void onAbort(txScreen *screen, int status)
 {
 	char why[40];
@@ -210,12 +226,7 @@ int main(int argc, char *argv[])
 	gArguments = argv;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGALRM, onTime);
-	/* The clock of the first start runs on through restarts. */
-	if (!getenv("XS_OTA_RUNNER")) {
-		setenv("XS_OTA_RUNNER", "1", 1);
-		alarm((unsigned)strtoul(argv[1], NULL, 10));
-	}
+	limitTime(argv[1]);
 	library = realpath(argv[3], path) ? dlopen(path, RTLD_NOW) : NULL;
 	launch = library ? (txScreenLaunchProc)dlsym(library, "fxScreenLaunch") : NULL;
 	if (!launch) {

@@ -178,16 +178,22 @@ export class Sdk {
 
   /**
    * Starts an application without a display.
-   * @param seconds the run is ended after so long
+   * @param limit the run is ended after so many seconds of the clock, or of the processor
    * @param restarts how often the application may restart
    * @param sanitize whether it was built so
    */
-  async run(library: string, seconds: number, restarts: number, sanitize = false): Promise<ChildProcess> {
+  async run(
+    library: string,
+    limit: number | { readonly processor: number },
+    restarts: number,
+    sanitize = false,
+  ): Promise<ChildProcess> {
+    const seconds = typeof limit === "number" ? String(limit) : `${limit.processor}p`;
     const runner = this.#runners.get(sanitize) ?? (await this.#compileRunner(sanitize));
     this.#runners.set(sanitize, runner);
     // The engine frees little of what it has when it ends.
     const options = sanitize ? { ASAN_OPTIONS: "detect_leaks=0" } : {};
-    return spawn(runner, [String(seconds), String(restarts), library], {
+    return spawn(runner, [seconds, String(restarts), library], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...this.environment, ...options },
     });

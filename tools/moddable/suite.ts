@@ -16,6 +16,7 @@ export interface SuiteOptions {
   readonly files: readonly string[];
   /** Manifests of the SDK, below $(MODDABLE). */
   readonly include: readonly string[];
+  /** Of the processor: after so many the run has failed. */
   readonly seconds: number;
   /** The SDK's modules are the stand-ins of test/support/sdk, as in the same tests on Node. */
   readonly standIns?: boolean;
@@ -108,7 +109,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest));
   const child = await sdk.run(
     await sdk.build({ directory, platform: "lin", sanitize }),
-    seconds,
+    { processor: seconds },
     0,
     sanitize,
   );
