@@ -20,6 +20,7 @@ import { measureRom, romRows } from "./figures.js";
 import { linkForEsp32 } from "./link.js";
 import { invertBytes } from "./mod-bytes.js";
 import { DESK_MODS, updateModsOnDesk } from "./mods.js";
+import { deployModsByCommand } from "./mods-command.js";
 import { makeMutualTls } from "./mutual-tls.js";
 import { pushOnDesk } from "./push.js";
 import { readmeApplication } from "./readme.js";
@@ -238,6 +239,14 @@ async function updates(sdk: Sdk): Promise<void> {
     );
     await step("xs-ota push to an application without a service", () =>
       listening((line) => pushOnDesk({ sdk, size: 100_000, seconds: SECONDS, line })),
+    );
+    await step("mods by xs-ota mod build and deploy: one, one that throws, another one", () =>
+      listening(async (line, lines) => {
+        const said = await deployModsByCommand({ sdk, seconds: SECONDS, line });
+        for (const mod of ["hello", "clock"])
+          if (!lines.includes(`mod: ${mod}`)) throw new Error(`${mod} did not run`);
+        return said;
+      }),
     );
     await step("update of 200000 bytes over mutual TLS, broker mosquitto", async () => {
       const { settings, nvs } = await makeMutualTls(sdk);
