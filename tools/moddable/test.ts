@@ -38,7 +38,7 @@ interface Options {
 const command = new Command("npm run test:moddable --")
   .description("The tests on the Moddable runtime, updates, the ESP32 link step. Needs MODDABLE.")
   .option("--size <bytes>", "of the image in the long updates", "1500000")
-  .option("--seconds <number>", "longest that a step may run, of the clock; tests: of the processor", "600")
+  .option("--seconds <number>", "longest that a step may run, of the clock; tests: of the processor", "1800")
   .option("--turn <ms>", "longest the agent may keep the application waiting, in processor time", "50")
   .option("--only <text>", "steps whose title has this in it, or one of several such texts with | between")
   .option("--every-byte", "invert each byte of the large mod, not some: minutes of a processor")
