@@ -325,7 +325,9 @@ class Ddi implements ControlPlane {
           `${this.#options.url}/deploymentBase/${first}`,
           (answer) => this.#deployed(answer.body),
           () => {
+            const held = this.#held;
             this.#held = undefined;
+            held?.done?.("gone", held.details);
           },
         );
       else if (confirmation)

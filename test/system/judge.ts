@@ -221,6 +221,7 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
       // The bare status is what is left.
       return refused;
     case "bad-payload":
+    case "wrong-base":
     case "file-too-large":
       // Of the last of several files, when the whole image has failed before it, or could not be had.
       return story.payloads !== undefined && (flash || cutOff || has("corrupt", "forge"));

@@ -11,7 +11,7 @@ import type { Store } from "../../src/ports.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import * as Event from "../support/control-events.js";
 import { app, FakePal } from "../support/fake-pal.js";
-import { Hawkbit, type HawkbitModule, type HawkbitResponse } from "../support/hawkbit.js";
+import { Hawkbit, type HawkbitAction, type HawkbitModule, type HawkbitResponse } from "../support/hawkbit.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { VirtualHttp } from "../support/virtual-http.js";
 
@@ -829,19 +829,24 @@ describe("DDI: maintenance windows", () => {
     deepEqual(told, ["accepted"]);
   });
 
-  it("an image that waits for one is left when its action is not there any more", () => {
-    const rig = new Rig();
-    rig.server.multiAssignments = true;
-    const action = rig.server.assign([signed()], { window: false });
-    rig.offer();
-    deepEqual(rig.report("IN_PROGRESS", READY), []);
-    rig.server.assign([signed({ version: "3.0.0" })]);
-    rig.server.forceQuit(action);
-    rig.run(400_000);
-    equal(rig.last().kind, "none");
-    rig.run(400_000);
-    equal(jobOf(rig.last()).jobId, "42");
-  });
+  for (const [what, end] of [
+    ["is not there any more", (rig: Rig, action: HawkbitAction) => rig.server.forceQuit(action)],
+    ["is cancelled behind a heavier one", (rig: Rig, action: HawkbitAction) => rig.server.cancel(action)],
+  ] as const)
+    it(`an image that waits for one is left when its action ${what}`, () => {
+      const rig = new Rig();
+      rig.server.multiAssignments = true;
+      const action = rig.server.assign([signed()], { window: false });
+      rig.offer();
+      const told = rig.report("IN_PROGRESS", READY);
+      rig.server.assign([signed({ version: "3.0.0" })], { weight: 500 });
+      end(rig, action);
+      rig.run(400_000);
+      // Whoever waits for the word is told, also when nobody has asked for a job.
+      deepEqual(told, ["gone"]);
+      rig.run(400_000);
+      equal(jobOf(rig.last()).jobId, "42");
+    });
 
   it("one that is open is used at once; one that was cancelled is left", () => {
     const rig = new Rig();
