@@ -4,7 +4,7 @@
  * what a command does. What npm installs stays outside.
  * @module
  */
-import { chmodSync, copyFileSync, cpSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -32,7 +32,6 @@ await program("tools/dist/bin", {
   "xs-ota": path("tools/xs-ota.ts"),
   conformance: path("test/conformance/index.ts"),
 });
-chmodSync(path("tools/dist/bin/xs-ota.js"), 0o755);
 rmSync(path("tools/dist/page"), { recursive: true, force: true });
 cpSync(path("service/page"), path("tools/dist/page"), { recursive: true });
 copyFileSync(path("LICENSE"), path("tools/dist/LICENSE"));
