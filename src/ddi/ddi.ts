@@ -560,6 +560,8 @@ class Ddi implements ControlPlane {
       if (this.#updates[0] !== update) return;
       this.#updates.shift();
       if (status !== "IN_PROGRESS") {
+        // The answer to the word that its image is ready may have come behind the end.
+        if (this.#held?.jobId === jobId) this.#held = undefined;
         if (result !== "refused") this.#ended(jobId);
         // Of an action that is gone, too: it may be there again all the same, and what it brought stays.
         if (result === "refused" || (result === "gone" && status === "SUCCEEDED"))

@@ -829,6 +829,21 @@ describe("DDI: maintenance windows", () => {
     deepEqual(told, ["accepted"]);
   });
 
+  it("an image that was given up before the word that it is ready was answered is not waited for (it was begun again)", () => {
+    const rig = new Rig();
+    rig.server.assign([signed()], { window: false });
+    rig.offer();
+    const job = { jobId: "41", executionNumber: undefined };
+    rig.plane.update(job, "IN_PROGRESS", READY, () => {});
+    rig.plane.update(job, "FAILED", { reason: "aborted" }, () => {});
+    rig.run(2_000);
+    equal(rig.server.actions[0].status, "error");
+    const before = rig.server.log.length;
+    rig.run(800_000);
+    equal(rig.last().kind, "none");
+    ok(!rig.server.log.slice(before).includes("GET /deploymentBase/41"));
+  });
+
   for (const [what, end] of [
     ["is not there any more", (rig: Rig, action: HawkbitAction) => rig.server.forceQuit(action)],
     ["is cancelled behind a heavier one", (rig: Rig, action: HawkbitAction) => rig.server.cancel(action)],
