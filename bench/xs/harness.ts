@@ -4,15 +4,9 @@
  * host's commands: "start", then "blocks n" as often as there are blocks, then "idle".
  * @module
  */
-import {
-  type BootControl,
-  type Crypto,
-  FlashPal,
-  type MqttSubscription,
-  OtaAgent,
-  TrustedKeys,
-} from "../../src/index.js";
+import { FlashPal, type MqttSubscription, OtaAgent, TrustedKeys } from "../../src/index.js";
 import { type Broker, connectBroker, publication, Wire } from "./broker.js";
+import { boot, crypto } from "./ports.js";
 
 declare const gc: () => void;
 declare global {
@@ -133,17 +127,6 @@ const slot = {
   status: () => ({ size: sectors * 4096, blocks: sectors, blockLength: 4096 }),
   close() {},
 };
-const digest = new Uint8Array(32);
-const hash = { update() {}, digest: () => digest };
-const crypto: Crypto = { sha256: () => hash, verifyEcdsaP256: () => true, verifyRsa: () => true };
-const boot = {
-  running: { chipId: 5, projectName: "bench", version: "1.0.0", secureVersion: 0, buildId: "00000000" },
-  rollbackEnabled: true,
-  imageState: () => "valid",
-  otherState: () => "undefined",
-  clearOther() {},
-  keepWayBack() {},
-} as unknown as BootControl;
 
 const { blockSize } = config;
 /** {f: 0, i: …, l: …, p: …} of a full block, its index as two bytes. */

@@ -5,18 +5,16 @@
  */
 import { Components } from "../../src/components/index.js";
 import { FailureLog } from "../../src/control/failure-log.js";
-import { type BootControl, type Crypto, type Flash, FlashPal, TrustedKeys } from "../../src/index.js";
+import { type Flash, FlashPal, TrustedKeys } from "../../src/index.js";
 import { Mods } from "../../src/mods/index.js";
 import { StagedPal } from "../../src/payload/index.js";
 import { HttpPlane } from "../../src/transfer/http.js";
+import { boot, crypto, digest } from "./ports.js";
 
 declare const gc: () => void;
 declare const publicKey: number[];
 
 const clock = { now: () => 0, set: () => 0, clear() {} };
-const digest = new Uint8Array(32);
-const hash = { update() {}, digest: () => digest };
-const crypto: Crypto = { sha256: () => hash, verifyEcdsaP256: () => true, verifyRsa: () => true };
 const status = { size: 65_536, blocks: 16, blockLength: 4096 };
 const flash: Flash = {
   eraseBlock() {},
@@ -25,14 +23,6 @@ const flash: Flash = {
   status: () => status,
   close() {},
 };
-const boot = {
-  running: { chipId: 5, projectName: "bench", version: "1.0.0", secureVersion: 0, buildId: "00000000" },
-  rollbackEnabled: true,
-  imageState: () => "valid",
-  otherState: () => "undefined",
-  clearOther() {},
-  keepWayBack() {},
-} as unknown as BootControl;
 const trustedKeys = new TrustedKeys({ signer: Uint8Array.from(publicKey) });
 const parts = { crypto, clock, trustedKeys, boot };
 const firmware = new FlashPal({ ...parts, slot: flash });
