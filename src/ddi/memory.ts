@@ -17,6 +17,11 @@ type Typed = Pick<JobFile, "fileType">;
 const KEY = "xs-ota.ddi";
 
 /** @throws what the store does */
+function read(store: Store): [jobId?: string, ...memory: Memory] {
+  return JSON.parse(store.get(KEY) || "[]");
+}
+
+/** @throws what the store does */
 export function remember(
   store: Store,
   jobId: string,
@@ -30,13 +35,13 @@ export function remember(
 
 /** @throws what the store does */
 export function recall(store: Store, jobId: string): Memory {
-  const [id, ...memory]: [string?, ...Memory] = JSON.parse(store.get(KEY) || "[]");
+  const [id, ...memory] = read(store);
   return id === jobId ? memory : [];
 }
 
 /** The action that was at work last; "" when there is none. @throws what the store does */
 export function lastAction(store: Store): string {
-  return (JSON.parse(store.get(KEY) || "[]") as [string?])[0] ?? "";
+  return read(store)[0] ?? "";
 }
 
 export function progressOf([image, version, payload = ""]: Memory): JobProgress {
