@@ -11,6 +11,7 @@ import type { OtaJob, ParsedJob } from "./control/job-document.js";
 import type { JobReference, JobStatus, StatusDetails, UpdateResult } from "./control/job-status.js";
 import {
   identityOf,
+  isEarlier,
   NO_ROLLBACK,
   newActiveJob,
   nextFile,
@@ -343,6 +344,11 @@ export class OtaAgent {
       // After a pause it decides what becomes of the job at hand.
       const paused = this.#state === State.RequestingJob;
       const job = parsed.kind === "ota" ? parsed.job : undefined;
+      if (!parsed.clientToken && job && isEarlier(job, active.job)) {
+        // A notification that is late or comes twice. Whether the job was made anew and counts from one again, the answer says.
+        if (!this.#jobs.requesting) this.#jobs.request();
+        return;
+      }
       if (job && identityOf(job) === identityOf(active.job)) {
         const at = active.job.files.indexOf(active.file);
         active.files = job.files.filter((_, n) => active.files.includes(active.job.files[n]));

@@ -121,3 +121,8 @@ export function identityOf(job: OtaJob): string {
   );
   return [job.jobId, ...files].join();
 }
+
+/** Whether a document is of an earlier attempt at the same job. */
+export function isEarlier(job: OtaJob, than: OtaJob): boolean {
+  return job.jobId === than.jobId && Number(job.executionNumber) < Number(than.executionNumber);
+}

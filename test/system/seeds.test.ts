@@ -25,6 +25,8 @@ const FOUND = [
   [3_010_992, "components whose trial had failed before it began were tried at the next start"],
   [3_101_632, "a second processor started what the flash no longer held as it was verified"],
   [4_003_926, "over a slow link in small blocks the head of a whole image was given up in the middle"],
+  [7_016_586, "an old notification about an earlier attempt made the image on trial one without a job"],
+  [7_074_790, "a power cut hid that a second processor had confirmed, and the signature was gone"],
 ] as const;
 
 describe("the whole system in virtual time, a sample", () => {

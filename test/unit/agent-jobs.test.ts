@@ -474,6 +474,17 @@ describe("jobs: statuses that have lost their point", () => {
     equal(player.mqtt.sent.length, before + 1, "nothing waited behind it");
   });
 
+  it("of an earlier attempt of the job at hand changes nothing; the answer to a question does", async () => {
+    const player = await started({ statusInterval: 1 });
+    await player.play("job execution=2 size=50000");
+    await player.playAll("notify execution=1 size=50000", "notify execution=1 size=9000", "block i=0");
+    const [last] = updates(player).slice(-1);
+    equal(last.executionNumber, 2);
+    // Deleted and made anew under its name, it counts from one.
+    await player.playAll("job execution=1 size=50000", "block i=1", "block i=2");
+    equal(updates(player).at(-1).executionNumber, 1);
+  });
+
   it("a flood of notifications while an image is on trial asks once", () => {
     const world = new World({ onEvent: activates }).powerOn();
     const jobId = world.deploy(image("1.1.0"));

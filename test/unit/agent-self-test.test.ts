@@ -365,6 +365,30 @@ describe("self-test: after a bad image", () => {
     equal(world.boots.length, 3);
   });
 
+  it("a late notification about an earlier attempt of its job is left out, and the service asked", () => {
+    const world = new World({ onEvent: undecided }).powerOn();
+    const publish = world.broker.publish.bind(world.broker);
+    const earlier: Uint8Array[] = [];
+    world.broker.publish = (topic, payload, ...how) => {
+      if (topic.endsWith("/notify-next")) earlier.push(payload.slice());
+      publish(topic, payload, ...how);
+    };
+    const jobId = world.deploy(image("1.1.0"), { retries: { failed: 1 } });
+    world.until("start-test");
+    world.reset();
+    world.until("start-test");
+    world.run(1_000);
+    const asked = world.listen("/$next/get");
+    const told = world.listen("/update");
+    world.inject("jobs/notify-next", earlier[0]);
+    world.run(1_000);
+    equal(asked.length, 1);
+    world.agent.setImageState("accepted");
+    const { status, executionNumber } = world.ended(jobId);
+    deepEqual([status, executionNumber], ["SUCCEEDED", 2]);
+    ok(told.every((update) => update.executionNumber === 2));
+  });
+
   it("a retry of the job by the service is tried again", () => {
     const world = new World({ onEvent: undecided }).powerOn();
     const jobId = world.deploy(image("1.1.0"), { retries: { failed: 1 } });
