@@ -231,7 +231,7 @@ export class NorFlash {
     const bits =
       bytes.length <= SECTOR_SIZE ? this.#bits.subarray(0, bytes.length) : new Uint8Array(bytes.length);
     this.#storage.read(offset, bits);
-    for (let i = 0; i < bytes.length; i++) bits[i] &= bytes[i];
+    andBytes(bits, bytes);
     this.#store(offset, bits);
   }
 
@@ -310,6 +310,19 @@ export class NorFlash {
   #busy(ms: number): void {
     if (ms) this.onBusy?.(ms);
   }
+}
+
+/** Four at a time where they lie so: on XS this is most of what writing takes. */
+function andBytes(bits: Uint8Array, mask: Uint8Array): void {
+  const { length } = mask;
+  let at = 0;
+  if ((bits.byteOffset | mask.byteOffset) % 4 === 0) {
+    at = length & -4;
+    const into = new Uint32Array(bits.buffer, bits.byteOffset, at / 4);
+    const from = new Uint32Array(mask.buffer, mask.byteOffset, at / 4);
+    for (let i = 0; i < into.length; i++) into[i] &= from[i];
+  }
+  for (; at < length; at++) bits[at] &= mask[at];
 }
 
 /** About half of the bits of a byte, the same ones each time for the same place and seed. */
