@@ -113,13 +113,34 @@ export class ArchiveWalk {
     }
 
     const modsEnd = this.#within(this.#atom(MODS), this.#fileSize);
+    const buffer = this.#buffer;
     let next = 0;
     let modules = 0;
     let consistent = true;
     while (this.#offset < modsEnd) {
       this.#path(modsEnd);
       const end = this.#within(this.#atom(CODE), modsEnd);
-      while (this.#offset < end) {
+      for (;;) {
+        // Those that lie whole in the buffer, nearly all: a call for each of their bytes would take most of a start.
+        const stop = Math.min(end - this.#base, this.#filled);
+        let at = this.#at;
+        while (at < stop) {
+          const code = buffer[at];
+          const size = codeSizes[code];
+          const after = at + (size || 3);
+          if (!(size >= 0 && after <= stop) || code === profileCode) break;
+          if (size === 0) {
+            if (next >= maps.length) break;
+            const name = maps[next++];
+            if ((buffer[at + 1] | (buffer[at + 2] << 8)) !== found[name]) consistent = false;
+            const id = ids ? ids[name] : 0;
+            buffer[at + 1] = id;
+            buffer[at + 2] = id >> 8;
+          }
+          at = after;
+        }
+        this.#at = at;
+        if (this.#offset >= end) break;
         const code = this.#one();
         if (code >= codeSizes.length || code === profileCode) refuse(`operation ${code} is none`);
         const size = codeSizes[code];
@@ -183,7 +204,15 @@ export class ArchiveWalk {
     return count;
   }
 
+  /** @returns the next name and its NUL, good until the next one */
   #name(): Uint8Array {
+    const at = this.#at;
+    const nul = this.#buffer.indexOf(0, at);
+    // As it lies there; what does not end in the buffer, or not as it must, byte by byte.
+    if (nul > at && nul < this.#filled && nul - at < MAX_NAME && this.#base + nul < this.#symbolsEnd) {
+      this.#at = nul + 1;
+      return this.#buffer.subarray(at, nul + 1);
+    }
     const text = this.#text;
     let length = 0;
     do {
@@ -241,6 +270,11 @@ export class ArchiveWalk {
   }
 
   #two(): number {
+    const at = this.#at;
+    if (at + 2 <= this.#filled) {
+      this.#at = at + 2;
+      return this.#buffer[at] | (this.#buffer[at + 1] << 8);
+    }
     const low = this.#one();
     return low | (this.#one() << 8);
   }
