@@ -456,7 +456,7 @@ describe("mods: records and files that are not what they should be", () => {
 describe("mods: any byte inverted on flash, some of them here", () => {
   for (const what of MOD_FLIPS)
     it(what, () => {
-      flipMods(what, here(13, 61));
+      flipMods(what, { step: here(13, 61) });
     });
 });
 

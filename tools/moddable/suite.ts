@@ -24,6 +24,8 @@ export interface SuiteOptions {
   readonly modules?: Readonly<Record<string, string>>;
   /** A directory of resources. */
   readonly data?: string;
+  /** What stands for a name in the tests' sources: JavaScript. */
+  readonly define?: Readonly<Record<string, string>>;
   readonly sanitize?: boolean;
   /** Told each line that is not the runner's own. @returns true for one that is not for people */
   readonly line?: (text: string) => boolean;
@@ -64,7 +66,12 @@ function standInPaths(): Record<string, string> {
   return Object.fromEntries(Object.entries(paths).map(([name, [path]]) => [name, join(ROOT, path)]));
 }
 
-async function bundle(file: string, target: string, standIns = false): Promise<void> {
+async function bundle(
+  file: string,
+  target: string,
+  standIns = false,
+  define: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await build({
     entryPoints: [file],
     outfile: target,
@@ -74,20 +81,26 @@ async function bundle(file: string, target: string, standIns = false): Promise<v
     external: standIns ? [] : SDK_MODULES,
     alias: standIns ? standInPaths() : { "xs-ota-agent": join(ROOT, "src/index.ts") },
     target: "es2022",
+    define,
     tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
     logLevel: "error",
   });
 }
 
 export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
-  const { sdk, name, files, include, seconds, standIns, data, sanitize } = options;
+  return (await buildSuite(options))();
+}
+
+/** @returns runs the tests, as often as it is called */
+export async function buildSuite(options: SuiteOptions): Promise<() => Promise<SuiteResult>> {
+  const { sdk, name, files, include, standIns, data, sanitize, define } = options;
   const directory = join(sdk.output, name);
   mkdirSync(directory, { recursive: true });
   await bundle(RUNNER, join(directory, "runner.js"));
   const modules: Record<string, string> = { "*": "./main", "test/runner": "./runner", ...options.modules };
   const imports = ['import { runAll } from "test/runner";'];
   for (const [index, file] of files.entries()) {
-    await bundle(file, join(directory, `t${index}.js`), standIns);
+    await bundle(file, join(directory, `t${index}.js`), standIns, define);
     modules[`test/t${index}`] = `./t${index}`;
     imports.push(`import "test/t${index}";`);
   }
@@ -107,12 +120,13 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
     strip: [],
   };
   writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest));
-  const child = await sdk.run(
-    await sdk.build({ directory, platform: "lin", sanitize }),
-    { processor: seconds },
-    0,
-    sanitize,
-  );
+  const library = await sdk.build({ directory, platform: "lin", sanitize });
+  return () => runLibrary(library, options);
+}
+
+async function runLibrary(library: string, options: SuiteOptions): Promise<SuiteResult> {
+  const { sdk, seconds, sanitize } = options;
+  const child = await sdk.run(library, { processor: seconds }, 0, sanitize);
   let output = "";
   let summary = "";
   let last = "";

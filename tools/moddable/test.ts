@@ -3,22 +3,20 @@
  * ESP32 link step, and what the agent costs. Needs a Moddable SDK (MODDABLE), nothing of ESP-IDF.
  * @module
  */
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command } from "commander";
 import { connectAsync } from "mqtt";
 import { generateIdentity } from "../../service/signer.js";
 import { freePort } from "../../test/support/daemon.js";
 import { startMosquitto } from "../../test/support/mosquitto.js";
-import { isRecord } from "../../test/support/recorded-engine.js";
-import { compileMod } from "../cli/mod.js";
 import { updatePageOnDesk } from "./components.js";
 import { type DeskOptions, THING, updateOnDesk } from "./desk.js";
 import { EVERYTHING, updateEverything } from "./everything.js";
 import { prepareExample } from "./example.js";
 import { measureRom, romRows } from "./figures.js";
 import { linkForEsp32 } from "./link.js";
-import { invertBytes } from "./mod-bytes.js";
+import { invertBytes, type Part } from "./mod-bytes.js";
 import { DESK_MODS, updateModsOnDesk } from "./mods.js";
 import { deployModsByCommand } from "./mods-command.js";
 import { makeMutualTls } from "./mutual-tls.js";
@@ -33,7 +31,7 @@ interface Options {
   turn: string;
   only?: string;
   output?: string;
-  everyByte?: true;
+  everyByte?: true | string;
 }
 const command = new Command("npm run test:moddable --")
   .description("The tests on the Moddable runtime, updates, the ESP32 link step. Needs MODDABLE.")
@@ -41,7 +39,10 @@ const command = new Command("npm run test:moddable --")
   .option("--seconds <number>", "longest that a step may run, of the clock; tests: of the processor", "1800")
   .option("--turn <ms>", "longest the agent may keep the application waiting, in processor time", "50")
   .option("--only <text>", "steps whose title has this in it, or one of several such texts with | between")
-  .option("--every-byte", "invert each byte of the large mod, not some: minutes of a processor")
+  .option(
+    "--every-byte [part]",
+    "invert each byte of the large mod, not some: an hour of a processor; 2/4: the second quarter of them",
+  )
   .option(
     "--output <folder>",
     "where to build, and what was built is kept for the next run (default: thrown away)",
@@ -55,6 +56,8 @@ const SECONDS = Number(longest);
 const LONGEST_TURN = Number(turn);
 for (const [name, value] of Object.entries({ size: IMAGE, seconds: SECONDS, turn: LONGEST_TURN }))
   if (!(value > 0)) command.error(`error: --${name} is a number above 0`);
+/** Which bytes of the large mod, unless it is some. */
+const EVERY = everyByte === undefined ? undefined : partOf(everyByte);
 /** Those of the SDK with Wi-Fi. */
 const TARGETS = ["esp32", "esp32/esp32s3", "esp32/esp32c3", "esp32/esp32c6", "esp32/qtpys2"];
 const EXAMPLES = readdirSync(join(ROOT, "examples"));
@@ -67,8 +70,6 @@ const APPS = {
   mcpack: "that is a package, by mcpack",
   "mcpack-typescript": "that is a package in TypeScript with options, by mcpack",
 };
-/** Every so many bytes of the large mod are inverted unless all are. */
-const SOME_BYTES = 97;
 /** Bytes of a slot on ESP32. */
 const SLOT = 16;
 
@@ -80,6 +81,13 @@ const SUITE_INCLUDE = [
   "examples/io/tcp/mqtt/manifest_mqtt.json",
   "modules/network/mqtt/manifest.json",
 ];
+
+function partOf(text: string | true): Part {
+  if (text === true) return { n: 1, of: 1 };
+  const [n = 0, of = 0] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? [];
+  if (!(n >= 1 && n <= of)) command.error("error: --every-byte takes a part such as 2/4");
+  return { n, of };
+}
 
 let failures = 0;
 let steps = 0;
@@ -109,18 +117,6 @@ async function suite(
   const { passed, failed, output } = await runSuite({ ...options, ...more });
   if (failed) throw new Error(`${failed} of ${passed + failed} tests failed\n${output}`);
   return `${passed} tests`;
-}
-
-/** The agent's bundle as the archive of a mod. @returns a directory with nothing else in it */
-function largeArchive(sdk: Sdk): string {
-  const [source, data] = ["large-mod", "large-archive"].map((name) => join(sdk.output, name)) as [
-    string,
-    string,
-  ];
-  for (const directory of [source, data]) mkdirSync(directory, { recursive: true });
-  copyFileSync(join(ROOT, "dist/index.js"), join(source, "main.js"));
-  writeFileSync(join(data, "large.xsa"), compileMod([join(source, "main.js")], "large"));
-  return data;
 }
 
 /** Keeps what an application writes. @throws Error with the end of it, when `action` throws */
@@ -314,15 +310,9 @@ async function main(): Promise<void> {
         suite(sdk, name, [join(ROOT, "test/moddable", `${name}.test.ts`)]),
       );
     await step("bytes of mods inverted, on the runtime with AddressSanitizer", async () => {
-      const data = largeArchive(sdk);
-      const modules = { "test/mods": join(ROOT, "hosts/esp32/mods") };
       const include = [...SUITE_INCLUDE, "modules/files/resource/manifest.json"];
-      const file = join(ROOT, "test/moddable/mods.test.ts");
-      const lines: string[] = [];
-      const line = (text: string) => isRecord(text) && lines.push(text) > 0;
-      const passed = await suite(sdk, "mods", [file], { include, modules, data, sanitize: true, line });
-      const bytes = invertBytes(join(data, "large.xsa"), lines, everyByte ? 1 : SOME_BYTES);
-      return `${passed}; ${bytes} bytes of the large mod inverted, linked and before: what is started is what ran there`;
+      const progress = (text: string) => console.log(`       ${text}`);
+      return invertBytes({ sdk, include, seconds: SECONDS, every: EVERY, progress });
     });
     await updates(sdk);
     const { certificatePem } = await generateIdentity();
