@@ -4,6 +4,7 @@ import { buildStatement } from "../../hosts/formats/component-builder.js";
 import { RecordLog } from "../../src/components/record-log.js";
 import { BAD, decodeRecords } from "../../src/components/records.js";
 import { parseStatement } from "../../src/components/statement.js";
+import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/errors.js";
 import type { FileSet } from "../../src/slot/pal.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
@@ -202,6 +203,26 @@ describe("components: what is refused", () => {
     equal(rig.install(one(assets("1"))), "downgrade");
     equal(rig.install(one(assets("2", { size: 500 }))), "same-version");
     equal(rig.versions, "1.0.0 2 -");
+  });
+
+  it("what is in use signed anew, by itself and in a set: a head does not tell that the rest is the same", () => {
+    const rig = new ComponentRig({ live: true });
+    rig.install(one(assets("2")));
+    accept(rig);
+    // Another s: nothing is verified before the head is judged.
+    const anew = ({ fileType, signature }: JobFile) =>
+      fileType === ASSETS && signature
+        ? { signature: { ...signature, bytes: changed(signature.bytes, signature.bytes.length - 1, 2) } }
+        : {};
+    equal(rig.install(one(assets("2")), anew), "same-version");
+    const set = withStatement(
+      new Map([
+        [ASSETS, assets("2")],
+        [CERTS, certs("1")],
+      ]),
+    );
+    equal(rig.install(set, anew), "same-version");
+    equal(rig.install(set), undefined);
   });
 
   it("firmware that a component in use does not go with, unless the job brings another", () => {

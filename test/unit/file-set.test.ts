@@ -1,5 +1,7 @@
 import { PlannedFiles } from "../../src/components/file-set.js";
 import { MAX_COMPONENTS } from "../../src/components/records.js";
+import { receiving } from "../../src/control/status.js";
+import { plainDetails } from "../../src/control/words.js";
 import { deepEqual, equal, ok } from "../support/assert.js";
 import { fileOf } from "../support/pal-rig.js";
 
@@ -50,7 +52,12 @@ describe("files that are installed together", () => {
     const set = new PlannedFiles(order, true);
     let longest = 0;
     do {
-      for (const received of [0, 99, 100]) longest = Math.max(longest, set.progress(received, 100).length);
+      for (const received of [0, 99, 100]) {
+        longest = Math.max(longest, set.progress(received, 100).length);
+        const details = receiving(received, 100, set);
+        deepEqual(plainDetails(details), details, "what AWS does not take is replaced or left out");
+        equal(Object.keys(details).length, 2);
+      }
     } while (set.next(order));
     ok(longest > 100 && longest <= LONGEST_VALUE, `${longest} characters`);
   });
