@@ -58,6 +58,8 @@ export class Mods {
   readonly #links: Links;
   /** Place of the mod that was prepared in this life. */
   #used: number | undefined;
+  /** Names were added to the machine: what is prepared from now on would have other ids than it was linked with. */
+  #named = false;
   /** Where a copy of it was linked, since its own place is another host's. */
   #moved: number | undefined;
   #problem: OtaError | undefined;
@@ -103,7 +105,8 @@ export class Mods {
 
   /**
    * Links and verifies the mod in use. To be called once in a life, before other code adds names to the machine. One on
-   * trial that cannot be used is given up; if firmware came with it, the device restarts and goes back to both.
+   * trial that cannot be used is given up; if firmware came with it, or its names have taken ids already, the device restarts and goes
+   * back to what was in use.
    * @returns undefined when there is none to be started: see `problem`
    */
   prepare(components: ModComponents): PreparedMod | undefined {
@@ -122,7 +125,7 @@ export class Mods {
         this.#tell(cause);
         if (!use.onTrial) return undefined;
         components.setPlatformImageState("rejected");
-        if (use.withFirmware) {
+        if (use.withFirmware || this.#named) {
           components.reset();
           return undefined;
         }
@@ -224,6 +227,7 @@ export class Mods {
     });
     if (added > engine.keyRoom)
       refuse("bad-image", `the mod adds ${added} names, there is room for ${engine.keyRoom}`);
+    if (added > 0) this.#named = true;
     const ids = new Uint16Array(found.ids.length);
     let linked = found.consistent;
     walk.names((name, index) => {

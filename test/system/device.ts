@@ -279,12 +279,11 @@ export class Device {
     return this.#view.partitions.find(({ label }) => label === `assets_${number}`);
   }
 
-  /** Nothing may happen to what is in use, nor to the mod of the firmware that another on trial may have to give way to. */
+  /** Nothing may happen to what is in use, nor to the mod that is there again when what is on trial gives way. */
   #watch({ kind, offset }: FlashCommand): void {
     if (kind === "read") return;
     const { judge } = this.parts;
-    const isBack = this.#firmware === judge.kept;
-    for (const place of [this.#inUse, isBack ? undefined : this.#keptPlace])
+    for (const place of [this.#inUse, this.#keptPlace])
       if (place && offset >= place.offset && offset < place.offset + place.size)
         judge.fail(`the place in use, ${place.label}, is written to`);
   }

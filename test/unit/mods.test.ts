@@ -351,6 +351,36 @@ describe("mods: what is wrong with one shows at its first start", () => {
   });
 });
 
+describe("mods: one that is on trial and cannot be linked", () => {
+  it("gives way at the next start: its names have taken ids, and the one in use is not linked again in its place", () => {
+    const rig = device();
+    equal(rig.rig.install(one(mod("2"))), undefined);
+    const { restarts } = rig.rig;
+    const before = bytesIn(rig, 0);
+    const [place] = rig.places;
+    const { offset, size } = { offset: rig.offsets.place, size: place!.status().size };
+    const inFirst = (at: number) => at >= offset && at < offset + size;
+    let touched = 0;
+    rig.rig.chip.faults = {
+      fate({ kind, offset: at }) {
+        if (kind === "read") return undefined;
+        if (inFirst(at)) touched++;
+        return at >= offset && at < rig.offsets.links ? "ignore" : undefined;
+      },
+    };
+    rig.start();
+    equal(rig.prepared, undefined);
+    equal(rig.mods.problem?.code, "flash-write");
+    equal(rig.rig.restarts, restarts + 1);
+    rig.rig.chip.faults = undefined;
+    rig.start();
+    equal(rig.versions, "1.0.0 - 1");
+    runs(rig, "1");
+    deepEqual(bytesIn(rig, 0), before);
+    equal(touched, 0);
+  });
+});
+
 describe("mods: one that throws when it is started", () => {
   it("comes back to the one before at once, when it is on trial", () => {
     const rig = device();
