@@ -183,10 +183,10 @@ export function isUnknown(message = ""): boolean {
 /** In place of a code, for what the device has told hawkBit it has stopped. */
 export const STOPPED = "stopped";
 /**
- * How a transfer that is made once more may fail when its file is gone, or the artifact with its signature; and for a processor
- * that does not say what it runs.
+ * How a job that is met once more may fail when its file is gone, or the artifact with its signature, or the application does not
+ * want it; and for a processor that does not say what it runs.
  */
-const AGAIN = /^(stream-refused|http|no-progress|signature-missing)$/;
+const AGAIN = /^(stream-refused|http|no-progress|signature-missing|user-abort)$/;
 const AGAIN_UNTOLD = /^(signature-check|bad-image|flash-write|file-create|file-close)$/;
 
 /**

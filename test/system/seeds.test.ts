@@ -26,6 +26,8 @@ const FOUND = [
   [3_101_632, "a second processor started what the flash no longer held as it was verified"],
   [4_003_926, "over a slow link in small blocks the head of a whole image was given up in the middle"],
   [7_016_586, "an old notification about an earlier attempt made the image on trial one without a job"],
+  [7_039_332, "after a mod that could not be linked the one in use was linked anew where it lay"],
+  [7_082_125, "after a power cut the application aborted what a second processor had confirmed"],
   [7_074_790, "a power cut hid that a second processor had confirmed, and the signature was gone"],
 ] as const;
 
