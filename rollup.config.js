@@ -73,6 +73,18 @@ const payload = {
   ],
 };
 
+/** Their decoder in JavaScript, for platforms without the native one. */
+const payloadDecoder = {
+  input: "src/payload/js-decoder.ts",
+  output: shipped("payload-decoder"),
+  plugins: [
+    agentModules,
+    transpile,
+    compact({ prefix: "$e" }),
+    beside("payload-decoder.d.ts", () => 'export * from "./payload/js-decoder.js";\n'),
+  ],
+};
+
 /** hawkBit as the fleet's service, for products that want it. */
 const ddi = {
   input: "src/ddi/index.ts",
@@ -143,7 +155,7 @@ const failureLog = {
   ],
 };
 
-const ours = [agent, http, ddi, url, payload, components, mods, failureLog];
+const ours = [agent, http, ddi, url, payload, payloadDecoder, components, mods, failureLog];
 
 /** `rollup -c --configAgent` makes what needs no output of tsc. */
 export default ({ configAgent }) => (configAgent ? ours : [...ours, ...moddable]);

@@ -17,6 +17,7 @@ const SHIPPED: readonly [source: RegExp, name: string][] = [
   [/\/src\/components\/index\.js$/, "components"],
   [/\/src\/mods\/index\.js$/, "mods"],
   [/\/src\/payload\/index\.js$/, "payload"],
+  [/\/src\/payload\/js-decoder\.js$/, "payload-decoder"],
   [/\/src\/control\/failure-log\.js$/, "failure-log"],
   [/\/src\/transfer\/http\.js$/, "http"],
 ];

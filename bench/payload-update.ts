@@ -8,6 +8,7 @@ import { FlashPartition } from "../hosts/emulated/flash-partition.js";
 import { NorFlash } from "../hosts/emulated/nor-flash.js";
 import { StreamService } from "../service/streams.js";
 import { FileComplete } from "../src/events.js";
+import { jsDecoder } from "../src/payload/js-decoder.js";
 import { StagedPal } from "../src/payload/staged-pal.js";
 import type { Crypto } from "../src/ports.js";
 import { parseHead } from "../src/slot/esp-image.js";
@@ -84,7 +85,7 @@ export function update({ base, image, file, variant, bandwidth }: Update): Secon
   broker.onMessage = (topic, payload) => void service.handle(topic, payload);
   const mqtt = broker.connect(clock, { rtt: RTT, bandwidth });
   const pal = new StagedPal({
-    ...{ slot, running, boot, crypto, clock, packed: true },
+    ...{ slot, running, boot, crypto, clock, decoder: jsDecoder, packed: true },
     ...{ trustedKeys: new TrustedKeys({ "": publicKey }), allowDowngrade: true },
   });
   let fetched = Number.NaN;

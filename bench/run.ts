@@ -200,7 +200,7 @@ function printNative(size: NativeSize | undefined): void {
     ["with the functions XS calls", whole === undefined ? "" : String(whole)],
     ["RAM of its state", String(state)],
   ];
-  console.log("\nThe decoder of payloads in C, RISC-V, bytes\n");
+  console.log("\nThe decoder of payloads in C, which option payload brings to ESP32, RISC-V, bytes\n");
   console.log(table(["what", "bytes"], rows));
 }
 

@@ -3,8 +3,9 @@
  * payload; "d" decodes, with sectors of 4096 bytes, and answers with the sum of the image.
  * @module
  */
-import { beginSegment, JsPayloadDecoder } from "../../src/payload/decoder.js";
+import { beginSegment } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 
 const SECTOR = 4096;
 
@@ -18,7 +19,7 @@ function reader(from: Uint8Array): (into: Uint8Array, offset: number) => void {
 function decode(): Uint8Array {
   const header = new PayloadHeader(payload.subarray(0, START_LENGTH), payload.length);
   const image = new Uint8Array(header.imageLength);
-  const decoder = new JsPayloadDecoder(header, {
+  const decoder = jsDecoder(header, {
     payload: reader(payload),
     base: reader(base),
     output: reader(image),

@@ -8,6 +8,7 @@ import { FailureLog } from "../../src/control/failure-log.js";
 import { type Flash, FlashPal, TrustedKeys } from "../../src/index.js";
 import { Mods } from "../../src/mods/index.js";
 import { StagedPal } from "../../src/payload/index.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import { HttpPlane } from "../../src/transfer/http.js";
 import { boot, crypto, digest } from "./ports.js";
 
@@ -41,7 +42,7 @@ const MAKERS: Readonly<Record<string, () => unknown>> = {
     const mods = new Mods({ ...parts, engine, places, links: flash, fileType: 12, firmware: "1.0.0" });
     return [mods, new Components({ ...parts, firmware, log: flash, components: [mods.definition] })];
   },
-  payload: () => new StagedPal({ ...parts, slot: flash, running: flash }),
+  payload: () => new StagedPal({ ...parts, slot: flash, running: flash, decoder: jsDecoder }),
   "failure-log": () => new FailureLog(),
   http: () => new HttpPlane({ http, clock }),
 };

@@ -31,6 +31,7 @@ import {
   TrustedKeys,
 } from "../../src/index.js";
 import { StagedPal } from "../../src/payload/index.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import { HttpPlane, type HttpPlaneOptions } from "../../src/transfer/http.js";
 
 /** What an image does on booting. `fail`: its self-test fails; `no-network`: it never connects. */
@@ -221,7 +222,9 @@ export function startApp(ports: AppPorts, config: AppConfig): OtaAgent {
     trustedKeys: new TrustedKeys(config.trustedKeys),
     onNoResume: (reason) => log("warn", `no resume: ${reason}`),
   };
-  const firmware = payloads ? new StagedPal({ ...options, running, packed: true }) : new FlashPal(options);
+  const firmware = payloads
+    ? new StagedPal({ ...options, running, decoder: jsDecoder, packed: true })
+    : new FlashPal(options);
   const parts =
     components &&
     new Components({

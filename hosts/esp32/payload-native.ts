@@ -1,22 +1,28 @@
 /**
- * The native decoder of payloads: the typed face of payload.c. A file of its own, because only the XS compiler
- * understands `native`.
+ * The native decoder of payloads: the typed face of payload.c, which reads the flash by itself. A file of its own, because only
+ * the XS compiler understands `native`.
  * @module
  */
 import { OtaError } from "xs-ota-agent";
-import type { NativeDecoder, PayloadDecoder } from "xs-ota-agent/payload";
+import type { MakeDecoder, PayloadDecoder, PayloadHeader, PayloadPlace } from "xs-ota-agent/payload";
 
 /** payload.c. The compiler takes each body for a binding only when it is this call and nothing else. */
 class Native {
   size(): number {
     return native("xs_ota_payloadSize").call(this) as number;
   }
+  /**
+   * @param numbers bytes of the image, bytes of the base, predictor, binary logarithm of the segment, bytes of the payload
+   * @param segments of the image: rows of offset, address, length
+   * @param steps of the map: rows of offset and shift
+   * @param start offset in the slot where the payload lies, its first sector behind the others
+   */
   open(
     state: Uint8Array,
     numbers: Int32Array,
     segments: Int32Array,
     steps: Int32Array,
-    first: number,
+    start: number,
   ): number {
     return native("xs_ota_payloadOpen").call(
       this,
@@ -24,7 +30,7 @@ class Native {
       numbers as never,
       segments as never,
       steps as never,
-      first as never,
+      start as never,
     ) as number;
   }
   begin(state: Uint8Array, position: number, at: number, end: number, raw: number): number {
@@ -46,9 +52,11 @@ class EspPayloadDecoder implements PayloadDecoder {
   readonly #native = new Native();
   readonly #state: Uint8Array;
 
-  constructor(numbers: Int32Array, segments: Int32Array, steps: Int32Array, first: number) {
+  constructor(header: PayloadHeader, { length, start }: PayloadPlace) {
+    const { imageLength, baseLength, predictor, segmentLog2, imageSegments, steps } = header;
+    const numbers = Int32Array.of(imageLength, baseLength, predictor, segmentLog2, length);
     this.#state = new Uint8Array(this.#native.size());
-    check(this.#native.open(this.#state, numbers, segments, steps, first));
+    check(this.#native.open(this.#state, numbers, imageSegments, steps, start));
   }
 
   begin(position: number, at: number, end: number, raw: boolean): void {
@@ -66,5 +74,7 @@ function check(error: number): void {
   if (error) throw new OtaError("flash-write", "the flash cannot be read");
 }
 
-export const nativeDecoder: NativeDecoder | undefined = (numbers, segments, steps, first) =>
-  new EspPayloadDecoder(numbers, segments, steps, first);
+export const makeDecoder: MakeDecoder = (header, place) => new EspPayloadDecoder(header, place);
+
+/** Compressed images are taken by default. */
+export const packed: boolean = true;

@@ -17,8 +17,8 @@
 #define SECTOR 4096
 
 typedef struct {
-	/* Where the payload's second sector is in the slot, and how long the payload is. */
-	uint32_t first, length;
+	/* Where the payload lies in the slot, and how long it is. */
+	uint32_t start, length;
 	payload_t payload;
 } state_t;
 
@@ -34,7 +34,7 @@ static int readPayload(const state_t *state, const esp_partition_t *slot, uint32
 		/* From the second one on they are in their order. */
 		uint32_t part = sector || length < SECTOR - within ? length : SECTOR - within;
 		uint32_t place = sector ? sector - 1 : sectors - 1;
-		if (ESP_OK != esp_partition_read(slot, state->first + place * SECTOR + within, into, part))
+		if (ESP_OK != esp_partition_read(slot, state->start + place * SECTOR + within, into, part))
 			return -1;
 		offset += part;
 		into += part;
@@ -75,14 +75,14 @@ void xs_ota_payloadSize(xsMachine *the)
 	xsmcSetInteger(xsResult, sizeof(state_t));
 }
 
-/* state, numbers, segments, steps, first */
+/* state, numbers, segments, steps, start */
 void xs_ota_payloadOpen(xsMachine *the)
 {
 	state_t *state;
 	payload_header_t header;
 	void *numbers, *segments, *steps;
 	xsUnsignedValue size, segmentSize, stepSize;
-	uint32_t first = (uint32_t)xsmcToInteger(xsArg(4));
+	uint32_t start = (uint32_t)xsmcToInteger(xsArg(4));
 
 	xsmcGetBufferReadable(xsArg(1), &numbers, &size);
 	xsmcGetBufferReadable(xsArg(2), &segments, &segmentSize);
@@ -92,7 +92,7 @@ void xs_ota_payloadOpen(xsMachine *the)
 	state = stateOf(the);
 	memcpy(&header, numbers, sizeof(header));
 	memcpy(&state->length, (uint8_t *)numbers + sizeof(header), sizeof(uint32_t));
-	state->first = first;
+	state->start = start;
 	xsmcSetInteger(xsResult, payload_open(&state->payload, &header, segments, segmentSize / sizeof(payload_segment_t),
 		steps, stepSize / sizeof(payload_step_t), readFlash, state));
 }

@@ -3,12 +3,17 @@
  * that want them.
  * @module
  */
-import { nativeDecoder } from "moddable:xs-ota-agent/payload-native";
+import { makeDecoder, packed } from "moddable:xs-ota-agent/payload-native";
 import { openPartition } from "moddable:xs-ota-agent/platform";
 import { StagedPal, type StagedPalOptions } from "xs-ota-agent/payload";
 
-/** For the agent's option `payloads`. `packed`: take compressed images also without the native decoder. */
+/** For the agent's option `payloads`. `packed`: take compressed images. Default: with the native decoder alone. */
 export function payloads(options: Pick<StagedPalOptions, "packed"> = {}) {
   return (parts: Omit<StagedPalOptions, "running" | "decoder" | "packed">): StagedPal =>
-    new StagedPal({ ...parts, ...options, running: openPartition("running"), decoder: nativeDecoder });
+    new StagedPal({
+      ...parts,
+      running: openPartition("running"),
+      decoder: makeDecoder,
+      packed: options.packed ?? packed,
+    });
 }

@@ -2,6 +2,7 @@
  * The simulator has no native decoder of payloads: it takes the one in JavaScript.
  * @module
  */
-import type { NativeDecoder } from "xs-ota-agent/payload";
+export { jsDecoder as makeDecoder } from "xs-ota-agent/payload-decoder";
 
-export const nativeDecoder: NativeDecoder | undefined = undefined;
+/** Compressed images are not taken by default: JavaScript takes minutes for one. */
+export const packed: boolean = false;

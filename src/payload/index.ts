@@ -3,5 +3,6 @@
  * without them does not pay for it.
  * @module
  */
-export type { PayloadDecoder } from "./decoder.js";
-export { type NativeDecoder, StagedPal, type StagedPalOptions } from "./staged-pal.js";
+export type { MakeDecoder, PayloadDecoder, PayloadPlace, PayloadSource } from "./decoder.js";
+export type { PayloadHeader } from "./header.js";
+export { StagedPal, type StagedPalOptions } from "./staged-pal.js";

@@ -20,33 +20,19 @@ import {
   type Received,
 } from "../slot/pal.js";
 import type { TrustedKeys } from "../slot/signature.js";
-import { beginSegment, JsPayloadDecoder, type PayloadDecoder } from "./decoder.js";
+import { beginSegment, type MakeDecoder, type PayloadDecoder } from "./decoder.js";
 import { badPayload, HEADER_LENGTH, PayloadHeader, START_LENGTH } from "./header.js";
 import { PartFlash } from "./part-flash.js";
 import { type RunningImage, RunningSum } from "./running-image.js";
 import { Slices } from "./slices.js";
 
-/**
- * Makes a decoder that reads the flash by itself.
- * @param numbers bytes of the image, bytes of the base, predictor, binary logarithm of the segment, bytes of the payload
- * @param segments of the image: rows of offset, address, length
- * @param steps of the map: rows of offset and shift
- * @param first offset in the slot of the payload's second sector; the others follow, and then the first one
- */
-export type NativeDecoder = (
-  numbers: Int32Array,
-  segments: Int32Array,
-  steps: Int32Array,
-  first: number,
-) => PayloadDecoder;
-
 export interface StagedPalOptions extends FlashPalOptions {
   boot: BootControl;
   /** The slot that runs, as it was before encryption (Moddable: partition "running"): what deltas are from. */
   running: Flash;
-  /** A native decoder. Default: the one in JavaScript. */
-  decoder?: NativeDecoder | undefined;
-  /** Take compressed images. Default: with a native decoder alone, as JavaScript takes minutes for one. */
+  /** Makes what decodes a payload: natively, or `jsDecoder` of `xs-ota-agent/payload-decoder`. */
+  decoder: MakeDecoder;
+  /** Take compressed images. Default false: a decoder in JavaScript takes minutes for one. */
   packed?: boolean | undefined;
 }
 
@@ -101,18 +87,14 @@ class OpenPayload {
   }
 
   /** A decoder of the payload. @throws OtaError "bad-payload" */
-  decoder(header: PayloadHeader, running: Flash, slot: Flash, makeNative?: NativeDecoder): PayloadDecoder {
+  decoder(header: PayloadHeader, { decoder, running, slot }: StagedPalOptions): PayloadDecoder {
     const { view, file, sectorLength } = this;
-    // Not called `native`: the XS compiler takes a call of that name for one of its own.
-    if (makeNative) {
-      const { imageLength, baseLength, predictor, segmentLog2, imageSegments, steps } = header;
-      const numbers = Int32Array.of(imageLength, baseLength, predictor, segmentLog2, file.fileSize);
-      return makeNative(numbers, imageSegments, steps, view.place(1) * sectorLength);
-    }
-    return new JsPayloadDecoder(header, {
+    return decoder(header, {
       payload: (into, offset) => view.read(into, offset),
       base: (into, offset) => void running.read(into, offset),
       output: (into, offset) => void slot.read(into, offset),
+      length: file.fileSize,
+      start: view.place(1) * sectorLength,
     });
   }
 
@@ -191,7 +173,7 @@ export class StagedPal implements OtaPal {
   /** @throws TypeError when a required option is missing, RangeError for an unusable `eraseLength` */
   constructor(options: StagedPalOptions) {
     this.#whole = new FlashPal(options);
-    for (const name of ["boot", "running"] as const)
+    for (const name of ["boot", "running", "decoder"] as const)
       if (!options[name]) throw new TypeError(`option "${name}" is missing`);
     this.#options = options;
     this.#slices = new Slices(options.clock);
@@ -238,7 +220,7 @@ export class StagedPal implements OtaPal {
   }
 
   rank(files: readonly JobFile[]): JobFile[] {
-    const { boot, decoder, packed = !!decoder } = this.#options;
+    const { boot, packed } = this.#options;
     const deltas: JobFile[] = [];
     const alone: JobFile[] = [];
     const whole: JobFile[] = [];
@@ -474,7 +456,6 @@ export class StagedPal implements OtaPal {
   }
 
   #apply(open: OpenPayload, header: PayloadHeader, done: Done, applied: Applied | undefined): void {
-    const { running, slot, decoder } = this.#options;
     const { sectorLength, made } = open;
     const { imageLength } = header;
     const image = open.image as FlashPal;
@@ -486,7 +467,7 @@ export class StagedPal implements OtaPal {
       "bad-payload",
       () => {
         if (at === imageLength) return true;
-        machine ??= open.decoder(header, running, slot, decoder);
+        machine ??= open.decoder(header, this.#options);
         const end = open.start(header, k + 1);
         if (at === open.start(header, k)) {
           if (made.has(at, end - at)) {

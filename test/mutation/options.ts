@@ -18,7 +18,7 @@ export const OPTIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
-    "src/payload/decoder.ts",
+    "src/payload/js-decoder.ts",
     ["test/unit/payload-decoder.test.ts"],
     [
       [

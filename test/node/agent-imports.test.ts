@@ -11,7 +11,8 @@ import * as agent from "../../src/index.js";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** What goes into those bundles. The options are bundles of their own. */
 const FOLDERS = ["esp32", "moddable", "sim", "mqtt", "formats", "emulated"];
-const OWN_BUNDLE = /\/(transfer\/http|control\/failure-log|(payload|components|mods|ddi|url)\/index)\.js$/;
+const OWN_BUNDLE =
+  /\/(transfer\/http|control\/failure-log|payload\/js-decoder|(payload|components|mods|ddi|url)\/index)\.js$/;
 
 /** Values, not types, that a file imports from the agent's sources. */
 function imported(path: string): string[] {

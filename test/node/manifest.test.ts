@@ -10,6 +10,7 @@ import { otaSlots, TYPE_DATA, verifyPartitionTable } from "../../hosts/formats/p
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const PLAIN = join(ROOT, "tools/dist/plain");
 const PLATFORMS = ["esp32", "lin", "mac", "win"];
 /** Extensions mcconfig looks for behind a module's path. */
 const EXTENSIONS = [".js", ".ts", ".c"];
@@ -181,18 +182,34 @@ describe("manifests", () => {
     ok(compared > 0);
   });
 
+  it("bring the decoder of payloads in JavaScript to the simulators alone: ESP32 has the native one", () => {
+    const name = "xs-ota-agent/payload-decoder";
+    for (const path of [join(ROOT, "manifest-payload.json"), join(PLAIN, "manifest-payload-plain.json")]) {
+      const brings = (platform: string) =>
+        sections(path, platform).some(({ section }) =>
+          [...Object.keys(section.modules ?? {}), ...list(section.preload)].some(
+            (module) => module === name || /\/(js-decoder|model|predictor)$/.test(module),
+          ),
+        );
+      deepEqual(PLATFORMS.filter(brings), ["lin", "mac", "win"], path);
+    }
+    // The modules of a manifest import no more than they are given, so that it cannot come in by another name.
+    const text = (file: string) => readFileSync(join(ROOT, "dist", file), "utf8");
+    const own = "the payload's bits make no sense";
+    ok(text("payload-decoder.js").includes(own));
+    for (const file of ["payload.js", "payload-device.js", "payload-native.js"])
+      ok(!text(file).includes(own), file);
+  });
+
   it("preload every module of the package", () => {
-    for (const name of [
-      "manifest.json",
-      "manifest-http.json",
-      "manifest-network.json",
-      "manifest-mqtt-shared.json",
-    ])
-      for (const section of [
-        load(join(ROOT, name)),
-        ...Object.values(load(join(ROOT, name)).platforms ?? {}),
-      ])
-        deepEqual(list(section.preload).sort(), Object.keys(section.modules ?? {}).sort(), name);
+    for (const name of readdirSync(ROOT).filter((file) => /^manifest.*\.json$/.test(file)))
+      for (const platform of PLATFORMS) {
+        const manifest = load(join(ROOT, name));
+        const own = [manifest, manifest.platforms?.[platform] ?? {}];
+        const preloaded = own.flatMap(({ preload }) => list(preload));
+        const modules = own.flatMap((section) => Object.keys(section.modules ?? {}));
+        deepEqual(preloaded.sort(), modules.sort(), `${name} on ${platform}`);
+      }
   });
 
   it("set nothing for the whole application without being asked (DHE_RSA was)", () => {
@@ -251,15 +268,14 @@ describe("manifests", () => {
   });
 
   it("have readable ones beside them, whose modules are there and lead to their sources", () => {
-    const plain = join(ROOT, "tools/dist/plain");
     const made = readdirSync(ROOT).filter((name) => /^manifest.*\.json$/.test(name));
     for (const name of made) {
-      const manifest = load(join(plain, name.replace(".json", "-plain.json")));
+      const manifest = load(join(PLAIN, name.replace(".json", "-plain.json")));
       for (const path of list(manifest.include))
-        ok(path.startsWith("$") || existsSync(join(plain, path)), path);
+        ok(path.startsWith("$") || existsSync(join(PLAIN, path)), path);
       for (const section of [manifest, ...Object.values(manifest.platforms ?? {})])
         for (const path of Object.values(section.modules ?? {}).flat()) {
-          const file = join(plain, `${path}.js`);
+          const file = join(PLAIN, `${path}.js`);
           ok(existsSync(file), path);
           if (!existsSync(`${file}.map`)) continue;
           const { sources } = JSON.parse(readFileSync(`${file}.map`, "utf8")) as { sources: string[] };

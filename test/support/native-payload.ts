@@ -9,8 +9,9 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { OtaError } from "../../src/errors.js";
-import { beginSegment, JsPayloadDecoder } from "../../src/payload/decoder.js";
+import { beginSegment } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import * as Vectors from "../data/payload-vectors.js";
 import { appImage } from "./payload-rig.js";
@@ -66,7 +67,7 @@ export function decodeInJs(
   let error = 0;
   try {
     const source = { payload: reader(payload), base: reader(base), output: reader(image) };
-    const decoder = new JsPayloadDecoder(header, source);
+    const decoder = jsDecoder(header, source);
     const sector = new Uint8Array(SECTOR);
     while (made < header.imageLength) {
       if (made % (1 << header.segmentLog2) === 0) beginSegment(decoder, header, made);

@@ -10,6 +10,7 @@ import { equalBytes } from "../../src/bytes.js";
 import type { JobFile } from "../../src/control/job-document.js";
 import type { OtaError } from "../../src/index.js";
 import { StagedPal, type StagedPalOptions } from "../../src/payload/index.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import { parseHead } from "../../src/slot/esp-image.js";
 import type { Received } from "../../src/slot/pal.js";
 import { deepEqual, equal, ok } from "./assert.js";
@@ -86,6 +87,7 @@ export class PayloadRig {
       crypto: testCrypto,
       clock: this.clock,
       trustedKeys: TEST_KEYS,
+      decoder: jsDecoder,
       packed: true,
       ...this.#options.pal,
     });

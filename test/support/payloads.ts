@@ -2,13 +2,9 @@
  * Payloads for tests: decoding in memory, and made by hand. Runs on Node and on XS.
  * @module
  */
-import {
-  beginSegment,
-  JsPayloadDecoder,
-  type PayloadDecoder,
-  type PayloadSource,
-} from "../../src/payload/decoder.js";
+import { beginSegment, type PayloadDecoder, type PayloadSource } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import { assemble, type Part, type Plan } from "../../tools/payload/assemble.js";
 import { sha256 } from "./sha256.js";
 
@@ -22,14 +18,12 @@ export function reader(from: Uint8Array): (into: Uint8Array, offset: number) => 
   };
 }
 
-export type MakeDecoder = (header: PayloadHeader, source: PayloadSource) => PayloadDecoder;
-
 /** Decodes a payload, `step` bytes at a time. */
 export function decodeAll(
   payload: Uint8Array,
   base: Uint8Array = new Uint8Array(),
   step = SECTOR,
-  make: MakeDecoder = (header, source) => new JsPayloadDecoder(header, source),
+  make: (header: PayloadHeader, source: PayloadSource) => PayloadDecoder = jsDecoder,
 ): { header: PayloadHeader; image: Uint8Array } {
   const header = new PayloadHeader(payload.subarray(0, START_LENGTH), payload.length);
   const image = new Uint8Array(header.imageLength);

@@ -26,6 +26,7 @@ import {
   type Store,
 } from "../../src/index.js";
 import { StagedPal } from "../../src/payload/index.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import type { OtaPal } from "../../src/slot/pal.js";
 import { newSha256, sha256 } from "./sha256.js";
 import { KEY_POINT, signDigest, TEST_KEYS, testCrypto } from "./test-crypto.js";
@@ -161,7 +162,7 @@ export class World {
       ...this.#options.pal,
     };
     this.pal = this.#options.staged
-      ? new StagedPal({ ...parts, running: flash.open(running), packed: true })
+      ? new StagedPal({ ...parts, running: flash.open(running), decoder: jsDecoder, packed: true })
       : new FlashPal(parts);
     const { around } = this.#options;
     if (around) this.pal = around(this.pal as FlashPal, parts, this);

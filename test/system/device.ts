@@ -14,6 +14,7 @@ import type { Partition } from "../../hosts/formats/partition-table.js";
 import { Components } from "../../src/components/components.js";
 import { COMPONENT_HEADER_LENGTH } from "../../src/components/header.js";
 import { StagedPal } from "../../src/payload/index.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import type { Crypto, Store } from "../../src/ports.js";
 import { FlashPal } from "../../src/slot/flash-pal.js";
 import type { OtaPal } from "../../src/slot/pal.js";
@@ -366,7 +367,7 @@ export class Device {
     const slot = { slot: this.#view.open(control.otherPartition), store: this.store, eraseLength };
     const running = this.#view.open(this.running as Partition);
     const firmware = staged
-      ? new StagedPal({ ...shared, ...slot, running, packed: true })
+      ? new StagedPal({ ...shared, ...slot, running, decoder: jsDecoder, packed: true })
       : new FlashPal({ ...shared, ...slot });
     this.#components = this.#mod = undefined;
     if (this.#gearbox)

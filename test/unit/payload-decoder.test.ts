@@ -1,6 +1,7 @@
 import { OtaError } from "../../src/index.js";
-import { beginSegment, JsPayloadDecoder } from "../../src/payload/decoder.js";
+import { beginSegment } from "../../src/payload/decoder.js";
 import { PayloadHeader } from "../../src/payload/header.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import * as Model from "../../src/payload/model.js";
 import type { Plan } from "../../tools/payload/assemble.js";
 import { Coder } from "../../tools/payload/coder.js";
@@ -173,7 +174,7 @@ describe("payload decoder: refusals of tokens", () => {
       const payload = payloadOf({}, [{ data, raw: false }]);
       const header = new PayloadHeader(payload, payload.length);
       const source = { payload: reader(payload), base: reader(payload), output: reader(payload) };
-      throws(() => beginSegment(new JsPayloadDecoder(header, source), header, 0), REFUSAL);
+      throws(() => beginSegment(jsDecoder(header, source), header, 0), REFUSAL);
     }
   });
 

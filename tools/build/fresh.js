@@ -7,12 +7,11 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SHIPPED } from "./shipped.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SOURCES = ["src", "tools/build", "rollup.config.js", "tsconfig.json"];
-const FILES = ["index", "http", "ddi", "payload", "components", "failure-log"].map(
-  (name) => `dist/${name}.js`,
-);
+const FILES = Object.keys(SHIPPED).map((name) => `dist/${name}.js`);
 
 function times(path) {
   const files = statSync(path).isDirectory() ? readdirSync(path, { recursive: true }) : [""];

@@ -9,6 +9,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { moddable } from "./moddable.js";
+import { SHIPPED } from "./shipped.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const BUILT = "build/moddable";
@@ -19,13 +20,7 @@ const PREFIX = "xs-ota-agent/plain";
 
 /** Compacted files of dist and the modules they are made of. Native code stays where it is, in files of its own. */
 const ENTRIES = new Map([
-  ["index", "src/index"],
-  ["http", "src/transfer/http"],
-  ["ddi", "src/ddi/index"],
-  ["url", "src/url/index"],
-  ["payload", "src/payload/index"],
-  ["components", "src/components/index"],
-  ["failure-log", "src/control/failure-log"],
+  ...Object.entries(SHIPPED).map(([name, source]) => [name, `src/${source}`]),
   ...moddable
     .filter(({ plugins }) => plugins.some(({ name }) => name === "compact"))
     .map(({ input, output }) => [output.file.slice(5, -3), input.slice(BUILT.length + 1, -3)]),

@@ -9,25 +9,32 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SRC = join(ROOT, "src");
 
+/** The agent's files of dist, each with the source it is made of. */
+export const SHIPPED = Object.freeze({
+  index: "index",
+  http: "transfer/http",
+  ddi: "ddi/index",
+  url: "url/index",
+  payload: "payload/index",
+  "payload-decoder": "payload/js-decoder",
+  components: "components/index",
+  mods: "mods/index",
+  "failure-log": "control/failure-log",
+});
+
 /** @param agent path of the agent's bundle, if not the one of dist */
 export function shipped(agent = join(ROOT, "dist/index.js")) {
-  const files = {
-    "transfer/http.js": join(ROOT, "dist/http.js"),
-    "ddi/index.js": join(ROOT, "dist/ddi.js"),
-    "payload/index.js": join(ROOT, "dist/payload.js"),
-    "components/index.js": join(ROOT, "dist/components.js"),
-    "mods/index.js": join(ROOT, "dist/mods.js"),
-    "control/failure-log.js": join(ROOT, "dist/failure-log.js"),
-  };
+  const pathOf = (name) => (name === "index" ? agent : join(ROOT, `dist/${name}.js`));
+  const files = Object.fromEntries(
+    Object.entries(SHIPPED).map(([name, source]) => [`${source}.js`, pathOf(name)]),
+  );
   return {
     name: "agent as shipped",
     setup({ onResolve }) {
-      onResolve(
-        { filter: /^xs-ota-agent(\/http|\/ddi|\/payload|\/components|\/mods|\/failure-log)?$/ },
-        ({ path }) => ({
-          path: path === "xs-ota-agent" ? agent : join(ROOT, `dist/${path.split("/")[1]}.js`),
-        }),
-      );
+      onResolve({ filter: /^xs-ota-agent(\/|$)/ }, ({ path }) => {
+        const name = path.split("/")[1] ?? "index";
+        return name in SHIPPED ? { path: pathOf(name) } : null;
+      });
       onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
         const module = relative(SRC, resolve(resolveDir, path)).split(sep).join("/");
         return module.startsWith("../") ? null : { path: files[module] ?? agent };

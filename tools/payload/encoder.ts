@@ -4,8 +4,9 @@
  * @module
  */
 import { equalBytes } from "../../src/bytes.js";
-import { beginSegment, JsPayloadDecoder } from "../../src/payload/decoder.js";
+import { beginSegment } from "../../src/payload/decoder.js";
 import { PayloadHeader, START_LENGTH } from "../../src/payload/header.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import { align, type Stretch } from "./alignment.js";
 import { assemble, type Part, type Plan, type Sha256, segmentsOf } from "./assemble.js";
 import { Matches } from "./matches.js";
@@ -35,7 +36,7 @@ export function decodePayload(payload: Uint8Array, base?: Uint8Array): Uint8Arra
   const image = new Uint8Array(header.imageLength);
   const read = (from: Uint8Array) => (into: Uint8Array, offset: number) =>
     into.set(from.subarray(offset, offset + into.length));
-  const decoder = new JsPayloadDecoder(header, {
+  const decoder = jsDecoder(header, {
     payload: read(payload),
     base: read(base ?? new Uint8Array()),
     output: read(image),
