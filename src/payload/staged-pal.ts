@@ -88,13 +88,13 @@ class OpenPayload {
 
   /** A decoder of the payload. @throws OtaError "bad-payload" */
   decoder(header: PayloadHeader, { decoder, running, slot }: StagedPalOptions): PayloadDecoder {
-    const { view, file, sectorLength } = this;
+    const { view, file, sectors, sectorLength } = this;
     return decoder(header, {
       payload: (into, offset) => view.read(into, offset),
       base: (into, offset) => void running.read(into, offset),
       output: (into, offset) => void slot.read(into, offset),
       length: file.fileSize,
-      start: view.place(1) * sectorLength,
+      start: view.place(1 % sectors) * sectorLength,
     });
   }
 

@@ -68,6 +68,11 @@ export const OPTIONS: readonly Mutation[] = [
         "else if (!digest)",
       ],
       [
+        "a payload of one sector is looked for behind it",
+        "start: view.place(1 % sectors)",
+        "start: view.place(1)",
+      ],
+      [
         "another kind of payload than the job says is taken",
         'if (isDelta !== !!variant.base) badPayload("the payload is not of the kind the job says");',
         "",

@@ -1,6 +1,7 @@
 import { StuckBits } from "../../hosts/emulated/flash-faults.js";
 import { SECTOR_SIZE } from "../../hosts/emulated/nor-flash.js";
 import { OtaError } from "../../src/index.js";
+import { jsDecoder } from "../../src/payload/js-decoder.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 import { here } from "../support/here.js";
 import { fileOf } from "../support/pal-rig.js";
@@ -71,6 +72,42 @@ describe("staged PAL: applies", () => {
   });
 });
 
+describe("staged PAL: its decoder", () => {
+  it("has to be given", () => {
+    throws(() => new PayloadRig({ pal: { decoder: undefined } }), {
+      type: TypeError,
+      message: 'option "decoder" is missing',
+    });
+  });
+
+  for (const [what, file, payload] of [
+    ["a delta", DELTA_FILE, DELTA],
+    ["a compressed image", PACKED_FILE, PACKED],
+  ] as const)
+    it(`is told where ${what} lies, for one that reads the flash by itself`, () => {
+      const read = new Uint8Array(payload.length);
+      let decoders = 0;
+      const rig: PayloadRig = new PayloadRig({
+        pal: {
+          decoder: (header, place) => {
+            decoders++;
+            equal(place.length, payload.length);
+            // As payload.c reads it: the first sector stands behind the others.
+            const first = Math.ceil(place.length / SECTOR_SIZE) - 1;
+            for (let at = 0; at < place.length; at += SECTOR_SIZE) {
+              const sector = at > 0 ? at / SECTOR_SIZE - 1 : first;
+              rig.slot.read(read.subarray(at, at + SECTOR_SIZE), place.start + sector * SECTOR_SIZE);
+            }
+            return jsDecoder(header, place);
+          },
+        },
+      });
+      equal(rig.update(file, payload), undefined);
+      deepEqual(read, payload);
+      equal(decoders, 1);
+    });
+});
+
 describe("staged PAL: ranks what a job has", () => {
   const rig = new PayloadRig();
   const whole = fileOf(OTHER);
@@ -85,7 +122,7 @@ describe("staged PAL: ranks what a job has", () => {
     ]);
   });
 
-  it("no compressed image without a native decoder, unless the application wants it", () => {
+  it("no compressed image, unless the application or its platform wants it", () => {
     const { pal } = new PayloadRig({ pal: { packed: undefined } });
     deepEqual(pal.rank([whole, PACKED_FILE]), [whole]);
   });
