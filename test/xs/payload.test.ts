@@ -1,5 +1,5 @@
-/** Payloads of images as large as real ones, decoded in XS and in C: byte for byte the image. */
-import { deepStrictEqual } from "node:assert/strict";
+/** Payloads of images as large as real ones, decoded in XS, as it ships, and in C: byte for byte the image. */
+import { deepStrictEqual, ok } from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -8,6 +8,7 @@ import { nodeCrypto } from "../../hosts/node/crypto.js";
 import { XsWorker } from "../../hosts/xs/worker.js";
 import { makeDelta, packImage } from "../../tools/payload/encoder.js";
 import { compileNative, headerOf, NativeDecoder, outcomeOf } from "../support/native-payload.js";
+import { beyond } from "./beyond.js";
 
 const SIZE = 1_500_000;
 const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
@@ -18,11 +19,13 @@ describe("payloads of large images", function () {
   let program: string;
 
   before(async () => {
-    const { outputFiles } = await build({
+    const { outputFiles, metafile } = await build({
       entryPoints: [fileURLToPath(new URL("../../bench/xs/decode.ts", import.meta.url))],
-      ...{ bundle: true, write: false, format: "iife", target: "es2022" },
+      ...{ bundle: true, metafile: true, write: false, format: "iife", target: "es2022" },
+      plugins: [await beyond()],
       tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
     });
+    ok("dist/payload-decoder.js" in metafile.inputs, Object.keys(metafile.inputs).join());
     script = outputFiles[0].text;
     program = compileNative();
   });

@@ -5,35 +5,43 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { XsWorker } from "../../hosts/xs/worker.js";
 import { makePayload } from "../support/payload-maker.js";
+import { beyond } from "./beyond.js";
 import { compacted } from "./compacted.js";
 import { PAYLOAD, PAYLOAD_HEAD, SHA256 } from "./own-calls.js";
 import { sdkModules } from "./sdk-modules.js";
 
+const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 const SHIM = fileURLToPath(new URL("shim.ts", import.meta.url));
 
 export type Host = (message: Uint8Array) => Uint8Array;
 
 const load = async (file: string) => import(new URL(`../../tools/build/${file}`, import.meta.url).href);
 
-interface Script {
-  readonly text: string;
+interface Script extends Bundled {
   /** True when the agent in it is the one of dist. */
   readonly shipped: boolean;
 }
 
+interface Bundled {
+  readonly text: string;
+  /** Names of the files of dist that are in it. */
+  readonly files: readonly string[];
+}
+
 /** The file and all it imports as one script, with the agent by `agent`. */
-async function bundleWith(file: string, agent: Plugin): Promise<string> {
-  const { outputFiles } = await build({
+async function bundleWith(file: string, agent: Plugin): Promise<Bundled> {
+  const { outputFiles, metafile } = await build({
     stdin: {
       contents: `import ${JSON.stringify(SHIM)};\nimport ${JSON.stringify(file)};`,
       resolveDir: process.cwd(),
     },
     bundle: true,
+    metafile: true,
     write: false,
     format: "iife",
     platform: "neutral",
@@ -46,24 +54,26 @@ async function bundleWith(file: string, agent: Plugin): Promise<string> {
   const text = outputFiles[0]?.text ?? "";
   const foreign = /\b__require\("([^"]+)"\)/.exec(text);
   if (foreign) throw new Error(`${file} imports "${foreign[1]}", which does not exist on XS`);
-  return text;
+  const inputs = Object.keys(metafile.inputs).map((path) => relative(DIST, resolve(path)));
+  return { text, files: inputs.filter((path) => !path.startsWith("..")) };
 }
 
 /**
- * One script with the agent as it ships, the files of dist; for a file that asks for what the package does not export,
- * with the sources compacted in the same way. Fails for a file that imports anything of Node or npm.
+ * One script with the agent as it ships, the files of dist; for a file that itself asks for what the package does not
+ * export, with the sources compacted in the same way. Fails for a file that imports anything of Node or npm.
  * @param agent path of another bundle of the agent, in place of the one of dist
  */
 async function bundle(file: string, agent?: string): Promise<Script> {
   await (await load("fresh.js")).makeAgent();
-  try {
-    return { text: await bundleWith(file, (await load("shipped.js")).shipped(agent)), shipped: true };
-  } catch (error) {
-    const { errors = [] } = error as { errors?: readonly { text: string }[] };
-    if (!errors.length || !errors.every(({ text }) => /^No matching export in "dist\//.test(text)))
-      throw error;
-    return { text: await bundleWith(file, compacted), shipped: false };
-  }
+  for (const plugin of [(await load("shipped.js")).shipped(agent), await beyond(file, agent)])
+    try {
+      return { ...(await bundleWith(file, plugin)), shipped: true };
+    } catch (error) {
+      const { errors = [] } = error as { errors?: readonly { text: string }[] };
+      if (!errors.length || !errors.every(({ text }) => /^No matching export in "dist\//.test(text)))
+        throw error;
+    }
+  return { ...(await bundleWith(file, compacted)), shipped: false };
 }
 
 const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
@@ -101,13 +111,16 @@ export class XsSuite {
   readonly #script: string;
   /** True when the agent it runs is the one of dist. */
   readonly shipped: boolean;
+  /** Names of the files of dist that it runs. */
+  readonly files: readonly string[];
   readonly #host: Host;
   #worker: XsWorker | undefined;
   #snapshot: string | undefined;
 
-  private constructor({ text, shipped }: Script, host?: Host) {
+  private constructor({ text, shipped, files }: Script, host?: Host) {
     this.#script = text;
     this.shipped = shipped;
+    this.files = files;
     this.#host = (message) => {
       if (message[0] === SHA256) return sha256(message.subarray(1));
       if (message[0] === PAYLOAD) return payloadOf(message);
