@@ -3,6 +3,6 @@
  * without them does not pay for it.
  * @module
  */
-export type { MakeDecoder, PayloadDecoder, PayloadPlace, PayloadSource } from "./decoder.js";
+export type { MakeDecoder, PayloadDecoder, PayloadPlace, PayloadSource, Read } from "./decoder.js";
 export type { PayloadHeader } from "./header.js";
 export { StagedPal, type StagedPalOptions } from "./staged-pal.js";
