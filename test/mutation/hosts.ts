@@ -473,7 +473,7 @@ export const HOSTS: readonly Mutation[] = [
     "hosts/emulated/nor-flash.ts",
     ["test/unit/nor-flash.test.ts"],
     [
-      ["writing sets bits", "bits[i] &= bytes[i]", "bits[i] = bytes[i]"],
+      ["writing sets bits", "into[i] &= from[i]", "into[i] = from[i]"],
       [
         "erasing needs no whole sectors",
         "this.#check(offset, length, SECTOR_SIZE);",
