@@ -3,7 +3,7 @@
  * @module
  */
 import { decodeBase64 } from "../base64.js";
-import { checkUtf8, decodeUtf8 } from "../bytes.js";
+import { checkUtf8, decodeUtf8, toHex } from "../bytes.js";
 import { OtaError, type OtaErrorCode } from "../errors.js";
 import type { JobReply } from "./job-messages.js";
 import { bytesOf, expectEnd, findMembers, JsonCursor, readScalar, startOf } from "./json.js";
@@ -34,7 +34,7 @@ export interface JobFile {
 
 /** `execution.statusDetails` as an earlier life of this device left them. */
 export interface JobProgress {
-  /** True when `self_test` is present: the image was complete and verified. */
+  /** True when `self_test` is present, and `file` absent or of this job: the image was complete and verified. */
   readonly selfTest: boolean;
   /** `updatedBy`: packed version (major << 24 | minor << 16 | build) that performed the download; undefined when absent. */
   readonly updatedBy: number | undefined;
@@ -95,6 +95,8 @@ const MAX_FILES = 50;
 const MAX_SIGNATURE = 512;
 /** Longest texts that are read, in bytes: base64 with line ends, a presigned URL, anything else. */
 const MAX_SIGNATURE_TEXT = 2048;
+/** Bytes of a signature that name a job's file. */
+const MARK_LENGTH = 4;
 const MAX_URL = 8192;
 const MAX_TEXT = 1024;
 
@@ -201,15 +203,25 @@ function unknownSignature(json: Uint8Array, at: number): string | undefined {
   return found;
 }
 
-/** Ours alone to read, and only a memory of an earlier life: what cannot be understood counts as absent. */
-function parseProgress(json: Uint8Array, at: number): JobProgress {
-  const details = new Fields(json, at, "self_test updatedBy image payload").find();
+/** Tells a job from another one that was made anew under its name: the end of its first file's signature, in hexadecimal digits. */
+export function fileMark(files: readonly JobFile[]): string {
+  const { signature } = files[0];
+  return signature ? toHex(signature.bytes.slice(-MARK_LENGTH)) : "";
+}
+
+/**
+ * Ours alone to read, and only a memory of an earlier life: what cannot be understood counts as absent. So does what was said of
+ * another job.
+ */
+function parseProgress(json: Uint8Array, at: number, files: readonly JobFile[]): JobProgress {
+  const details = new Fields(json, at, "self_test updatedBy image payload file").find();
   const text = (name: string) => {
     const value = details.scalar(name);
     return typeof value === "string" ? value : "";
   };
+  const mark = text("file");
   return {
-    selfTest: details.has("self_test"),
+    selfTest: details.has("self_test") && (!mark || mark === fileMark(files)),
     updatedBy: details.integer("updatedBy", 0xffffffff),
     image: text("image"),
     payload: text("payload"),
@@ -321,8 +333,8 @@ export function parseJob(message: Uint8Array): ParsedJob {
         kind = "custom";
         const ota = new Fields(message, at, "afr_ota").find();
         if (ota.has("afr_ota")) {
-          const progress = parseProgress(message, execution.offset("statusDetails"));
           const { protocols, files } = parseOta(message, ota.offset("afr_ota"));
+          const progress = parseProgress(message, execution.offset("statusDetails"), files);
           job = withDocument({ jobId: id, executionNumber, progress, protocols, files }, document);
           kind = "ota";
         }

@@ -9,6 +9,7 @@ import type { AppDescription } from "../ports.js";
 import type { FileSet } from "../slot/pal.js";
 import { packVersion } from "../slot/version.js";
 import type { ActiveJob } from "./active-job.js";
+import { fileMark } from "./job-document.js";
 import type { StatusDetails } from "./job-status.js";
 import { plain } from "./words.js";
 
@@ -27,7 +28,10 @@ export function receiving(received: number, total: number, set?: FileSet): Statu
 export function selfTest(step: "ready" | "active", active: ActiveJob): StatusDetails {
   const { version } = active.pal.running as AppDescription;
   const image = imageName(active.app as AppDescription);
-  return withPayload({ self_test: step, updatedBy: hex32(packVersion(version)), image }, active);
+  const details: Record<string, string> = { self_test: step, updatedBy: hex32(packVersion(version)), image };
+  const mark = fileMark(active.job.files);
+  if (mark) details["file"] = mark;
+  return withPayload(details, active);
 }
 
 /** A file that is no application has no version, and stands there by its type. */

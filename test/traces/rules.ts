@@ -84,9 +84,10 @@ export const RULES: readonly Rule[] = Object.freeze([
     instead: "}",
   },
   {
-    reason: "the new image is named, so that after the restart it cannot be taken for another",
+    reason:
+      "the new image is named, and the job's file, so that after the restart neither can be taken for another",
     side: "ours",
-    pattern: /,"image":"[^"]+"\}/,
+    pattern: /,"image":"[^"]+"(,"file":"[0-9a-f]{8}")?\}/,
     instead: "}",
   },
   {

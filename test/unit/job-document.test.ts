@@ -241,6 +241,18 @@ describe("job document: statusDetails", () => {
     it(`says self-test whatever its value, as the original: ${JSON.stringify(value)}`, () =>
       equal(progress({ self_test: value }).selfTest, true));
 
+  it("of a job made anew under its name with another file mean nothing to this one", () => {
+    const read = (statusDetails: Json, signature: string) => {
+      const jobDocument = { afr_ota: ota({ files: [file({ "sig-sha256-ecdsa": signature })] }) };
+      return job(parse(envelope({ execution: execution({ jobDocument, statusDetails }) }))).progress;
+    };
+    const details = { self_test: "ready", image: "1.1.0+aa", file: "02030405" };
+    const [its, another] = ["MAECAwQF", "MAECAwQG"] as const;
+    equal(read(details, its).selfTest, true);
+    equal(read(details, another).selfTest, false);
+    equal(read({ ...details, file: undefined }, another).selfTest, true, "other agents do not tell");
+  });
+
   it("gives the version that performed the update", () => {
     equal(progress({ updatedBy: "0x01000001" }).updatedBy, 0x01000001);
     equal(progress({ updatedBy: "0xFFFFFFFF" }).updatedBy, 0xffffffff);
