@@ -473,7 +473,8 @@ export const HOSTS: readonly Mutation[] = [
     "hosts/emulated/nor-flash.ts",
     ["test/unit/nor-flash.test.ts"],
     [
-      ["writing sets bits", "into[i] &= from[i]", "into[i] = from[i]"],
+      ["writing words sets bits", "into[i] &= from[i]", "into[i] = from[i]"],
+      ["writing sets bits", "bits[at] &= mask[at]", "bits[at] = mask[at]"],
       [
         "erasing needs no whole sectors",
         "this.#check(offset, length, SECTOR_SIZE);",

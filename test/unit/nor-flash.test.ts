@@ -105,6 +105,16 @@ describe("NorFlash", () => {
     deepEqual(read(flash, 9, 3), Uint8Array.of(0xff, 0b1000_0010, 0xff));
   });
 
+  it("only clears bits when writing words, and what is left of one", () => {
+    for (const at of [16, 17]) {
+      const flash = new NorFlash(SIZE);
+      flash.write(at, filled(11, 0b1100_1010));
+      flash.write(at, filled(11, 0b1010_0110));
+      deepEqual(read(flash, at, 11), filled(11, 0b1000_0010));
+      equal(count(read(flash, 0, 32), 0xff), 21);
+    }
+  });
+
   it("erases whole sectors and nothing else", () => {
     const flash = new NorFlash(SIZE);
     flash.write(0, filled(SIZE, 0));
