@@ -16,10 +16,10 @@ export type PublicKey =
 /** `[0]`, the version of a certificate. */
 const VERSION = 0xa0;
 
-/** Tags of elements in a row, each as two hexadecimal digits behind a 1: SEQUENCE; two INTEGER; SEQUENCE, BIT STRING. */
-const SEQUENCE = 0x130;
-const INTEGERS = 0x10202;
-const KEY_INFO = 0x13003;
+/** Tags, of elements in a row: SEQUENCE; two INTEGER; SEQUENCE and BIT STRING. */
+const SEQUENCE = Object.freeze([0x30]);
+const INTEGERS = Object.freeze([0x02, 0x02]);
+const KEY_INFO = Object.freeze([0x30, 0x03]);
 
 /** AlgorithmIdentifier of id-ecPublicKey on secp256r1 (RFC 5480) and of rsaEncryption (RFC 3279), with the NULL. */
 const P256 = "06072a8648ce3d020106082a8648ce3d030107";
@@ -46,8 +46,8 @@ export function fail(why: string, code: OtaErrorCode = "bad-key"): never {
 }
 
 /** Whoever configures a key sees the text alone; the code is for signatures, which come from anywhere. */
-function invalid(): never {
-  fail("DER is not valid", "signature-check");
+function invalid(why: string): never {
+  fail(`DER is not valid: ${why}`, "signature-check");
 }
 
 /** The number that big-endian bytes stand for; 0 for none. */
@@ -57,32 +57,36 @@ export function toBigInt(bytes: Uint8Array): bigint {
 
 /**
  * The contents of the elements that `der` consists of.
- * @param tags what they must be; without it they may be anything
+ * @param tags what they must be, in this order; without it they may be anything
  */
-function elements(der: Uint8Array, tags?: number): Uint8Array[] {
+function elements(der: Uint8Array, tags?: readonly number[]): Uint8Array[] {
   const contents: Uint8Array[] = [];
-  let found = 1;
   let at = 0;
   while (at < der.length) {
-    found = found * 256 + der[at];
+    const { length: n } = contents;
+    if (tags && der[at] !== tags[n]) invalid("another element than expected");
+    if (n === MAX_ELEMENTS) invalid("too many elements");
     const form = der[++at];
     let length = form < 0x80 ? form : 0;
-    for (let n = 0x80; n < form; n++) length = (length << 8) | der[++at];
+    for (let rest = form - 0x80; rest > 0; rest--) length = (length << 8) | der[++at];
     at++;
     const end = at + length;
-    // The shortest form is the only one, and nothing here takes over two bytes of length.
-    if (form !== (length > 0xff ? 0x82 : length > 0x7f ? 0x81 : length) || !(end <= der.length)) invalid();
-    if (contents.push(der.subarray(at, end)) > MAX_ELEMENTS) invalid();
+    if (!(end <= der.length)) invalid("an element ends behind its end");
+    // Nothing here takes over two bytes of length.
+    if (form !== (length > 0xff ? 0x82 : length > 0x7f ? 0x81 : length))
+      invalid("a length is not in its shortest form");
+    contents.push(der.subarray(at, end));
     at = end;
   }
-  if (tags && found !== tags) invalid();
+  if (tags && contents.length !== tags.length) invalid("an element is missing");
   return contents;
 }
 
 /** An INTEGER that is not negative, in as few bytes as can be: without its leading zero, none are left of 0. */
 function unsigned(bytes: Uint8Array): Uint8Array {
   const zero = bytes[0] === 0;
-  if (!(bytes[0] < 0x80) || (zero && bytes[1] < 0x80)) invalid();
+  if (!(bytes[0] < 0x80)) invalid("a number is negative or empty");
+  if (zero && bytes[1] < 0x80) invalid("a number has a zero too many");
   return zero ? bytes.subarray(1) : bytes;
 }
 
@@ -94,7 +98,7 @@ function numbers(der: Uint8Array): Uint8Array[] {
 /** One half of a signature: 32 bytes. */
 function scalar(bytes: Uint8Array): Uint8Array {
   const value = toBigInt(bytes);
-  if (!value || value >= N) invalid();
+  if (!value || value >= N) invalid("r or s is not from 1 to n - 1");
   const padded = new Uint8Array(32);
   padded.set(bytes, 32 - bytes.length);
   return padded;
@@ -148,9 +152,9 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
   // Certificate: tbsCertificate, signatureAlgorithm, signature; the key comes behind serial number, signature,
   // issuer, validity, subject (RFC 5280 §4.1).
   const [body, , signature] = elements(info);
-  if (signature) info = elements(body)[body[0] === VERSION ? 6 : 5] ?? invalid();
+  if (signature) info = elements(body)[body[0] === VERSION ? 6 : 5] ?? invalid("the certificate has no key");
   const [algorithm, bits] = elements(info, KEY_INFO);
-  if (bits[0] !== 0) invalid();
+  if (bits[0] !== 0) invalid("the key is no whole number of bytes");
   const key = bits.subarray(1);
   const name = toHex(algorithm);
   if (name === P256) return parsePoint(key);
