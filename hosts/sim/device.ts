@@ -9,35 +9,22 @@ import type { Flash } from "../../src/ports.js";
 import { ModelBootControl } from "../emulated/boot-control.js";
 import { boot } from "../emulated/boot-loader.js";
 import { DeviceFlash, type DeviceOptions } from "../emulated/device-flash.js";
-import { buildFlashDump, slotTable } from "../emulated/flash-dump.js";
 import { NorFlash } from "../emulated/nor-flash.js";
-import { buildImage, readBehaviour } from "../formats/image-builder.js";
+import { readBehaviour } from "../formats/image-builder.js";
 import type { Partition } from "../formats/partition-table.js";
 import { ModdableCrypto } from "../moddable/crypto.js";
 import { FileStorage } from "./file-storage.js";
 import { foldWords } from "./fold-words.js";
+import { type Factory, freshFlash } from "./fresh-flash.js";
 
-export interface SimulatorSettings {
+/** A new flash file starts as `Factory` says. */
+export interface SimulatorSettings extends Factory {
   /** File with the flash content; made when missing. */
   readonly flashFile: string;
-  /** Of the image a new flash file starts with. */
-  readonly projectName: string;
-  readonly version: string;
-  /** Content of the partition "nvs" that a new flash file starts with, as `xs-ota nvs` writes it. */
-  readonly nvs?: Uint8Array;
-  /** Data partitions of a new flash file. */
-  readonly partitions?: readonly { readonly label: string; readonly size: number }[];
 }
 
-/** The chip whose images are used, and its `chip_id`; the model checks them as this chip's boot loader would. */
-const CHIP = "esp32";
+/** The model checks images as the boot loader of this chip would. */
 const CHIP_ID = 0;
-/** As hosts/esp32/partitions/4mb.csv. */
-const SLOT_SIZE = 0x1f0000;
-/** What an application's own partitions need more than 4 MB for. */
-const FLASH_WITH_DATA = 8 * 1_048_576;
-/** Bytes of the image a new flash file starts with. */
-const FIRST_IMAGE = 65536;
 
 export class SimulatedDevice {
   readonly boot: ModelBootControl;
@@ -55,22 +42,16 @@ export class SimulatedDevice {
   constructor(settings: SimulatorSettings, restart: () => void) {
     const crypto = new ModdableCrypto();
     const sha256 = () => crypto.sha256();
-    const { flashFile, projectName, version, nvs, partitions } = settings;
-    const fresh = () => {
-      const ota_0 = buildImage({ chip: CHIP, projectName, version, size: FIRST_IMAGE }, sha256);
-      const content: Record<string, Uint8Array> = nvs ? { ota_0, nvs } : { ota_0 };
-      const table = slotTable({ slotSize: SLOT_SIZE, data: partitions });
-      return buildFlashDump({ flashSize: partitions ? FLASH_WITH_DATA : undefined, table, content });
-    };
     const options: DeviceOptions = {
-      flash: new NorFlash(new FileStorage(flashFile, fresh)),
+      flash: new NorFlash(new FileStorage(settings.flashFile, () => freshFlash(settings, sha256))),
       target: { chipId: CHIP_ID },
       sha256,
       xor: foldWords,
       rollback: true,
     };
     const running = boot({ ...options, log: (text) => trace(`boot: ${text}\n`) });
-    if (!running) throw new Error(`${flashFile} holds no image that starts: delete it to begin afresh`);
+    if (!running)
+      throw new Error(`${settings.flashFile} holds no image that starts: delete it to begin afresh`);
     this.#flash = new DeviceFlash(options);
     this.#running = running;
     this.boot = new ModelBootControl(this.#flash, running, restart);

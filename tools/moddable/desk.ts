@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildImage } from "../../hosts/formats/image-builder.js";
 import { nodeCrypto } from "../../hosts/node/crypto.js";
+import { freshFlash } from "../../hosts/sim/fresh-flash.js";
 import { DevelopmentService } from "../../service/index.js";
 import type { Execution } from "../../service/job-records.js";
 import { generateIdentity } from "../../service/signer.js";
@@ -24,6 +25,8 @@ export interface DeskSetup {
   readonly instrument?: boolean;
   /** Further settings of the application. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Of the machine, in place of its manifest's. */
+  readonly creation?: object;
   /** Content of the device's partition "nvs". */
   readonly nvs?: Uint8Array;
   /** How often the application may restart. Default: 4. */
@@ -64,7 +67,7 @@ export type Deploy = (image: Uint8Array, options?: Partial<Deployment>) => Promi
  * @throws Error when it ends meanwhile
  */
 export async function whileItRuns<Result>(
-  { sdk, application, instrument, nvs, seconds, line, restarts = RESTARTS }: DeskSetup,
+  { sdk, application, instrument, creation, nvs, seconds, line, restarts = RESTARTS }: DeskSetup,
   certificatePem: string,
   config: Readonly<Record<string, unknown>>,
   action: (ended: Promise<never>) => Promise<Result>,
@@ -73,10 +76,18 @@ export async function whileItRuns<Result>(
   const nvsFile = nvs && join(sdk.output, "nvs.bin");
   if (nvs && nvsFile) writeFileSync(nvsFile, nvs);
   const { ota } = (manifestOf(application).config ?? {}) as { ota?: object };
-  const directory = await prepareExample(sdk, application, certificatePem, {
+  const factory = { projectName: PROJECT, version: "1.0.0" };
+  // A device leaves the factory with its flash written: in a memory of its own size the simulator has no room for that.
+  if (creation)
+    writeFileSync(
+      flashFile,
+      freshFlash({ ...factory, nvs }, () => nodeCrypto.sha256()),
+    );
+  const settings = {
     ...{ thingName: THING, ...config },
-    ota: { ...ota, flashFile, projectName: PROJECT, version: "1.0.0", nvsFile },
-  });
+    ota: { ...ota, flashFile, ...factory, nvsFile },
+  };
+  const directory = await prepareExample(sdk, application, certificatePem, settings, creation);
   const library = await sdk.build({ directory, platform: "lin", instrument });
   const child = await sdk.run(library, seconds, restarts);
   createInterface({ input: child.stdout! }).on("line", line);

@@ -24,6 +24,7 @@ export function manifestOf(application: string): Manifest {
  * @param application directory of the example
  * @param certificatePem of the key that images will be signed with
  * @param config settings for its manifest
+ * @param creation of the machine, in place of its manifest's
  * @returns directory that builds the example
  */
 export async function prepareExample(
@@ -31,13 +32,18 @@ export async function prepareExample(
   application: string,
   certificatePem: string,
   config: Readonly<Record<string, unknown>>,
+  creation?: object,
 ): Promise<string> {
   const directory = join(sdk.output, application.split("/").at(-1) as string);
   const keys = join(directory, "keys");
   mkdirSync(keys, { recursive: true });
   writeFileSync(join(keys, "code-signing.der"), new X509Certificate(certificatePem).raw);
   const original = manifestOf(application);
-  const settings = { data: { "*": "./keys/*" }, config: { ...original.config, ...config } };
+  const settings = {
+    data: { "*": "./keys/*" },
+    config: { ...original.config, ...config },
+    ...(creation && { creation }),
+  };
   if (existsSync(join(application, MANIFEST))) {
     const manifest = { ...absolute(original, application), ...settings };
     writeFileSync(join(directory, MANIFEST), JSON.stringify(manifest, undefined, 2));
