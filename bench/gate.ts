@@ -73,7 +73,10 @@ export function broken({ links, flash, trouble, wire, xs }: Figures, rom?: RomFi
       check(`wire overhead with blocks of ${blockSize}`, overhead, blockSize === 4096 ? 0.025 : 0.014);
   check("computrons for a block", xs["perBlock"], 2700);
   check("computrons for a block from the socket on", xs["perBlockFromSocket"], 5200);
-  if (rom) check("bytes of ROM for jobs of several files, with firmware alone", rom.sets, 1024);
+  if (rom) {
+    check("bytes of ROM for jobs of several files, with firmware alone", rom.sets, 1024);
+    check("bytes of ROM for the port for other fleet services, with AWS alone", rom.port, 300);
+  }
   check("slots of a transfer", xs["transferSlots"] - xs["idleSlots"], 495);
   check("bytes of buffers of a transfer", xs["transferBytes"], 11_852);
   return faults;

@@ -5,8 +5,10 @@ import { broken, flatten, worse } from "../../bench/gate.js";
 import { optionsMemory } from "../../bench/options-memory.js";
 import { bound, type Scenario, simulate } from "../../bench/virtual.js";
 import { bundle } from "../../tools/bundle.js";
+import { edits } from "../../tools/moddable/edits.js";
 import type { RomFigures } from "../../tools/moddable/figures.js";
-import { EDITS, withoutSets } from "../../tools/moddable/without-sets.js";
+import { PORT } from "../../tools/moddable/without-port.js";
+import { SETS } from "../../tools/moddable/without-sets.js";
 import { deepEqual, equal, ok, throws } from "../support/assert.js";
 
 const LINK: Scenario = {
@@ -72,9 +74,9 @@ describe("bench: transfers in virtual time", () => {
   });
 });
 
-const rom = (agent: number, sets = 0): RomFigures => ({
-  ...{ agent, sets, bundle: 2000, package: 3000, sdk: 0 },
-  ...{ sdkParts: [], options: [], parts: [] },
+const rom = (agent: number, sets = 0, port = 0): RomFigures => ({
+  ...{ agent, sets, port, bundle: 2000, package: 3000, sdk: 0 },
+  ...{ sdkParts: [], options: [], parts: [], native: undefined },
 });
 
 describe("bench: the gate", () => {
@@ -116,6 +118,7 @@ describe("bench: the gate", () => {
     equal(broken({ ...figures(1), xs: { perBlock: 3001 } }).length, 4);
     equal(broken(figures(1), rom(1000, 1024)).length, 0);
     equal(broken(figures(1), rom(1000, 1025)).length, 1);
+    equal(broken(figures(1), rom(1000, 0, 301)).length, 1);
   });
 });
 
@@ -129,21 +132,27 @@ describe("bench: RAM of options", () => {
   });
 });
 
-describe("bench: the agent without sets", () => {
-  it("is made of the sources as they are: each edit finds its text", async () => {
-    for (const file of new Set(EDITS.map(([name]) => name))) {
-      const path = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
-      withoutSets(readFileSync(path, "utf8"), path);
-    }
-    const { code } = await bundle("src/index.ts", [], withoutSets);
-    for (const name of ["plan", "judging", "coming", "describe"])
-      equal(new RegExp(`\\.${name}\\b`).test(code), false, name);
-  });
+describe("bench: the agent without sets, without the port for other services", () => {
+  const names = ["plan", "judging", "coming", "describe"];
+  for (const [what, list, gone] of [
+    ["sets", SETS, names],
+    ["port", PORT, ["controlPlane"]],
+  ] as const)
+    it(`${what}: it is made of the sources as they are: each edit finds its text`, async () => {
+      const change = edits(list);
+      for (const file of new Set(list.map(([name]) => name))) {
+        const path = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
+        change(readFileSync(path, "utf8"), path);
+      }
+      const { code } = await bundle("src/index.ts", [], change);
+      for (const name of gone) equal(new RegExp(`\\b${name}\\b`).test(code), false, name);
+    });
 
   it("a text that is gone, or there twice, is told", () => {
-    throws(() => withoutSets("", "/src/agent.ts"), { message: /is there 0 times/ });
-    const [file, from] = EDITS[0];
-    throws(() => withoutSets(from + from, `/src/${file}`), { message: /is there 2 times/ });
-    equal(withoutSets("same", "/src/errors.ts"), "same");
+    const change = edits(SETS);
+    throws(() => change("", "/src/agent.ts"), { message: /is there 0 times/ });
+    const [file, from] = SETS[0];
+    throws(() => change(from + from, `/src/${file}`), { message: /is there 2 times/ });
+    equal(change("same", "/src/errors.ts"), "same");
   });
 });

@@ -4,10 +4,13 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundle, type SourceEdit } from "../bundle.js";
-import { linkForEsp32 } from "./link.js";
+import { bundle } from "../bundle.js";
+import { CCode } from "./c-code.js";
+import { type Edit, edits } from "./edits.js";
+import { type LinkResult, linkForEsp32 } from "./link.js";
 import { ROOT, type Sdk } from "./sdk.js";
-import { withoutSets } from "./without-sets.js";
+import { PORT } from "./without-port.js";
+import { SETS } from "./without-sets.js";
 
 const BASE = [
   "$(MODDABLE)/examples/manifest_base.json",
@@ -57,6 +60,9 @@ const OPTIONS: readonly string[] = [
 /** Row of the decoder in JavaScript. */
 const PAYLOAD_DECODER = "payload-decoder, in JavaScript: more than payload, where somebody links it";
 
+/** In place of bytes. */
+const NOT_MEASURED = "not measured: riscv64-unknown-elf-gcc or picolibc is missing";
+
 export interface RomFigures {
   /** What the C agent's code size counts: agent, CBOR, JSON; MQTT only; without MQTT client, TLS, porting layer. */
   readonly agent: number;
@@ -70,16 +76,25 @@ export interface RomFigures {
   readonly sdkParts: readonly (readonly [what: string, bytes: number])[];
   /** Of the bundle, jobs whose files are installed together: in every product, with components or without. */
   readonly sets: number;
+  /** Of the bundle, the port for other fleet services than AWS IoT. */
+  readonly port: number;
   /** What each option's manifest takes more than the package without it, native code not counted. */
   readonly options: readonly (readonly [what: string, bytes: number])[];
   /** Each part with all it imports, linked alone. */
   readonly parts: readonly (readonly [what: string, bytes: number])[];
+  /** C code on RISC-V of the package, of the SDK's modules, and of TLS among these; undefined without the compiler. */
+  readonly native: { readonly package: number; readonly sdk: number; readonly tls: number } | undefined;
 }
 
-/** Links an application for ESP32 and gives its ROM. */
-async function link(sdk: Sdk, name: string, include: readonly string[], more = {}): Promise<number> {
+/** Links an application for ESP32. */
+function build(sdk: Sdk, name: string, include: readonly string[], more = {}): Promise<LinkResult> {
   const directory = writeApplication(sdk, name, include, "export default () => {};\n", more);
-  return (await linkForEsp32(sdk, directory, "esp32")).rom;
+  return linkForEsp32(sdk, directory, "esp32");
+}
+
+/** The ROM of it. */
+async function link(sdk: Sdk, name: string, include: readonly string[], more = {}): Promise<number> {
+  return (await build(sdk, name, include, more)).rom;
 }
 
 function withOption(sdk: Sdk, name: string): Promise<number> {
@@ -110,32 +125,48 @@ export async function linkedAlone(sdk: Sdk): Promise<(code: string) => Promise<n
 
 /** Bytes of ESP32 ROM that preloaded JavaScript takes more than an application without. */
 export async function measureRom(sdk: Sdk): Promise<RomFigures> {
-  const base = await link(sdk, "rom-base", BASE);
-  const floor = await link(sdk, "rom-floor", [...BASE, ...SDK_PARTS]);
+  const bare = await build(sdk, "rom-base", BASE);
+  const modules = await build(sdk, "rom-floor", [...BASE, ...SDK_PARTS]);
+  const { rom: base } = bare;
+  const { rom: floor } = modules;
   const sdkParts: [string, number][] = [];
+  let tls = bare;
   for (const [n, include] of SDK_PARTS.entries()) {
     const what = include.replace("$(MODDABLE)/", "").replace("/manifest.json", "");
-    sdkParts.push([what, (await link(sdk, `rom-part-${n}`, [...BASE, include])) - base]);
+    const part = await build(sdk, `rom-part-${n}`, [...BASE, include]);
+    sdkParts.push([what, part.rom - base]);
+    if (what.includes("tls")) tls = part;
   }
   const rom = await linkedAlone(sdk);
   const alone = async (input: string) => rom((await bundle(input)).code);
   const parts: [string, number][] = [];
   for (const [what, input] of PARTS) parts.push([what, await alone(input)]);
-  const whole = await link(sdk, "rom-package", [...BASE, join(ROOT, "manifest.json")]);
+  const { rom: whole, build: wholeBuild } = await build(sdk, "rom-package", [
+    ...BASE,
+    join(ROOT, "manifest.json"),
+  ]);
+  const c = CCode.find(sdk);
   const options: [string, number][] = [];
   for (const name of OPTIONS) options.push([name, (await withOption(sdk, name)) - whole]);
   options.push([PAYLOAD_DECODER, (await withPayloadDecoder(sdk)) - (await withOption(sdk, "payload"))]);
   // Both by the same way of compiling.
-  const edited = async (change: SourceEdit) => rom((await bundle("src/index.ts", [], change)).code);
+  const edited = async (list: readonly Edit[]) => rom((await bundle("src/index.ts", [], edits(list))).code);
+  const unedited = await edited([]);
   return {
     agent: await alone("src/agent.ts"),
-    sets: (await edited((code) => code)) - (await edited(withoutSets)),
+    sets: unedited - (await edited(SETS)),
+    port: unedited - (await edited(PORT)),
     bundle: await alone("src/index.ts"),
     package: whole - floor,
     sdk: floor - base,
     sdkParts,
     options,
     parts,
+    native: c && {
+      package: c.more(wholeBuild, modules.build),
+      sdk: c.more(modules.build, bare.build),
+      tls: c.more(tls.build, bare.build),
+    },
   };
 }
 
@@ -145,18 +176,23 @@ export function romRows({
   bundle,
   package: whole,
   sets,
+  port,
   sdk,
   sdkParts,
   options,
   parts,
+  native,
 }: RomFigures): [string, string][] {
   const tls = sdkParts.find(([what]) => what.includes("tls"))?.[1] ?? 0;
   return [
-    ["in a Wi-Fi application without TLS: package and the SDK's modules", String(whole + sdk)],
-    ["in one with TLS", String(whole + sdk - tls)],
+    ["in a Wi-Fi application without TLS: package and the SDK's modules, JavaScript", String(whole + sdk)],
+    ["  and their C code, on RISC-V", native ? String(native.package + native.sdk) : NOT_MEASURED],
+    ["in one with TLS, JavaScript", String(whole + sdk - tls)],
+    ["  and C code", native ? String(native.package + native.sdk - native.tls) : NOT_MEASURED],
     ["agent without porting layer, MQTT only", String(agent)],
     ["agent with flash layer and signatures", String(bundle)],
     ["  of these: jobs of several files installed together", String(sets)],
+    ["  and the port for other fleet services", String(port)],
     ["package: with host, MQTT client and boot hook", String(whole)],
     ["modules of the SDK that these need", String(sdk)],
     ...sdkParts.map(([what, bytes]): [string, string] => [`  of the SDK: ${what}`, String(bytes)]),

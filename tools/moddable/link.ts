@@ -16,6 +16,8 @@ export interface LinkResult {
   /** Bytes of ROM that the linked JavaScript takes. */
   readonly rom: number;
   readonly warnings: readonly string[];
+  /** Folder with the makefile and what the linker made. */
+  readonly build: string;
 }
 
 /** An empty repository with the tag the SDK's version check wants to see. */
@@ -62,5 +64,5 @@ export async function linkForEsp32(sdk: Sdk, directory: string, target: string):
   const warnings = text
     .split("\n")
     .filter((line) => line.includes("warning") && line.includes("xs-ota-agent"));
-  return { rom: romBytes(build), warnings };
+  return { rom: romBytes(build), warnings, build };
 }

@@ -4,10 +4,9 @@
  * @module
  */
 
-/** File, a text that stands in it once, and what takes its place. */
-type Edit = readonly [file: string, from: string, to: string];
+import type { Edit } from "./edits.js";
 
-export const EDITS: readonly Edit[] = [
+export const SETS: readonly Edit[] = [
   ["agent.ts", "if (!active.set) this.#active = active", "this.#active = active"],
   [
     "agent.ts",
@@ -74,15 +73,3 @@ export const EDITS: readonly Edit[] = [
   ["control/reentry.ts", " && !pal.describe)", ")"],
   ["control/reentry.ts", "if (!job.files.some(({ fileType }) => !fileType)) return undefined;", ""],
 ];
-
-/** @param path of a source file @throws Error when it is not the one the edits were made for */
-export function withoutSets(code: string, path: string): string {
-  let edited = code;
-  for (const [file, from, to] of EDITS) {
-    if (!path.endsWith(`/src/${file}`)) continue;
-    const parts = edited.split(from);
-    if (parts.length !== 2) throw new Error(`${file}: "${from}" is there ${parts.length - 1} times`);
-    edited = parts.join(to);
-  }
-  return edited;
-}
