@@ -80,6 +80,8 @@ class OpenFile implements Received {
   digest: Uint8Array | undefined;
   /** Something was erased for it, in this life. */
   begun = false;
+  /** Sector of the last record that was believed, as an earlier life left it. */
+  recorded: number | undefined;
 
   /** @param most sectors in the slot: no memory for more, whatever a job says */
   constructor(file: JobFile, slot: Flash, sectorLength: number, most: number) {
@@ -189,7 +191,10 @@ export class FlashPal implements OtaPal {
           // Believes those records whose sectors still hold what they say.
           const sector = journal.next(sectors.length);
           if (sector === undefined) return true;
-          if (journal.holds(sector, open.content(sector))) sectors[sector] = DONE;
+          if (journal.holds(sector, open.content(sector))) {
+            sectors[sector] = DONE;
+            open.recorded = sector;
+          }
           return false;
         }
         if (file.fileSize > this.#sectors * this.#sectorLength)
@@ -450,7 +455,12 @@ export class FlashPal implements OtaPal {
   #begin(open: OpenFile): void {
     const { slot, journal } = this.#options;
     open.begun = true;
-    if (open.journal?.live) return;
+    if (open.journal?.live) {
+      // The power may have gone while that record was written: what reads right now may not read right in the next life.
+      const { recorded } = open;
+      if (recorded !== undefined) this.#record(open, recorded, open.content(recorded));
+      return;
+    }
     const last = this.#sectors - 1;
     // Where the file fills the slot the last sector is its own, and may hold what it is made of.
     if (open.sectors.length <= last || isJournal(slot, last)) {
@@ -475,8 +485,13 @@ export class FlashPal implements OtaPal {
     const complete = sector < sectors.length - 1 ? open.sectorLength : open.lengthOf(sector);
     if ((sectors[sector] += length) < ERASED + complete) return;
     sectors[sector] = DONE;
+    this.#record(open, sector, length < complete ? open.content(sector) : part);
+  }
+
+  /** Records that `sector`, which holds `bytes`, is complete. */
+  #record(open: OpenFile, sector: number, bytes: Uint8Array): void {
     try {
-      open.journal?.append(sector, length < complete ? open.content(sector) : part);
+      open.journal?.append(sector, bytes);
     } catch (cause) {
       // The file itself is unharmed by a journal that fails; it just cannot be resumed from here.
       open.journal = undefined;

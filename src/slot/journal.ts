@@ -8,6 +8,8 @@
  * - A record carries a digest of the sector it vouches for and is believed only when the sector still has it:
  *   a torn record, a half-written sector and a flipped bit all end the same way, the sector is fetched again.
  * - The header names the file by a digest of its signature and size: two files are never mixed.
+ * - What was written last may have been on its way when the power went, and read right once: without a believed record the
+ *   header is written anew, and the last believed record is repeated before anything else is erased.
  * - It goes before the first sector of another file is erased: what an interrupted erasure leaves may read as it was, once.
  *   For that it is always at the same place, whatever the size of the file.
  * @module
@@ -25,7 +27,10 @@ const DIGEST_OFFSET = 4;
 const IDENTITY_OFFSET = 16;
 /** Offset in the header of its own check, a digest of what stands before. */
 const CHECK_OFFSET = 48;
-/** Record slots kept beyond one for each sector: a power cut can cost two, a bad sector needs a second. */
+/**
+ * Record slots kept beyond one for each sector: a power cut can cost three, the torn one, the one left out behind it, and the one
+ * before it that is repeated; a bad sector needs a second.
+ */
 const SPARE_RECORDS = 64;
 /** A NUL follows. Changes with the layout. */
 const MAGIC = "XSOTAJ2";
@@ -131,6 +136,8 @@ export class Journal {
     // Where erased flash reads as 0xff the next record follows the last used slot, on an encrypted partition, where it
     // reads as noise, the last good record. The slot behind may be a torn one, even if it reads as erased: it is left out.
     if (this.#end === this.#limit) this.#end = this.#good;
+    // The power may have gone while the header was written: as long as nothing depends on it, it is written anew.
+    if (this.#good === HEADER_LENGTH) this.live = false;
     this.#end += RECORD_LENGTH;
     return undefined;
   }
