@@ -67,8 +67,8 @@ export const LIFE: readonly Mutation[] = [
       ],
       [
         "the digest of a recorded sector is not compared",
-        "if (journal.holds(sector, open.content(sector))) sectors[sector] = DONE;",
-        "journal.holds(sector, open.content(sector));\n          sectors[sector] = DONE;",
+        "if (journal.holds(sector, open.content(sector))) {",
+        "journal.holds(sector, open.content(sector));\n          {",
       ],
       [
         "the signature is not checked",
