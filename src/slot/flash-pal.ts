@@ -457,8 +457,10 @@ export class FlashPal implements OtaPal {
     open.begun = true;
     if (open.journal?.live) {
       // The power may have gone while that record was written: what reads right now may not read right in the next life.
-      const { recorded } = open;
-      if (recorded !== undefined) this.#record(open, recorded, open.content(recorded));
+      // One that cannot be repeated does no harm: the next one fails as well, and is told.
+      const { recorded, journal: own } = open;
+      if (recorded !== undefined)
+        failureOf("flash-write", () => own.append(recorded, open.content(recorded)));
       return;
     }
     const last = this.#sectors - 1;
@@ -485,13 +487,8 @@ export class FlashPal implements OtaPal {
     const complete = sector < sectors.length - 1 ? open.sectorLength : open.lengthOf(sector);
     if ((sectors[sector] += length) < ERASED + complete) return;
     sectors[sector] = DONE;
-    this.#record(open, sector, length < complete ? open.content(sector) : part);
-  }
-
-  /** Records that `sector`, which holds `bytes`, is complete. */
-  #record(open: OpenFile, sector: number, bytes: Uint8Array): void {
     try {
-      open.journal?.append(sector, bytes);
+      open.journal?.append(sector, length < complete ? open.content(sector) : part);
     } catch (cause) {
       // The file itself is unharmed by a journal that fails; it just cannot be resumed from here.
       open.journal = undefined;
