@@ -3,10 +3,11 @@ import typescript from "@rollup/plugin-typescript";
 import ts from "typescript";
 import { compact } from "./tools/build/compact.js";
 import { beside, moddable } from "./tools/build/moddable.js";
+import { SHIPPED } from "./tools/build/shipped.js";
 
 const { config } = ts.readConfigFile("tsconfig.json", ts.sys.readFile);
-const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ".");
-const compilerOptions = { ...options, sourceMap: true, declaration: false, paths: undefined };
+const { options: typeScript } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ".");
+const compilerOptions = { ...typeScript, sourceMap: true, declaration: false, paths: undefined };
 
 /** What ships: compacted, its source map in a file of its own that the module does not speak of. */
 const shipped = (name) => ({
@@ -49,78 +50,6 @@ const agentModules = {
   },
 };
 
-/** The HTTP data plane, for products that want it. */
-const http = {
-  input: "src/transfer/http.ts",
-  output: shipped("http"),
-  plugins: [
-    agentModules,
-    transpile,
-    compact({ prefix: "$h" }),
-    beside("http.d.ts", () => 'export * from "./transfer/http.js";\n'),
-  ],
-};
-
-/** Deltas and compressed images, for products that want them. */
-const payload = {
-  input: "src/payload/index.ts",
-  output: shipped("payload"),
-  plugins: [
-    agentModules,
-    transpile,
-    compact({ prefix: "$p" }),
-    beside("payload.d.ts", () => 'export * from "./payload/index.js";\n'),
-  ],
-};
-
-/** Their decoder in JavaScript, for platforms without the native one. */
-const payloadDecoder = {
-  input: "src/payload/js-decoder.ts",
-  output: shipped("payload-decoder"),
-  plugins: [
-    agentModules,
-    transpile,
-    compact({ prefix: "$e" }),
-    beside("payload-decoder.d.ts", () => 'export * from "./payload/js-decoder.js";\n'),
-  ],
-};
-
-/** hawkBit as the fleet's service, for products that want it. */
-const ddi = {
-  input: "src/ddi/index.ts",
-  output: shipped("ddi"),
-  plugins: [
-    agentModules,
-    transpile,
-    compact({ prefix: "$k" }),
-    beside("ddi.d.ts", () => 'export * from "./ddi/index.js";\n'),
-  ],
-};
-
-/** Updates from a URL, for products without a fleet service. */
-const url = {
-  input: "src/url/index.ts",
-  output: shipped("url"),
-  plugins: [
-    agentModules,
-    transpile,
-    compact({ prefix: "$u" }),
-    beside("url.d.ts", () => 'export * from "./url/index.js";\n'),
-  ],
-};
-
-/** Components beside the firmware, for products that have them. */
-const components = {
-  input: "src/components/index.ts",
-  output: shipped("components"),
-  plugins: [
-    agentModules,
-    transpile,
-    compact({ prefix: "$c" }),
-    beside("components.d.ts", () => 'export * from "./components/index.js";\n'),
-  ],
-};
-
 /** What mods have of components. */
 const componentModules = {
   name: "modules of the components",
@@ -130,32 +59,32 @@ const componentModules = {
       : null,
 };
 
-/** Mods, for products that have them. */
-const mods = {
-  input: "src/mods/index.ts",
-  output: shipped("mods"),
+/** @param prefix of its private names, its own: an application may have several bundles @param first plug-ins of this one alone */
+const option = (name, prefix, ...first) => ({
+  input: `src/${SHIPPED[name]}.ts`,
+  output: shipped(name),
   plugins: [
-    componentModules,
+    ...first,
     agentModules,
     transpile,
-    compact({ prefix: "$x" }),
-    beside("mods.d.ts", () => 'export * from "./mods/index.js";\n'),
+    compact({ prefix }),
+    beside(`${name}.d.ts`, () => `export * from "./${SHIPPED[name]}.js";\n`),
   ],
-};
+});
 
-/** What happened before an update failed, for products that want to be told. */
-const failureLog = {
-  input: "src/control/failure-log.ts",
-  output: shipped("failure-log"),
-  plugins: [
-    agentModules,
-    transpile,
-    compact({ prefix: "$l" }),
-    beside("failure-log.d.ts", () => 'export * from "./control/failure-log.js";\n'),
-  ],
-};
+/** What products may have beside the agent. */
+const options = [
+  option("http", "$h"),
+  option("ddi", "$k"),
+  option("url", "$u"),
+  option("payload", "$p"),
+  option("payload-decoder", "$e"),
+  option("components", "$c"),
+  option("mods", "$x", componentModules),
+  option("failure-log", "$l"),
+];
 
-const ours = [agent, http, ddi, url, payload, payloadDecoder, components, mods, failureLog];
+const ours = [agent, ...options];
 
 /** `rollup -c --configAgent` makes what needs no output of tsc. */
 export default ({ configAgent }) => (configAgent ? ours : [...ours, ...moddable]);
