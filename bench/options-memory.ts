@@ -11,16 +11,6 @@ import { COUNTING } from "./metering.js";
 
 const ENTRY = fileURLToPath(new URL("xs/options.ts", import.meta.url));
 const DIST = new URL("../dist/", import.meta.url);
-/** What ships in the place of each source. */
-const SHIPPED: readonly [source: RegExp, name: string][] = [
-  [/\/src\/index\.js$/, "index"],
-  [/\/src\/components\/index\.js$/, "components"],
-  [/\/src\/mods\/index\.js$/, "mods"],
-  [/\/src\/payload\/index\.js$/, "payload"],
-  [/\/src\/payload\/js-decoder\.js$/, "payload-decoder"],
-  [/\/src\/control\/failure-log\.js$/, "failure-log"],
-  [/\/src\/transfer\/http\.js$/, "http"],
-];
 const OPTIONS: readonly [name: string, what: string][] = [
   ["components", "components: one"],
   ["mods", "mods, components included"],
@@ -40,20 +30,12 @@ export interface OptionMemory {
 /** @returns undefined when the package is not built */
 export async function optionsMemory(): Promise<OptionMemory[] | undefined> {
   if (!existsSync(fileURLToPath(new URL("components.js", DIST)))) return undefined;
+  const { shipped } = await import(new URL("../tools/build/shipped.js", import.meta.url).href);
   const { outputFiles } = await build({
     entryPoints: [ENTRY],
     ...{ bundle: true, write: false, format: "iife", target: "es2022" },
     tsconfigRaw: { compilerOptions: { target: "ES2022", useDefineForClassFields: true } },
-    plugins: [
-      {
-        name: "what ships in the place of the sources",
-        setup({ onResolve }) {
-          const shipped = (name: string) => ({ path: fileURLToPath(new URL(`${name}.js`, DIST)) });
-          for (const [filter, name] of SHIPPED) onResolve({ filter }, () => shipped(name));
-          onResolve({ filter: /^xs-ota-agent/ }, ({ path }) => shipped(path.split("/")[1] ?? "index"));
-        },
-      },
-    ],
+    plugins: [shipped()],
   });
   const { x = "", y = "" } = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({
     format: "jwk",
