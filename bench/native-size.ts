@@ -8,8 +8,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { COMPILER, compile, sizeOf } from "../tools/moddable/cross-compiler.js";
 
-const COMPILER = "riscv64-unknown-elf-";
 const HOST = fileURLToPath(new URL("../hosts/esp32/", import.meta.url));
 /** Declarations of ESP-IDF that payload.c uses. */
 const IDF = fileURLToPath(new URL("../test/support/idf/", import.meta.url));
@@ -53,7 +53,7 @@ export interface NativeSize {
 
 /** @param sdk the SDK's folder, if it is there @returns undefined without the compiler. @throws Error when it cannot compile */
 export function nativeSize(sdk: string | undefined): NativeSize | undefined {
-  if (spawnSync(`${COMPILER}gcc`, ["--version"]).error) return undefined;
+  if (spawnSync(COMPILER, ["--version"]).error) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "native-size-"));
   try {
     mkdirSync(join(folder, "include"));
@@ -61,9 +61,8 @@ export function nativeSize(sdk: string | undefined): NativeSize | undefined {
     const size = (source: string, more: readonly string[] = []) => {
       const object = join(folder, "object.o");
       const include = [join(folder, "include"), HOST, ...more].flatMap((path) => ["-I", path]);
-      run(`${COMPILER}gcc`, [...FLAGS, ...include, "-c", source, "-o", object]);
-      const [text] = run(`${COMPILER}size`, [object]).trim().split("\n")[1].trim().split(/\s+/);
-      return Number(text);
+      compile([...FLAGS, ...include, "-c", source, "-o", object]);
+      return sizeOf(object).text;
     };
     const own = (text: string) => {
       const source = join(folder, "own.c");
@@ -75,10 +74,4 @@ export function nativeSize(sdk: string | undefined): NativeSize | undefined {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-function run(program: string, args: readonly string[]): string {
-  const { error, status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
-  if (error || status) throw new Error(`${program}: ${error?.message ?? stderr}`);
-  return stdout;
 }

@@ -7,9 +7,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { COMPILER, compile, sizeOf } from "./cross-compiler.js";
 import { ROOT, type Sdk } from "./sdk.js";
 
-const COMPILER = "riscv64-unknown-elf-";
 /** picolibc: the headers of a C library. */
 const LIBRARY = "--specs=picolibc.specs";
 const FLAGS = [LIBRARY, "-march=rv32imc", "-mabi=ilp32", "-Os", "-w", "-DESP32=1", "-D__arm__", "-DmxRun=1"];
@@ -33,7 +33,7 @@ export class CCode {
 
   /** @returns undefined when the compiler or its library is missing */
   static find(sdk: Sdk): CCode | undefined {
-    const { status } = spawnSync(`${COMPILER}gcc`, [LIBRARY, "-E", "-"], { input: "#include <stdlib.h>\n" });
+    const { status } = spawnSync(COMPILER, [LIBRARY, "-E", "-"], { input: "#include <stdlib.h>\n" });
     return status === 0 ? new CCode(sdk) : undefined;
   }
 
@@ -67,9 +67,9 @@ export class CCode {
     const include = [this.#headers, ...engine, build, ...foldersOf(build), join(ROOT, "test/support/idf")];
     const object = join(this.#headers, `${basename(source)}.o`);
     const inputs = [...include.flatMap((folder) => ["-I", folder]), "-c", source, "-o", object];
-    run(`${COMPILER}gcc`, [...FLAGS, ...inputs]);
-    const [text, data] = run(`${COMPILER}size`, [object]).trim().split("\n")[1].trim().split(/\s+/);
-    const bytes = Number(text) + Number(data);
+    compile([...FLAGS, ...inputs]);
+    const { text, data } = sizeOf(object);
+    const bytes = text + data;
     this.#sizes.set(source, bytes);
     return bytes;
   }
@@ -86,10 +86,4 @@ function sourcesOf(build: string): string[] {
 /** Where its headers are. */
 function foldersOf(build: string): string[] {
   return [...makefileOf(build).matchAll(/^\s*-I(\/[^\s\\]+)\\?$/gm)].map(([, folder]) => folder);
-}
-
-function run(program: string, args: readonly string[]): string {
-  const { error, status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
-  if (error || status) throw new Error(`${program}: ${error?.message ?? stderr}`);
-  return stdout;
 }
