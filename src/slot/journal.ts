@@ -8,10 +8,10 @@
  * - A record carries a digest of the sector it vouches for and is believed only when the sector still has it:
  *   a torn record, a half-written sector and a flipped bit all end the same way, the sector is fetched again.
  * - The header names the file by a digest of its signature and size: two files are never mixed.
- * - What was written last may have been on its way when the power went, and read right once: without a believed record the
- *   header is written anew, and the last believed record is repeated before anything else is erased.
  * - It goes before the first sector of another file is erased: what an interrupted erasure leaves may read as it was, once.
  *   For that it is always at the same place, whatever the size of the file.
+ * - What was written last may have been on its way when the power went, and read right once: without a believed record the
+ *   header is written anew, and the last believed record is repeated before anything else is erased.
  * @module
  */
 import { encodeUtf8, equalBytes } from "../bytes.js";
