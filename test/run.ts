@@ -104,11 +104,11 @@ function tests(title: string, parts: number, ...files: readonly string[]): Step[
 
 /** What takes longest comes first, and what waits most of the time: short steps fill what is left at the end. */
 const GROUPS: readonly Step[] = [
-  ...tests("Tests on XS", 1, ...filesOf("xs")),
-  ...tests("Tests on Node: the whole system, power cuts", 2, ...filesOf("system")),
   ...tests("Tests of programs: updates over processes and sockets", 2, ...filesOf("e2e")),
+  ...tests("Tests on XS", 1, ...filesOf("xs")),
   ...tests("Tests of programs: command line, page", 3, ...filesOf("cli"), ...filesOf("browser")),
   ...tests("Tests on Node: hosts, service, tools", 2, ...filesOf("node")),
+  ...tests("Tests on Node: the whole system, power cuts", 2, ...filesOf("system")),
   COVERED,
 ];
 
@@ -139,15 +139,23 @@ function typesOnly(): string[] {
 interface Outcome {
   readonly code: number;
   readonly output: string;
+  /** By the clock. */
   readonly seconds: number;
+  /** Of a processor, with the programs it started and waited for. */
+  readonly processor: number;
 }
+
+/** Runs what follows and then writes, in two lines, what the shell and its children took of a processor (POSIX `times`). */
+const TIMED = 'exec 2>&1; "$@"; code=$?; times; exit $code';
+const TIMES = /(?:\d+m[\d.]+s \d+m[\d.]+s\n)?(\d+)m([\d.]+)s (\d+)m([\d.]+)s\n$/;
 
 /** Runs a command; its output is shown when it has ended, between those of others. */
 function run({ command }: Step): Promise<Outcome> {
   const start = Date.now();
   return new Promise((resolve, reject) => {
     const [program, ...parameters] = command;
-    const child = spawn(program === "node" ? process.execPath : join(BIN, program!), parameters, {
+    const path = program === "node" ? process.execPath : join(BIN, program!);
+    const child = spawn("sh", ["-c", TIMED, "sh", path, ...parameters], {
       stdio: ["ignore", "pipe", "pipe"],
       // Programs are tested as npx runs them: twice as fast as from the sources.
       env: { ...process.env, XS_OTA_TEST_BUILD: "1" },
@@ -158,7 +166,16 @@ function run({ command }: Step): Promise<Outcome> {
         output += chunk.toString();
       });
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? 1, output, seconds: (Date.now() - start) / 1000 }));
+    child.on("close", (code) => {
+      const [times, ...figures] = TIMES.exec(output) ?? ["", "0", "0", "0", "0"];
+      const [minutes, seconds, systemMinutes, systemSeconds] = figures.map(Number);
+      resolve({
+        code: code ?? 1,
+        output: output.slice(0, output.length - times.length),
+        seconds: (Date.now() - start) / 1000,
+        processor: (minutes! + systemMinutes!) * 60 + seconds! + systemSeconds!,
+      });
+    });
   });
 }
 
@@ -170,10 +187,10 @@ function number(output: string, word: "passing" | "failing"): number {
 let passed = 0;
 let failed = 0;
 const broken: string[] = [];
-const times: [title: string, seconds: number][] = [];
+const times: [title: string, seconds: number, processor: number][] = [];
 const started = Date.now();
 
-function count({ title, tests }: Step, { code, output, seconds }: Outcome): void {
+function count({ title, tests }: Step, { code, output, seconds, processor }: Outcome): void {
   if (tests) {
     const failing = number(output, "failing");
     passed += number(output, "passing");
@@ -181,7 +198,7 @@ function count({ title, tests }: Step, { code, output, seconds }: Outcome): void
     failed += failing || /^ {2}\d+ passing\b/m.test(output) ? failing : 1;
   }
   if (code !== 0) broken.push(title);
-  times.push([title, seconds]);
+  times.push([title, seconds, processor]);
   console.log(
     `\n── ${title}\n${output.trimEnd()}\n── ${code === 0 ? "done" : "FAILED"} in ${seconds.toFixed(1)} s`,
   );
@@ -198,11 +215,16 @@ for (const file of filesOf(""))
 
 await Promise.all(FIRST.map((steps) => work([...steps])));
 const steps = [...GROUPS, ...(process.argv.includes("--all") ? MORE : []), ...CHECKS];
-// Two more than there are cores: tests of processes and sockets wait most of the time.
-await Promise.all(Array.from({ length: availableParallelism() + 2 }, () => work(steps)));
-console.log("\n── Where the time went, in seconds; steps side by side count whole");
-for (const [title, seconds] of times) console.log(`${seconds.toFixed(1).padStart(7)}  ${title}`);
-console.log(`${((Date.now() - started) / 1000).toFixed(1).padStart(7)}  altogether\n`);
+// Three more than there are cores: tests of processes and sockets wait most of the time.
+await Promise.all(Array.from({ length: availableParallelism() + 3 }, () => work(steps)));
+const column = (seconds: number): string => seconds.toFixed(1).padStart(8);
+console.log(
+  "\n── Where the time went: seconds by the clock (steps side by side count whole), and of a processor",
+);
+for (const [title, seconds, processor] of times)
+  console.log(`${column(seconds)}${column(processor)}  ${title}`);
+const ofAll = times.reduce((sum, [, , processor]) => sum + processor, 0);
+console.log(`${column((Date.now() - started) / 1000)}${column(ofAll)}  altogether\n`);
 for (const title of broken) console.log(`FAILED: ${title}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = broken.length || failed ? 1 : 0;
