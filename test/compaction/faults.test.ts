@@ -12,8 +12,11 @@ import { XsSuite } from "../xs/xs-suite.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const TOOLS = join(ROOT, "tools/build");
-/** Files of test/unit that run on the bundle, the likeliest to notice first. */
-const SUITE = ["agent-self-test", "agent-jobs", "flash-pal", "agent-transfer", "weaknesses"];
+/**
+ * Files of test/unit that run on the bundle, the likeliest to notice first; before them one without an agent, which a
+ * fault can make wait for ever: that takes TEST_MS.
+ */
+const SUITE = ["flash-pal", "agent-self-test", "agent-jobs", "agent-transfer", "weaknesses"];
 /** The longest a test may take: with a fault it may never end. */
 const TEST_MS = 20_000;
 

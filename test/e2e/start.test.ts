@@ -100,10 +100,18 @@ describe("npm start", () => {
     });
 
   it("fetches a compressed image as a device of hawkBit", async () => {
-    const { code, summary } = await npmStart("--service", "ddi", "--packed");
-    strictEqual(code, 0);
-    match(summary.transfer.payload ?? "", /^packed, \d+ bytes$/);
-    ok(summary.transfer.http.bytes < summary.image.bytes);
+    const folder = mkdtempSync(join(tmpdir(), "start-"));
+    try {
+      const image = join(folder, "image");
+      const plan = { projectName: "xs-ota-demo", version: "2.0.0", size: 200_000, seed: 1 };
+      writeFileSync(image, buildImage(plan, nodeCrypto.sha256));
+      const { code, summary } = await npmStart("--service", "ddi", "--packed", "--image", image);
+      strictEqual(code, 0);
+      match(summary.transfer.payload ?? "", /^packed, \d+ bytes$/);
+      ok(summary.transfer.http.bytes < summary.image.bytes);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   for (const [failure, codes] of Object.entries(FAILURES))

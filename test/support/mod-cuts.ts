@@ -11,15 +11,19 @@ import { ModRig } from "./mod-rig.js";
 
 const SIZE = 2 * 4096 + 900;
 const OLD = "1.0.0 - 1";
+/** Made once: each of the many lives begins with one of them. */
+const FIRST = modFile("1", SIZE);
+const SECOND = modFile("2", SIZE);
+const PROGRAMS = new Map(["1", "2"].map((version) => [version, program(version.charCodeAt(0), SIZE)]));
 
 const UPDATES = {
-  "a mod": { files: new Map([[MOD, modFile("2", SIZE)]]), wanted: "1.0.0 - 2" },
+  "a mod": { files: new Map([[MOD, SECOND]]), wanted: "1.0.0 - 2" },
   "firmware, the mod linked anew": { files: new Map([[0, firmwareImage("2.0.0")]]), wanted: "2.0.0 - 1" },
   "a mod with firmware": {
     files: withStatement(
       new Map([
         [0, firmwareImage("2.0.0")],
-        [MOD, modFile("2", SIZE)],
+        [MOD, SECOND],
       ]),
       2,
     ),
@@ -32,13 +36,12 @@ export const MOD_UPDATES = Object.keys(UPDATES) as Update[];
 function examine(rig: ModRig): void {
   equal(rig.violation, undefined);
   const { prepared, running } = rig;
-  if (prepared)
-    deepEqual(running, program(prepared.version.charCodeAt(0), SIZE), "what runs is what was signed");
+  if (prepared) deepEqual(running, PROGRAMS.get(prepared.version), "what runs is what was signed");
 }
 
 function device(encrypted: boolean): ModRig {
   const rig = new ModRig({ encrypted });
-  rig.rig.install(new Map([[MOD, modFile("1", SIZE)]]));
+  rig.rig.install(new Map([[MOD, FIRST]]));
   rig.start();
   rig.accept();
   rig.start();

@@ -9,8 +9,8 @@ import { shrink } from "./shrink.js";
 import { tell } from "./story.js";
 
 const FIRST = 1;
-const SEEDS = 24;
-const WITH_PARTS = 12;
+const SEEDS = 12;
+const WITH_PARTS = 8;
 
 /** Seeds that found faults, and what they found. */
 const FOUND = [

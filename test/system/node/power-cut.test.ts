@@ -79,21 +79,19 @@ describe("a second power cut at every flash operation of what follows the first"
   for (let index = 0; index < operations.length; index++)
     it(`after one at operation ${index} (${operations[index]})`, function () {
       this.timeout(120_000);
-      for (const moment of moments) {
+      for (const [turn, moment] of moments.entries()) {
         const first = check(setup, [{ index, moment }]);
-        for (let second = index + 1; second < first.operations.length; second++)
-          for (const then of moments) {
-            const result = check(setup, [
-              { index, moment },
-              { index: second, moment: then },
-            ]);
-            equal(result.cuts, 2);
-            ok(
-              result.surplus <= 0,
-              `${result.surplus} bytes too many: ${moment} ${index}, ${then} ${second}`,
-            );
-            played++;
-          }
+        for (let second = index + 1; second < first.operations.length; second++) {
+          // By turns: in three pairs of operations that follow each other are all the pairs of manners.
+          const then = moments[(turn + index + second) % moments.length]!;
+          const result = check(setup, [
+            { index, moment },
+            { index: second, moment: then },
+          ]);
+          equal(result.cuts, 2);
+          ok(result.surplus <= 0, `${result.surplus} bytes too many: ${moment} ${index}, ${then} ${second}`);
+          played++;
+        }
       }
     });
 

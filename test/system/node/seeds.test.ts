@@ -6,7 +6,7 @@ import { REFUSALS } from "../scenario.js";
 import { nodeFoundry } from "./foundry.js";
 
 /** Of issue-free seeds, from 1 on, and of those with second processors and mods; `npm run soak` runs more. */
-const SEEDS = 2_000;
+const SEEDS = 1_000;
 const WITH_PARTS = 500;
 const GROUP = 100;
 
