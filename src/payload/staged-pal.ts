@@ -393,6 +393,8 @@ export class StagedPal implements OtaPal {
       slot.eraseBlock(this.#sectors, slot.status().blocks);
     }
     open.begun = true;
+    // What is fetched again has around it what was made of the payload, where that was.
+    if (open.made.byteLength > 0) open.stage.eraseSingly();
     open.stage.writeBlock(offset, data);
   }
 
@@ -456,7 +458,7 @@ export class StagedPal implements OtaPal {
   }
 
   #apply(open: OpenPayload, header: PayloadHeader, done: Done, applied: Applied | undefined): void {
-    const { sectorLength, made } = open;
+    const { sectorLength, made, stage } = open;
     const { imageLength } = header;
     const image = open.image as FlashPal;
     const buffer = new Uint8Array(sectorLength);
@@ -479,7 +481,11 @@ export class StagedPal implements OtaPal {
         }
         const sector = buffer.subarray(0, Math.min(sectorLength, end - at));
         machine.decode(sector);
-        if (!made.has(at, sector.length)) image.writeBlock(at, sector);
+        if (!made.has(at, sector.length)) {
+          // What is made here is worth nothing once the payload has to be fetched anew.
+          stage.repeatRecord();
+          image.writeBlock(at, sector);
+        }
         at += sector.length;
         if (at === end) k++;
         applied?.(at, imageLength);

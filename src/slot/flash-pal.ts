@@ -131,7 +131,7 @@ export class FlashPal implements OtaPal {
   readonly #sectorLength: number;
   /** How many sectors the slot has, and how many are erased at a time. */
   readonly #sectors: number;
-  readonly #group: number;
+  #group: number;
   #open: OpenFile | undefined;
   #timer: Timer | undefined;
 
@@ -455,14 +455,7 @@ export class FlashPal implements OtaPal {
   #begin(open: OpenFile): void {
     const { slot, journal } = this.#options;
     open.begun = true;
-    if (open.journal?.live) {
-      // The power may have gone while that record was written: what reads right now may not read right in the next life.
-      // One that cannot be repeated does no harm: the next one fails as well, and is told.
-      const { recorded, journal: own } = open;
-      if (recorded !== undefined)
-        failureOf("flash-write", () => own.append(recorded, open.content(recorded)));
-      return;
-    }
+    if (open.journal?.live) return this.repeatRecord();
     const last = this.#sectors - 1;
     // Where the file fills the slot the last sector is its own, and may hold what it is made of.
     if (open.sectors.length <= last || isJournal(slot, last)) {
@@ -470,6 +463,24 @@ export class FlashPal implements OtaPal {
       open.sectors[last] = ERASED;
     }
     journal?.eraseBlock(0);
+  }
+
+  /** From here on no sector is erased before something comes for it: those around it may be another's by now. */
+  eraseSingly(): void {
+    this.#group = 1;
+  }
+
+  /**
+   * Writes the record that was believed last once more, before anything is erased in the belief of it: the power may have gone
+   * while it was written, and what reads right now may not read right in the next life.
+   */
+  repeatRecord(): void {
+    const open = this.#open;
+    const recorded = open?.recorded;
+    if (!open || recorded === undefined) return;
+    open.recorded = undefined;
+    // One that cannot be repeated does no harm: the next one fails as well, and is told.
+    failureOf("flash-write", () => open.journal?.append(recorded, open.content(recorded)));
   }
 
   /** Writes `part` of `sector`, and records the sector once it is complete. */

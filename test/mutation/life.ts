@@ -90,6 +90,11 @@ export const LIFE: readonly Mutation[] = [
         "        this.inspect(file, open.read(0, HEAD_LENGTH));\n",
         "",
       ],
+      [
+        "a record that may be weak is not repeated",
+        "if (open.journal?.live) return this.repeatRecord();",
+        "if (open.journal?.live) return;",
+      ],
       ["another chip is good", "if (offered.chipId !== running.chipId)", "if (false)"],
       ["another project is good", "if (offered.projectName !== running.projectName)", "if (false)"],
       [
@@ -181,6 +186,11 @@ export const LIFE: readonly Mutation[] = [
         "a rejected image is not recorded as such",
         '    this.#attempt(pal, "setPlatformImageState", "rejected");\n',
         "",
+      ],
+      [
+        "a late word of an earlier attempt counts",
+        "if (!parsed.clientToken && job && isEarlier(job, active.job)) {",
+        "if (false) {",
       ],
       ["a failure is reported as success", 'status: JobStatus = "FAILED"', 'status: JobStatus = "SUCCEEDED"'],
       [

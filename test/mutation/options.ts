@@ -80,6 +80,34 @@ export const OPTIONS: readonly Mutation[] = [
     ],
   ),
   ...mutations(
+    "src/payload/staged-pal.ts",
+    ["test/node/staged-pal-weak.test.ts"],
+    [
+      ["an image is begun on the word of a record that may be weak", "          stage.repeatRecord();\n", ""],
+      [
+        "what is fetched again erases what is around it",
+        "if (open.made.byteLength > 0) open.stage.eraseSingly();",
+        "",
+      ],
+    ],
+  ),
+  ...mutations(
+    "src/slot/journal.ts",
+    ["test/node/staged-pal-weak.test.ts"],
+    [["a header that may be weak is kept", "    if (this.#good === HEADER_LENGTH) this.live = false;\n", ""]],
+  ),
+  ...mutations(
+    "src/mods/mods.ts",
+    ["test/unit/mods.test.ts"],
+    [
+      [
+        "a mod is linked anew though names have taken ids",
+        "if (use.withFirmware || this.#named) {",
+        "if (use.withFirmware) {",
+      ],
+    ],
+  ),
+  ...mutations(
     "src/components/header.ts",
     ["test/unit/components.test.ts"],
     [

@@ -203,6 +203,32 @@ describe("staged PAL: room", () => {
   });
 });
 
+describe("staged PAL: flash that loses what is still to be applied", () => {
+  const TIGHT = 11 * SECTOR_SIZE;
+  /** So many sectors that the last of them is where the payload was. */
+  const MADE = 5;
+
+  for (const encrypted of [false, true])
+    it(`it is fetched again, in the midst of what is made${encrypted ? ", encrypted" : ""}`, () => {
+      const rig = new PayloadRig({ encrypted, slot: TIGHT });
+      rig.fetch(PACKED_FILE, PACKED, rig.create(PACKED_FILE));
+      rig.pal.closeFile(
+        () => {},
+        (bytes) => rig.applied.push(bytes),
+      );
+      while (rig.applied.length < MADE) rig.clock.run(1);
+      const { wear } = rig.chip;
+      const worn = wear.slice();
+      // The last sector of the payload, before that which is its first one and the journals.
+      rig.chip.flipBits(TIGHT - 4 * SECTOR_SIZE, 1);
+      rig.restart();
+      equal(rig.update(PACKED_FILE, PACKED), undefined);
+      deepEqual(rig.bytes(OTHER.length), OTHER);
+      for (let sector = 0; sector < MADE; sector++)
+        equal(wear[sector], worn[sector], `sector ${sector} stays as it is`);
+    });
+});
+
 describe("staged PAL: a payload that lies", () => {
   const bodyAt = 128 + 288;
 
