@@ -1,9 +1,10 @@
 /**
  * `npm run cuts:payload -- [part/parts]`: the power is cut at every flash operation of an update by payload, in every
- * manner, and in the life behind it at every operation that follows, in manners that take turns. All of it takes about
+ * manner, and in the life behind it at every operation that follows, in manners that take turns. All of it takes half
  * an hour of a processor; `1/30` makes the first of thirty parts.
  * @module
  */
+import "../test/support/own-sha256.js";
 import { cutPairs } from "../test/support/payload-rig.js";
 import { cutScenes } from "../test/support/payload-scenes.js";
 
