@@ -38,10 +38,11 @@ function blocksOf(guide: string): Block[] {
   );
 }
 
-/** Ends what runs in the background. */
+/** What ends what runs in the background, the application apart. */
 const ends: (() => void)[] = [];
+const applications: (() => void)[] = [];
 function endAll(): void {
-  for (const end of ends.splice(0)) end();
+  for (const end of [...applications.splice(0), ...ends.splice(0)]) end();
 }
 process.once("exit", endAll);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
@@ -83,6 +84,8 @@ async function main(sdk: Sdk): Promise<void> {
     join(sdk.output, execFileSync("npm", [...pack, ...where], { cwd: ROOT, encoding: "utf8" }).trim());
   const agent = archive();
   const program = archive("--workspace", "xs-ota");
+  /** Files of chapter 1, which chapter 2 changes for a board. */
+  const simulated = new Map<string, string>();
   let done = 0;
   for (const { language, text, before } of blocksOf(readFileSync(join(ROOT, "docs/guide.md"), "utf8"))) {
     const file = /`([\w.]+\.(?:json|ts))`:\s*$/.exec(before)?.[1];
@@ -109,12 +112,9 @@ async function main(sdk: Sdk): Promise<void> {
         start(line, folder, environment);
         await until(line, () => log.join("").includes("Broker"));
       } else if (line.startsWith("mcconfig")) {
-        // Without a display: the target is the library, which the runner starts as often as the device does.
-        const library = await sdk.build({ directory: folder, platform: "lin" });
-        const app = await sdk.run(library, SECONDS, 4);
-        app.stdout?.on("data", (data) => log.push(String(data)));
-        ends.push(() => void app.kill());
-        await until("the application is connected", () => /WaitingForJob|no-active-job/.test(log.join("")));
+        for (const name of ["manifest.json", "main.ts"])
+          simulated.set(name, readFileSync(join(folder, name), "utf8"));
+        await runApplication(sdk, folder);
       } else {
         const told = line
           // The folder is this one, and the packages are those of this checkout.
@@ -130,7 +130,30 @@ async function main(sdk: Sdk): Promise<void> {
   }
   // Commands block this process: what the application wrote meanwhile is still to be read.
   await until("update-complete", () => log.join("").includes("update-complete"));
-  console.log(`${done} commands; the application was updated`);
+  for (const [name, text] of simulated) writeFileSync(join(folder, name), text);
+  await readable(sdk, folder);
+  console.log(`${done} commands; the application was updated, and runs with the readable build`);
+}
+
+/** "In the debugger": the same application with the other manifest, over the flash as it is now. */
+async function readable(sdk: Sdk, folder: string): Promise<void> {
+  const manifest = join(folder, "manifest.json");
+  const text = readFileSync(manifest, "utf8");
+  const plain = text.replace("xs-ota-agent/manifest.json", "xs-ota/dist/plain/manifest-plain.json");
+  if (plain === text) throw new BuildError("the guide's manifest includes the agent in another way");
+  writeFileSync(manifest, plain);
+  log.length = 0;
+  await runApplication(sdk, folder);
+}
+
+/** Without a display: the target is the library, which the runner starts as often as the device does. */
+async function runApplication(sdk: Sdk, folder: string): Promise<void> {
+  for (const end of applications.splice(0)) end();
+  const library = await sdk.build({ directory: folder, platform: "lin" });
+  const app = await sdk.run(library, SECONDS, 4);
+  app.stdout?.on("data", (data) => log.push(String(data)));
+  applications.push(() => void app.kill());
+  await until("the application is connected", () => /WaitingForJob|no-active-job/.test(log.join("")));
 }
 
 let sdk: Sdk | undefined;

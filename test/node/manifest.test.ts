@@ -10,6 +10,7 @@ import { otaSlots, TYPE_DATA, verifyPartitionTable } from "../../hosts/formats/p
 import { deepEqual, equal, ok } from "../support/assert.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const DIST = join(ROOT, "dist");
 const PLAIN = join(ROOT, "tools/dist/plain");
 const PLATFORMS = ["esp32", "lin", "mac", "win"];
 /** Extensions mcconfig looks for behind a module's path. */
@@ -277,6 +278,7 @@ describe("manifests", () => {
         for (const path of Object.values(section.modules ?? {}).flat()) {
           const file = join(PLAIN, `${path}.js`);
           ok(existsSync(file), path);
+          equal(existsSync(join(PLAIN, `${path}.d.ts`)), existsSync(join(DIST, `${path}.d.ts`)), path);
           if (!existsSync(`${file}.map`)) continue;
           const { sources } = JSON.parse(readFileSync(`${file}.map`, "utf8")) as { sources: string[] };
           equal(sources.length, 1);

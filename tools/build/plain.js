@@ -88,6 +88,10 @@ for (const [file, entry] of ENTRIES) {
   write(join(PLAIN, `${file}.js`), `export * from "${PREFIX}/${entry}";\n`);
 }
 
+// An application in TypeScript finds declarations beside the modules that its manifest names.
+for (const name of readdirSync(join(ROOT, "dist"), { recursive: true }))
+  if (name.endsWith(".d.ts")) write(join(PLAIN, name), readFileSync(join(ROOT, "dist", name)));
+
 for (const name of readdirSync(ROOT).filter((file) => /^manifest.*\.json$/.test(file))) {
   const manifest = JSON.parse(readFileSync(join(ROOT, name), "utf8"));
   const plain = plainSection(manifest);
