@@ -3,11 +3,10 @@
  * written, and what is out of date or any warning of typedoc fails.
  * @module
  */
-import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { reference } from "./docs/reference.js";
 import { troubleshooting, unadvised } from "./docs/troubleshooting.js";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
@@ -25,11 +24,5 @@ if (!check) writeFileSync(PAGE, troubleshooting());
 else if (readFileSync(PAGE, "utf8") !== troubleshooting())
   fault("docs/troubleshooting.md is out of date: npm run docs");
 
-const typedoc = join(dirname(createRequire(import.meta.url).resolve("typedoc/package.json")), "bin/typedoc");
-const { status } = spawnSync(
-  process.execPath,
-  [typedoc, "--treatWarningsAsErrors", ...(check ? ["--emit", "none"] : [])],
-  { cwd: ROOT, stdio: "inherit" },
-);
-if (status !== 0) fault("typedoc has warnings");
+if (!(await reference(ROOT, check ? undefined : join(ROOT, "build/docs")))) fault("typedoc has warnings");
 process.exitCode = faults ? 1 : 0;

@@ -10,18 +10,16 @@ import Time from "time";
 import { ModdableClock } from "../moddable/clock.js";
 import { traceLog } from "../moddable/log.js";
 import {
+  type Network,
   NetworkKeeper,
-  type NetworkKeeperOptions,
+  type NetworkOptions,
   type SntpConstructor,
 } from "../moddable/network-keeper.js";
 
-export type { NetworkEvent } from "../moddable/network-keeper.js";
+export type { Network, NetworkEvent, NetworkOptions } from "../moddable/network-keeper.js";
 
 /** Domain of the preferences (namespace of NVS) that holds the network's name and password: keys `ssid`, `password`. */
 const DOMAIN = "wifi";
-
-type Injected = "WiFi" | "Sntp" | "clock" | "random" | "now" | "setTime";
-export type NetworkOptions = Partial<Omit<NetworkKeeperOptions, Injected>>;
 
 /**
  * Connects to Wi-Fi and sets the clock, and keeps at both for as long as the device runs. Name and password come from
@@ -29,7 +27,7 @@ export type NetworkOptions = Partial<Omit<NetworkKeeperOptions, Injected>>;
  * servers from the options or `config.sntp`, else pool.ntp.org.
  * @throws TypeError, RangeError when there is no name, or an option is out of range
  */
-export function startNetwork(options: NetworkOptions = {}): NetworkKeeper {
+export function startNetwork(options: NetworkOptions = {}): Network {
   const stored = (key: string) => {
     const value = Preference.get(DOMAIN, key);
     return typeof value === "string" && value ? value : undefined;

@@ -42,7 +42,7 @@ interface Methods {
   close(): void;
 }
 
-interface SharedMqtt<B> {
+export interface SharedMqtt<B> {
   /** In place of the class it was made of. */
   readonly Client: B;
   /** For the agent, and whoever else wants a connection that looks after itself. Closing it leaves the client alone. */

@@ -41,7 +41,25 @@ export type NetworkEvent =
   | { readonly type: "time"; readonly seconds: number; readonly server: string }
   | { readonly type: "no-time"; readonly reason: string; readonly retryMs: number };
 
-export interface NetworkKeeperOptions {
+/** What an application may say. */
+export interface NetworkOptions {
+  /** Default: `ssid` of NVS, domain "wifi", else of `config.wifi` in the manifest. */
+  readonly ssid?: string;
+  /** Absent: an open network. Default: beside the `ssid` that is taken. */
+  readonly password?: string;
+  /** Time servers, asked in turn. Default: `config.sntp` of the manifest, else pool.ntp.org. */
+  readonly servers?: readonly string[];
+  /** Called once, when the device has an address and knows the time: TLS can be spoken from here on. */
+  readonly onReady?: () => void;
+  readonly onEvent?: (event: NetworkEvent) => void;
+  readonly log?: Log;
+  /** How long an attempt may take until there is an address, milliseconds. Default 30000. */
+  readonly connectTimeoutMs?: number;
+  /** Longest wait between two attempts, milliseconds. Default 20000: several fit in the trial of an image. */
+  readonly longestWaitMs?: number;
+}
+
+export interface NetworkKeeperOptions extends NetworkOptions {
   readonly WiFi: WifiConstructor;
   readonly Sntp: SntpConstructor;
   readonly clock: Clock;
@@ -51,18 +69,17 @@ export interface NetworkKeeperOptions {
   /** Sets the device's clock, seconds since 1970. */
   readonly setTime: (seconds: number) => void;
   readonly ssid: string;
-  /** Absent: an open network. */
-  readonly password?: string;
-  /** Time servers, asked in turn. */
   readonly servers: readonly string[];
-  /** Called once, when the device has an address and knows the time: TLS can be spoken from here on. */
-  readonly onReady?: () => void;
-  readonly onEvent?: (event: NetworkEvent) => void;
-  readonly log?: Log;
-  /** How long an attempt may take until there is an address, milliseconds. Default 30000. */
-  readonly connectTimeoutMs?: number;
-  /** Longest wait between two attempts, milliseconds. Default 20000: several fit in the trial of an image. */
-  readonly longestWaitMs?: number;
+}
+
+/** A network that is kept. */
+export interface Network {
+  /** The device has an address. */
+  readonly online: boolean;
+  /** The device's clock can be right. */
+  readonly timeKnown: boolean;
+  /** Ends it for good; the device stays connected as it is. */
+  close(): void;
 }
 
 /** First wait after a failure, milliseconds. */
@@ -77,7 +94,7 @@ const TIME_AGAIN_MS = 86_400_000;
 const LEAST_SECONDS = 1_735_689_600;
 const HAS_ADDRESS = 500;
 
-export class NetworkKeeper {
+export class NetworkKeeper implements Network {
   readonly #options: NetworkKeeperOptions;
   readonly #waits: Reconnect;
   readonly #timeWaits: Reconnect;
@@ -111,17 +128,14 @@ export class NetworkKeeper {
     else this.#connect();
   }
 
-  /** The device has an address. */
   get online(): boolean {
     return this.#online;
   }
 
-  /** The device's clock can be right. */
   get timeKnown(): boolean {
     return this.#options.now() >= LEAST_SECONDS * 1000;
   }
 
-  /** Ends it for good; the device stays connected as it is. */
   close(): void {
     this.#closed = true;
     this.#clear();

@@ -3,18 +3,12 @@
  * @module
  */
 import { ModdableClock } from "../moddable/clock.js";
-import type { NetworkEvent, NetworkKeeperOptions } from "../moddable/network-keeper.js";
+import type { Network, NetworkEvent, NetworkOptions } from "../moddable/network-keeper.js";
 
-export type { NetworkEvent } from "../moddable/network-keeper.js";
-
-export type NetworkOptions = Partial<Pick<NetworkKeeperOptions, "onReady" | "onEvent">>;
+export type { Network, NetworkEvent, NetworkOptions } from "../moddable/network-keeper.js";
 
 /** As on ESP32: calls back in a later turn. */
-export function startNetwork({ onReady, onEvent }: NetworkOptions = {}): {
-  readonly online: boolean;
-  readonly timeKnown: boolean;
-  close(): void;
-} {
+export function startNetwork({ onReady, onEvent }: NetworkOptions = {}): Network {
   const clock = new ModdableClock();
   const event: NetworkEvent = { type: "connected", address: undefined };
   const timer = clock.set(() => {
