@@ -22,6 +22,7 @@ import {
 import type { TrustedKeys } from "../slot/signature.js";
 import { beginSegment, type MakeDecoder, type PayloadDecoder } from "./decoder.js";
 import { badPayload, HEADER_LENGTH, PayloadHeader, START_LENGTH } from "./header.js";
+import { NOTHING, OpenPayload } from "./open-payload.js";
 import { PartFlash } from "./part-flash.js";
 import { type RunningImage, RunningSum } from "./running-image.js";
 import { Slices } from "./slices.js";
@@ -37,121 +38,6 @@ export interface StagedPalOptions extends FlashPalOptions {
 }
 
 type Done = (error: OtaError | undefined, left?: Received) => void;
-
-const NOTHING: Received = Object.freeze({ has: () => false, byteLength: 0 });
-
-/** Everything about the payload being received and applied; replaced as a whole. */
-class OpenPayload {
-  readonly file: JobFile;
-  readonly variant: Variant;
-  /** Sectors of the payload, at the end of the slot; its first one stands behind the others. */
-  readonly sectors: number;
-  readonly view: PartFlash;
-  readonly stage: FlashPal;
-  readonly sectorLength: number;
-  staged = NOTHING;
-  header: PayloadHeader | undefined;
-  /** The image it makes, a file of its own. */
-  image: FlashPal | undefined;
-  /** The same while it is being opened. */
-  making: FlashPal | undefined;
-  made = NOTHING;
-  /** Something was written for it, in this life. */
-  begun = false;
-  /** How often the image was made again of what is here. */
-  repairs = 0;
-
-  constructor(file: JobFile, variant: Variant, sectors: number, view: PartFlash, stage: FlashPal) {
-    this.file = file;
-    this.variant = variant;
-    this.sectors = sectors;
-    this.view = view;
-    this.stage = stage;
-    this.sectorLength = view.status().blockLength;
-  }
-
-  get startLength(): number {
-    return Math.min(START_LENGTH, this.file.fileSize);
-  }
-
-  /** Header, head and tables as they are on flash. */
-  readStart(): Uint8Array {
-    const start = new Uint8Array(this.startLength);
-    this.view.read(start, 0);
-    return start;
-  }
-
-  /** @throws OtaError "bad-payload" */
-  readHeader(): PayloadHeader {
-    return new PayloadHeader(this.readStart(), this.file.fileSize);
-  }
-
-  /** A decoder of the payload. @throws OtaError "bad-payload" */
-  decoder(header: PayloadHeader, { decoder, running, slot }: StagedPalOptions): PayloadDecoder {
-    const { view, file, sectors, sectorLength } = this;
-    return decoder(header, {
-      payload: (into, offset) => view.read(into, offset),
-      base: (into, offset) => void running.read(into, offset),
-      output: (into, offset) => void slot.read(into, offset),
-      length: file.fileSize,
-      start: view.place(1 % sectors) * sectorLength,
-    });
-  }
-
-  /** Where segment `k` of the image begins and ends. */
-  start(header: PayloadHeader, k: number): number {
-    return Math.min(k << header.segmentLog2, header.imageLength);
-  }
-
-  /** The first segment that is not made yet; how many there are when all are. */
-  unmade(header: PayloadHeader): number {
-    const count = header.offsets.length - 1;
-    let k = 0;
-    for (; k < count; k++) {
-      const start = this.start(header, k);
-      if (!this.made.has(start, this.start(header, k + 1) - start)) break;
-    }
-    return k;
-  }
-
-  /** What of the payload need not be fetched: what is here, and what has been applied. */
-  get received(): Received {
-    const { header, staged, sectorLength, sectors, file } = this;
-    if (!header) return staged;
-    const needed = header.offsets[this.unmade(header)];
-    const has = (sector: number) =>
-      (sector > 0 && (sector + 1) * sectorLength <= needed) || staged.has(...this.#extent(sector));
-    let byteLength = 0;
-    for (let sector = 0; sector < sectors; sector++) if (has(sector)) byteLength += this.#extent(sector)[1];
-    return {
-      byteLength,
-      has(offset, length) {
-        const last = Math.min(offset + length, file.fileSize) - 1;
-        for (let at = Math.floor(offset / sectorLength); at * sectorLength <= last; at++)
-          if (!has(at)) return false;
-        return true;
-      },
-    };
-  }
-
-  /** Offset and length of what a sector holds of the payload. */
-  #extent(sector: number): [offset: number, length: number] {
-    const offset = sector * this.sectorLength;
-    return [offset, Math.min(this.sectorLength, this.file.fileSize - offset)];
-  }
-
-  /** Whether a sector that is still to be fetched would go where a finished one of the image is. */
-  get collides(): boolean {
-    const { header, sectors, sectorLength, made, received } = this;
-    if (!header) return false;
-    for (let sector = 0; sector < sectors; sector++) {
-      const place = this.view.place(sector) * sectorLength;
-      const length = Math.min(sectorLength, header.imageLength - place);
-      if (length > 0 && made.has(place, length) && !received.has(...this.#extent(sector))) return true;
-    }
-    return false;
-  }
-}
 
 export class StagedPal implements OtaPal {
   readonly #options: StagedPalOptions;

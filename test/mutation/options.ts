@@ -68,14 +68,20 @@ export const OPTIONS: readonly Mutation[] = [
         "else if (!digest)",
       ],
       [
-        "a payload of one sector is looked for behind it",
-        "start: view.place(1 % sectors)",
-        "start: view.place(1)",
-      ],
-      [
         "another kind of payload than the job says is taken",
         'if (isDelta !== !!variant.base) badPayload("the payload is not of the kind the job says");',
         "",
+      ],
+    ],
+  ),
+  ...mutations(
+    "src/payload/open-payload.ts",
+    ["test/unit/staged-pal.test.ts"],
+    [
+      [
+        "a payload of one sector is looked for behind it",
+        "start: view.place(1 % sectors)",
+        "start: view.place(1)",
       ],
     ],
   ),
