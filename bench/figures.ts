@@ -3,7 +3,7 @@
  * and slots in XS, sizes of the bundles.
  * @module
  */
-import { bundle } from "../tools/bundle.js";
+import { bundle, shippedAgent } from "../tools/bundle.js";
 import { meter } from "./metering.js";
 import { bound, type Outcome, type Scenario, simulate } from "./virtual.js";
 
@@ -205,7 +205,7 @@ function polite(): PoliteRow[] {
 }
 
 export async function measure(): Promise<Figures> {
-  const agent = await bundle("src/index.ts");
+  const agent = await shippedAgent();
   const http = await bundle("src/transfer/http.ts");
   const mqtt = await bundle("bench/xs/mqtt.ts");
   const xs = await meter(agent.code, mqtt.code);

@@ -55,9 +55,20 @@ export async function bundle(
   });
   const { output } = await build.generate({ format: "es" });
   await build.close();
-  const { code } = output[0];
-  return { code, bytes: Buffer.byteLength(code), gzipBytes: gzipSync(code).length };
+  return sized(output[0].code);
 }
+
+/** The agent's bundle, the very file of the package; made anew when a source has changed. */
+export async function shippedAgent(): Promise<Bundle> {
+  await (await import(new URL("tools/build/fresh.js", ROOT).href)).makeAgent();
+  return sized(readFileSync(new URL("dist/index.js", ROOT), "utf8"));
+}
+
+const sized = (code: string): Bundle => ({
+  code,
+  bytes: Buffer.byteLength(code),
+  gzipBytes: gzipSync(code).length,
+});
 
 /** Version in package.json. */
 export function version(): string {
