@@ -1,7 +1,7 @@
 /**
  * `npm run fuzz:native -- [seconds]`: libFuzzer over the native decoder of payloads, with AddressSanitizer and
  * UndefinedBehaviorSanitizer. It begins with the payloads of the tests, keeps what it finds in build/fuzz-native, and goes on
- * from there. Needs clang. Default: 300 seconds.
+ * from there. Needs clang and the libraries of its sanitizers (Debian: clang, libclang-rt-14-dev). Default: 300 seconds.
  * @module
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -26,7 +26,16 @@ cases.forEach((seed, n) => {
 });
 const program = `${FOLDER}fuzz`;
 const sanitizers = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"];
-execFileSync("clang", ["-O1", "-g", "-DFUZZER", ...sanitizers, "-o", program, SOURCE], { stdio: "inherit" });
+try {
+  execFileSync("clang", ["-O1", "-g", "-DFUZZER", ...sanitizers, "-o", program, SOURCE], {
+    stdio: "inherit",
+  });
+} catch {
+  console.error(
+    "This needs clang and the libraries of its sanitizers, in Debian clang and libclang-rt-14-dev.",
+  );
+  process.exit(1);
+}
 const limits = [`-max_total_time=${seconds}`, `-max_len=${LONGEST}`, "-timeout=10", "-print_final_stats=1"];
 const own = [`-artifact_prefix=${FOLDER}`, `${FOLDER}corpus`, "-ignore_remaining_args=1", ...paths];
 const { status } = spawnSync(program, [...limits, ...own], { stdio: "inherit" });
