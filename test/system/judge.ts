@@ -192,12 +192,13 @@ const AGAIN_UNTOLD = /^(signature-check|bad-image|flash-write|file-create|file-c
 /**
  * No status brings back what a second processor was made to keep: when the one that said so did not arrive, the job is there
  * again, and its file may be gone. Where the processor does not say that it runs it already, all of it is done once more and
- * may fail as any other. After a power cut in the moment of its confirmation nobody knows that a cancelled one has taken place.
+ * may fail as any other. After a power cut in the moment of its confirmation, or when the service says just then that the job is
+ * over, and has it all the same, nobody knows that a cancelled one has taken place.
  */
 export function forgets({ faults, device }: Scenario, { gear }: JobStory, code: string): boolean {
   const has = (kinds: RegExp) => faults.some(({ kind }) => kinds.test(kind));
   if (gear === undefined) return false;
-  if (code === STOPPED) return has(/^(power|cut)$/);
+  if (code === STOPPED) return has(/^(power|cut|service)$/);
   const untold = !!device.silentGear && AGAIN_UNTOLD.test(code);
   return (AGAIN.test(code) || untold) && has(/^(service|outage|refuse|power|cut)$/);
 }
