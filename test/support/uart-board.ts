@@ -13,6 +13,7 @@ import {
   DONE,
   Frames,
   frame,
+  QUIET_MS,
   REFUSED,
   type Uart,
   VERIFY,
@@ -38,6 +39,7 @@ export class UartBoard implements Uart {
   onImage: () => void = () => {};
   readonly #clock: VirtualClock;
   readonly #frames = new Frames();
+  #heardAt = 0;
   #sent = 0;
   #coming = new Uint8Array();
   #filled = 0;
@@ -53,6 +55,9 @@ export class UartBoard implements Uart {
     const copy = this.#spoil(bytes.slice());
     this.#clock.set(() => {
       if (this.dead) return;
+      const now = this.#clock.now();
+      if (now - this.#heardAt >= QUIET_MS) this.#frames.clear();
+      this.#heardAt = now;
       for (const { kind, number, data } of this.#frames.push(copy)) this.#frame(kind, number, data);
     }, LINE_MS);
   }

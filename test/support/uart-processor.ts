@@ -3,6 +3,7 @@
  * attempt when none comes. Its boot loader keeps two images and goes back to the first unless the second is confirmed.
  *
  * Frame: 0xA5, kind, number, length (2 bytes, little-endian), data, CRC-16 of all of it but the 0xA5 (CCITT, 0xFFFF at the start).
+ * What is left of a frame that lost bytes is forgotten when nothing has followed it for QUIET_MS: its length may be any.
  * Answer: a frame of kind 0x06 (done) or 0x15 (refused, data: why, a text) with the same number.
  * @module
  */
@@ -21,6 +22,8 @@ export const CONFIRM = 5;
 export const DONE = 0x06;
 export const REFUSED = 0x15;
 export const OVERHEAD = 7;
+/** Milliseconds. */
+export const QUIET_MS = 100;
 /** An answer takes no longer than this, milliseconds; so many attempts. */
 const ANSWER_MS = 300;
 const ATTEMPTS = 5;
