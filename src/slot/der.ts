@@ -71,7 +71,7 @@ function elements(der: Uint8Array, tags?: readonly number[]): Uint8Array[] {
     for (let rest = form - 0x80; rest > 0; rest--) length = (length << 8) | der[++at];
     at++;
     const end = at + length;
-    if (!(end <= der.length)) invalid("an element ends behind its end");
+    if (!(end <= der.length)) invalid("an element overruns its parent");
     // Nothing here takes over two bytes of length.
     if (form !== (length > 0xff ? 0x82 : length > 0x7f ? 0x81 : length))
       invalid("a length is not in its shortest form");

@@ -28,7 +28,7 @@ export const MUTATIONS: readonly Mutation[] = [
       ["a length need not be minimal", "length > 0x7f ? 0x81 : length)", "length > 0x7e ? 0x81 : length)"],
       [
         "a length may lead beyond the end",
-        '    if (!(end <= der.length)) invalid("an element ends behind its end");\n',
+        '    if (!(end <= der.length)) invalid("an element overruns its parent");\n',
         "",
       ],
       ["a point need not be on the curve", " || (y * y - x * x * x + 3n * x - B) % P", ""],

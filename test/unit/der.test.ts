@@ -22,7 +22,7 @@ const NO_DER = /^DER is not valid: /;
 // What is wrong with it.
 const MISSING = "an element is missing";
 const OTHER = "another element than expected";
-const END = "an element ends behind its end";
+const END = "an element overruns its parent";
 const FORM = "a length is not in its shortest form";
 const NEGATIVE = "a number is negative or empty";
 const ZERO = "a number has a zero too many";

@@ -57,7 +57,7 @@ describe("published faults: lengths from the wire", () => {
     throws(() => decode("a1 616f 7820 41"), refuse);
     throws(() => parseEcdsaSignature(hex("3044 0220 01")), { code: "signature-check" });
     throws(() => parsePublicKey(hex("3082ffff 30")), {
-      message: /^DER is not valid: an element ends behind its end$/,
+      message: /^DER is not valid: an element overruns its parent$/,
     });
     throws(() => decodeUtf8(hex("f0 9f")), { code: "bad-utf8" });
   });
