@@ -200,7 +200,9 @@ export function forgets({ faults, device }: Scenario, { gear }: JobStory, code: 
   if (gear === undefined) return false;
   if (code === STOPPED) return has(/^(power|cut|service)$/);
   const untold = !!device.silentGear && AGAIN_UNTOLD.test(code);
-  return (AGAIN.test(code) || untold) && has(/^(service|outage|refuse|power|cut)$/);
+  // Its head is judged as it came.
+  const damaged = code === "bad-image" && has(/^(corrupt|forge)$/);
+  return (AGAIN.test(code) || untold || damaged) && has(/^(service|outage|refuse|power|cut)$/);
 }
 
 function major({ version }: { readonly version: string }): number {
