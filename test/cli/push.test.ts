@@ -17,6 +17,8 @@ class Board {
   image: Uint8Array | undefined;
   signature = "";
   failure: unknown;
+  /** So many connections are closed at once, as `PushDesk` has it after a wrong secret. */
+  deaf = 0;
   readonly #server: Server;
 
   constructor(private readonly installed: (board: Board) => void) {
@@ -26,6 +28,7 @@ class Board {
       update: (url) => void this.#fetch(url).catch((error) => (this.failure = error)),
     });
     this.#server = createServer((socket) => {
+      if (this.deaf-- > 0) return void socket.destroy();
       const send = (bytes: Uint8Array) => void socket.write(bytes);
       const session = desk.accept({ send, end: () => void socket.end() });
       if (!session) return void socket.destroy();
@@ -123,6 +126,21 @@ describe("xs-ota push", () => {
       "--secret",
       SECRET,
     );
+  });
+
+  it("waits while the board hears nobody, as after a wrong secret", async () => {
+    const address = await listen((self) => {
+      self.running.version = "2.0.0";
+      self.job = { id: "job", status: "SUCCEEDED", details: {} };
+    });
+    const command = ["push", "v2.bin", address, "--secret"] as const;
+    const deafen = (connections: number) => Object.assign(board ?? {}, { deaf: connections });
+    deafen(2);
+    const text = await folder.good(...command, SECRET);
+    ok(text.startsWith("the board hears nobody for a while, as after a wrong secret\n"), text);
+    ok(text.includes("accepted: 127.0.0.1 runs my-app 2.0.0"), text);
+    deafen(Number.POSITIVE_INFINITY);
+    await folder.bad(1, "it closed the connection", ...command, SECRET, "--timeout", "2");
   });
 
   it("gives up in time", async () => {

@@ -9,7 +9,7 @@ import { describeApp, imageBytes } from "../../hosts/formats/esp-image-layout.js
 import { FAILED, Failure, oneLine } from "./failure.js";
 import { readBytes } from "./files.js";
 import { examples, jsonOption, KEY_FILE, seconds } from "./options.js";
-import { BoardClient, BoardRefusal, type BoardStatus } from "./push/client.js";
+import { BoardBusy, BoardClient, BoardRefusal, type BoardStatus } from "./push/client.js";
 import { imageManifest, requireImage, signFile } from "./sign.js";
 import { paint, print } from "./text.js";
 
@@ -85,15 +85,15 @@ async function push(
   const { version, projectName } = describeApp(imageBytes(bytes));
   const signature = await signFile(bytes, key);
   const board = new BoardClient(host, port, secret);
-  const before = await reached(board, () => board.status());
   const tell = teller(json);
+  const deadline = Date.now() + timeout * 1000;
+  const before = await reached(board, () => board.status(), deadline, tell);
   const runs = { project: before.projectName, version: before.version };
   tell(`${host} runs ${before.projectName} ${before.version}; pushing ${projectName} ${version}`, {
     event: "pushing",
     ...{ host, runs, image: { project: projectName, version } },
   });
   const { ImageServer } = await import("../../service/http.js");
-  const deadline = Date.now() + timeout * 1000;
   const server = await ImageServer.start({ host: board.localAddress, expiresIn: Math.ceil(timeout) + 60 });
   try {
     server.put("image.bin", bytes);
@@ -106,18 +106,29 @@ async function push(
       randomBytes(8).toString("hex"),
     );
     server.put("manifest.json", new TextEncoder().encode(manifest));
-    await reached(board, () => board.update(server.url("manifest.json")));
+    await reached(board, () => board.update(server.url("manifest.json")), deadline, tell);
     await follow(board, before, () => Math.min(1, server.served.bytes / bytes.length), deadline, tell);
   } finally {
     await server.close();
   }
 }
 
-/** @throws Failure in words */
-async function reached<T>({ host, port }: BoardClient, action: () => Promise<T>): Promise<T> {
+/** Has the board do something, as soon as it hears. @throws Failure in words */
+async function reached<T>(
+  board: BoardClient,
+  action: () => Promise<T>,
+  deadline: number,
+  tell: Tell,
+): Promise<T> {
+  const { host, port } = board;
   try {
     return await action();
   } catch (error) {
+    if (error instanceof BoardBusy && Date.now() + PERIOD_MS < deadline) {
+      tell("the board hears nobody for a while, as after a wrong secret", { event: "busy" });
+      await wait(PERIOD_MS);
+      return reached(board, action, deadline, tell);
+    }
     if (error instanceof BoardRefusal) throw new Failure(`${host} refuses: ${error.message}`, FAILED);
     const words = oneLine(error);
     const where = `${host}:${port}: `;

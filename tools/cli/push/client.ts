@@ -6,6 +6,8 @@ import { createHmac } from "node:crypto";
 import { connect, type Socket } from "node:net";
 
 const GREETING = /^xs-ota-push 1 ([0-9a-f]{32})$/;
+const NOT_NOW = "error not now";
+const CLOSED = "it closed the connection";
 /** A board has so long for each line, milliseconds. */
 const PATIENCE_MS = 10_000;
 /** Bytes of a line at most. */
@@ -29,6 +31,11 @@ export class BoardRefusal extends Error {
   override name = "BoardRefusal";
 }
 
+/** The board hears nobody at the moment: after a wrong secret, or while too many talk to it. */
+export class BoardBusy extends Error {
+  override name = "BoardBusy";
+}
+
 export class BoardClient {
   /** This machine's address on the way to the board, once there was a connection. */
   localAddress = "";
@@ -39,12 +46,12 @@ export class BoardClient {
     readonly secret: string,
   ) {}
 
-  /** @throws Error, BoardRefusal */
+  /** @throws Error, BoardRefusal, BoardBusy */
   async status(): Promise<BoardStatus> {
     return JSON.parse(await this.#ask("status")) as BoardStatus;
   }
 
-  /** Has the board's agent look at a manifest. @throws Error, BoardRefusal */
+  /** Has the board's agent look at a manifest. @throws Error, BoardRefusal, BoardBusy */
   async update(url: string): Promise<void> {
     await this.#ask(`update ${url}`);
   }
@@ -54,7 +61,7 @@ export class BoardClient {
     try {
       socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error("it does not answer")));
       const lines = linesOf(socket);
-      const greeting = await next(lines);
+      const greeting = await greetingOf(lines);
       this.localAddress = socket.localAddress ?? "";
       const nonce = GREETING.exec(greeting)?.[1];
       if (!nonce) throw new Error("what answers there is no board that listens for xs-ota push");
@@ -63,6 +70,7 @@ export class BoardClient {
         .digest("hex");
       socket.write(`${code} ${command}\n`);
       const answer = await next(lines);
+      if (answer === NOT_NOW) throw new BoardBusy("it hears nobody");
       if (answer.startsWith("error ")) throw new BoardRefusal(answer.slice("error ".length));
       if (answer !== "ok" && !answer.startsWith("ok "))
         throw new Error("it answers something else than agreed");
@@ -88,6 +96,16 @@ async function* linesOf(socket: Socket): AsyncGenerator<string> {
 
 async function next(lines: AsyncGenerator<string>): Promise<string> {
   const { value, done } = await lines.next();
-  if (done) throw new Error("it closed the connection");
+  if (done) throw new Error(CLOSED);
   return value;
+}
+
+/** @throws BoardBusy when the board closes the connection in place of a greeting */
+async function greetingOf(lines: AsyncGenerator<string>): Promise<string> {
+  try {
+    return await next(lines);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw code === "ECONNRESET" || message === CLOSED ? new BoardBusy(CLOSED) : error;
+  }
 }
