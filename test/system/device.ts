@@ -283,10 +283,15 @@ export class Device {
   /** Nothing may happen to what is in use, nor to the mod that is there again when what is on trial gives way. */
   #watch({ kind, offset }: FlashCommand): void {
     if (kind === "read") return;
-    const { judge } = this.parts;
-    for (const place of [this.#inUse, this.#keptPlace])
-      if (place && offset >= place.offset && offset < place.offset + place.size)
-        judge.fail(`the place in use, ${place.label}, is written to`);
+    const hit = () =>
+      [this.#inUse, this.#keptPlace].find(
+        (place) => place && offset >= place.offset && offset < place.offset + place.size,
+      );
+    if (!hit()) return;
+    // What was confirmed since, without a word that the service took, has moved.
+    this.look();
+    const place = hit();
+    if (place) this.parts.judge.fail(`the place in use, ${place.label}, is written to`);
   }
 
   /** Does something with the flash that is not the device's doing. */

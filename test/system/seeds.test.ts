@@ -31,6 +31,10 @@ const FOUND = [
   [7_074_790, "a power cut hid that a second processor had confirmed, and the signature was gone"],
   [10_011_082, "a second processor waited for ever for the rest of a frame that had lost a byte"],
   [10_235_473, "after a power cut what a second processor had confirmed came damaged"],
+  [
+    11_130_469,
+    "a mod that had moved with firmware the service knew nothing of was looked for at its old place",
+  ],
   [10_103_998, "the service called a job over while a second processor confirmed it, and cancelled it later"],
   [7_096_336, "a job made anew under its name ended SUCCEEDED with the image of the one before"],
 ] as const;
