@@ -283,6 +283,8 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
     case "self-test-timeout":
       return (
         forgotten ||
+        // The state of what is on trial could not be read, and was asked for again with the next poll.
+        flash ||
         has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute") ||
         isShort(scenario)
       );

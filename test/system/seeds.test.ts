@@ -35,6 +35,7 @@ const FOUND = [
     11_130_469,
     "a mod that had moved with firmware the service knew nothing of was looked for at its old place",
   ],
+  [11_106_145, "a read that failed cost half of a trial's time, and a good set was rolled back"],
   [10_103_998, "the service called a job over while a second processor confirmed it, and cancelled it later"],
   [7_096_336, "a job made anew under its name ended SUCCEEDED with the image of the one before"],
 ] as const;
