@@ -198,11 +198,19 @@ const AGAIN_UNTOLD = /^(signature-check|bad-image|flash-write|file-create|file-c
 export function forgets({ faults, device }: Scenario, { gear }: JobStory, code: string): boolean {
   const has = (kinds: RegExp) => faults.some(({ kind }) => kinds.test(kind));
   if (gear === undefined) return false;
-  if (code === STOPPED) return has(/^(power|cut|service)$/);
+  if (code === STOPPED) return has(/^(power|cut)$/) || callsOver(faults);
   const untold = !!device.silentGear && AGAIN_UNTOLD.test(code);
   // Its head is judged as it came.
   const damaged = code === "bad-image" && has(/^(corrupt|forge)$/);
   return (AGAIN.test(code) || untold || damaged) && has(/^(service|outage|refuse|power|cut)$/);
+}
+
+/** The service says of a status that its job is over. */
+function callsOver(faults: Scenario["faults"]): boolean {
+  return faults.some(
+    (fault) =>
+      fault.kind === "service" && /^(update|any)$/.test(fault.operation) && OVER.includes(fault.what),
+  );
 }
 
 function major({ version }: { readonly version: string }): number {
@@ -252,10 +260,7 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
       return flash || ((story.set ?? story.gear) !== undefined && has("corrupt", "forge"));
     case "cancelled":
       // The service has said so, of a status.
-      return faults.some(
-        (fault) =>
-          fault.kind === "service" && /^(update|any)$/.test(fault.operation) && OVER.includes(fault.what),
-      );
+      return callsOver(faults);
     case "flash-write":
     case "commit-failed":
     case "file-create":
@@ -284,7 +289,7 @@ export function excused(code: string, scenario: Scenario, story: JobStory, refus
       return (
         forgotten ||
         // The state of what is on trial could not be read, and was asked for again with the next poll.
-        flash ||
+        faults.some((fault) => fault.kind === "flash" && fault.command === "read") ||
         has("outage", "service", "refuse", "app", "forge", "cancel", "replay", "mute") ||
         isShort(scenario)
       );
