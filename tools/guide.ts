@@ -142,7 +142,6 @@ async function readable(sdk: Sdk, folder: string): Promise<void> {
   const plain = text.replace("xs-ota-agent/manifest.json", "xs-ota/dist/plain/manifest-plain.json");
   if (plain === text) throw new BuildError("the guide's manifest includes the agent in another way");
   writeFileSync(manifest, plain);
-  log.length = 0;
   await runApplication(sdk, folder);
 }
 
@@ -150,6 +149,8 @@ async function readable(sdk: Sdk, folder: string): Promise<void> {
 async function runApplication(sdk: Sdk, folder: string): Promise<void> {
   for (const end of applications.splice(0)) end();
   const library = await sdk.build({ directory: folder, platform: "lin" });
+  // What one before it had still to say came meanwhile.
+  log.length = 0;
   const app = await sdk.run(library, SECONDS, 4);
   app.stdout?.on("data", (data) => log.push(String(data)));
   applications.push(() => void app.kill());
