@@ -16,6 +16,25 @@ const FAILURES = {
   chip: ["wrong-chip"],
 } as const;
 
+/** Images of 200 KB in files, as long as `action` takes. */
+async function withImages(
+  versions: readonly string[],
+  action: (...paths: string[]) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "start-"));
+  try {
+    const paths = versions.map((version) => {
+      const path = join(folder, version);
+      const plan = { projectName: "xs-ota-demo", version, size: 200_000, seed: 1 };
+      writeFileSync(path, buildImage(plan, nodeCrypto.sha256));
+      return path;
+    });
+    await action(...paths);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const NO_ADDRESS = "mqtt://127.0.0.1:1";
 
 describe("npm start", () => {
@@ -39,15 +58,7 @@ describe("npm start", () => {
     });
 
     it(`fetches a delta, and makes the image of it, on ${engine}`, async () => {
-      const folder = mkdtempSync(join(tmpdir(), "start-"));
-      const paths = ["1.0.0", "2.0.0"].map((version) => {
-        const path = join(folder, version);
-        const plan = { projectName: "delta", version, size: 200_000, seed: 1 };
-        writeFileSync(path, buildImage(plan, nodeCrypto.sha256));
-        return path;
-      });
-      try {
-        const [from = "", image = ""] = paths;
+      await withImages(["1.0.0", "2.0.0"], async (from, image) => {
         const options = ["--from", from, "--image", image, "--packed"];
         const { code, summary } = await npmStart("--engine", engine, ...options);
         strictEqual(code, 0);
@@ -55,9 +66,7 @@ describe("npm start", () => {
         match(payload, /^delta of [0-9a-f]{8}, \d+ bytes$/);
         strictEqual(saved, summary.image.bytes - bytes);
         ok(bytes < 10_000, `${bytes}`);
-      } finally {
-        rmSync(folder, { recursive: true });
-      }
+      });
     });
 
     for (const [failure, codes] of Object.entries(FAILURES))
@@ -100,18 +109,12 @@ describe("npm start", () => {
     });
 
   it("fetches a compressed image as a device of hawkBit", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "start-"));
-    try {
-      const image = join(folder, "image");
-      const plan = { projectName: "xs-ota-demo", version: "2.0.0", size: 200_000, seed: 1 };
-      writeFileSync(image, buildImage(plan, nodeCrypto.sha256));
+    await withImages(["2.0.0"], async (image) => {
       const { code, summary } = await npmStart("--service", "ddi", "--packed", "--image", image);
       strictEqual(code, 0);
       match(summary.transfer.payload ?? "", /^packed, \d+ bytes$/);
       ok(summary.transfer.http.bytes < summary.image.bytes);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
   });
 
   for (const [failure, codes] of Object.entries(FAILURES))
