@@ -13,7 +13,7 @@ const PASSED_ON = /^export \* from "\.\/(.+)\.js";\n$/;
  * The source of each module that the package exports, by the module's name.
  * @throws Error when the package is not built
  */
-export function modules(root: string): Map<string, string> {
+function modules(root: string): Map<string, string> {
   const found = new Map<string, string>();
   const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   for (const [path, { types }] of Object.entries<{ types?: string }>(exports)) {
